@@ -1,0 +1,47 @@
+// What every kernel stands on: function qualifiers, integer types, limits, and arithmetic that the compiler may
+// not contract. Compiled by g++ (CPU schedules, emulation), nvcc and NVRTC; NVRTC has no standard header at all.
+#ifndef R3D_COMMON_KERNEL_H_
+#define R3D_COMMON_KERNEL_H_
+
+#ifndef __CUDACC_RTC__
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#endif
+
+typedef signed char i8;
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef int i32;
+typedef unsigned int u32;
+typedef long long i64;  // never int64_t: that is `long` for g++ and not what CUDA's atomics take
+typedef unsigned long long u64;
+
+#if defined(__CUDACC__) || defined(__CUDACC_RTC__)
+#define R3D_FN __host__ __device__ __forceinline__
+#else
+#define R3D_FN static inline __attribute__((always_inline))
+#endif
+
+// The floating point type of a kernel: a .cu file is compiled once with -DR3D_REAL=float, once with double.
+#ifndef R3D_REAL
+#define R3D_REAL float
+#endif
+
+// Products that are never contracted to a fused multiply-add, for predicates whose sign must be consistent.
+// The CPU's translation units are compiled with -ffp-contract=off.
+#if defined(__CUDA_ARCH__)
+R3D_FN float mul_rn(float a, float b) { return __fmul_rn(a, b); }
+R3D_FN double mul_rn(double a, double b) { return __dmul_rn(a, b); }
+#else
+template <class A, class B>
+R3D_FN auto mul_rn(A a, B b) -> decltype(a * b) {
+  return a * b;
+}
+#endif
+
+// `mask ? a : b`, for a scalar and, on the CPU, for SIMD lanes alike (cpu/simd.h adds the lanes).
+R3D_FN float select(bool mask, float a, float b) { return mask ? a : b; }
+R3D_FN double select(bool mask, double a, double b) { return mask ? a : b; }
+
+#endif  // R3D_COMMON_KERNEL_H_

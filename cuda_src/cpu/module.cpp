@@ -1,0 +1,135 @@
+// The Python module r3d_cli._native: raw arrays in, raw arrays out, no PyTorch headers. Arguments were checked in
+// Python (backend/), where messages can name them; the bindings refuse every implicit conversion and copy.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <atomic>
+#include <new>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cpu/isa.h"
+#include "cpu/schedules.h"
+#include "cpu/threads.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace r3d {
+namespace {
+
+const char* const kIsaNames[] = {"baseline", "avx2", "avx512"};
+
+bool isa_available(Isa isa) {
+  if (isa == Isa::baseline) return true;
+#ifdef R3D_X86
+  __builtin_cpu_init();
+  if (isa == Isa::avx2)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
+  return isa_available(Isa::avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+#else
+  return false;
+#endif
+}
+
+Isa best_isa() {
+  if (isa_available(Isa::avx512)) return Isa::avx512;
+  return isa_available(Isa::avx2) ? Isa::avx2 : Isa::baseline;
+}
+
+std::atomic<int> g_isa{-1};
+
+}  // namespace
+
+Isa current_isa() {
+  int isa = g_isa.load(std::memory_order_relaxed);
+  if (isa < 0) g_isa.store(isa = static_cast<int>(best_isa()));
+  return static_cast<Isa>(isa);
+}
+
+namespace {
+
+template <class T>
+using Array = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
+
+template <class T>
+T* optional_data(const std::optional<Array<T>>& array) {
+  return array ? array->data() : nullptr;
+}
+
+template <class Real>
+void bind_rasterize_meshes(nb::module_& m) {
+  m.def(
+      "rasterize_meshes_fwd",
+      [](Array<const Real> verts, Array<const i64> faces, Array<const i64> mesh_first_face, int height, int width,
+         i64 faces_per_pixel, double blur_radius, bool perspective_correct, bool clip_barycentric_coords,
+         bool cull_backfaces, double z_near, double z_far, i64 workspace_budget, Array<i64> pix_to_face,
+         std::optional<Array<Real>> zbuf, std::optional<Array<Real>> bary_coords,
+         std::optional<Array<Real>> dists) {
+        const RasterizeMeshesArgs<Real> args = {verts.data(),
+                                                faces.data(),
+                                                mesh_first_face.data(),
+                                                static_cast<i64>(verts.shape(0)),
+                                                static_cast<i64>(faces.shape(0)),
+                                                static_cast<i64>(mesh_first_face.shape(0)) - 1,
+                                                height,
+                                                width,
+                                                faces_per_pixel,
+                                                blur_radius,
+                                                perspective_correct,
+                                                clip_barycentric_coords,
+                                                cull_backfaces,
+                                                z_near,
+                                                z_far,
+                                                workspace_budget,
+                                                pix_to_face.data(),
+                                                optional_data(zbuf),
+                                                optional_data(bary_coords),
+                                                optional_data(dists)};
+        RasterizeMeshesStatus status;
+        {
+          nb::gil_scoped_release release;
+          status = R3D_DISPATCH(rasterize_meshes_fwd, args);
+        }
+        if (status.out_of_memory) throw std::bad_alloc();
+        return status.bad_face;
+      },
+      "verts"_a.noconvert(), "faces"_a.noconvert(), "mesh_first_face"_a.noconvert(), "height"_a, "width"_a,
+      "faces_per_pixel"_a, "blur_radius"_a, "perspective_correct"_a, "clip_barycentric_coords"_a,
+      "cull_backfaces"_a, "z_near"_a, "z_far"_a, "workspace_budget"_a, "pix_to_face"_a.noconvert(),
+      "zbuf"_a.noconvert().none(), "bary_coords"_a.noconvert().none(), "dists"_a.noconvert().none());
+}
+
+}  // namespace
+}  // namespace r3d
+
+NB_MODULE(_native, m) {
+  using namespace r3d;
+  m.def("num_threads", &num_threads);
+  m.def("set_num_threads", &set_num_threads, "count"_a);
+  m.def("isa", [] { return kIsaNames[static_cast<int>(current_isa())]; });
+  m.def("isas", [] {
+    std::vector<std::string> names;
+    for (int i = 0; i < 3; ++i)
+      if (isa_available(static_cast<Isa>(i))) names.push_back(kIsaNames[i]);
+    return names;
+  });
+  m.def(
+      "set_isa",
+      [](const std::string& name) {
+        for (int i = 0; i < 3; ++i)
+          if (name == kIsaNames[i] && isa_available(static_cast<Isa>(i))) {
+            g_isa.store(i);
+            return;
+          }
+        throw nb::value_error(("this machine does not have the instruction set " + name).c_str());
+      },
+      "name"_a);
+  bind_rasterize_meshes<float>(m);
+  bind_rasterize_meshes<double>(m);
+}

@@ -1,0 +1,45 @@
+// The CPU schedules: for each op its arguments, and an entry for each real type and instruction set.
+#ifndef R3D_CPU_SCHEDULES_H_
+#define R3D_CPU_SCHEDULES_H_
+
+#include "common/kernel.h"
+
+namespace r3d {
+
+template <class Real>
+struct RasterizeMeshesArgs {
+  const Real* verts;           // (V, 3) packed, NDC x, y and view depth z
+  const i64* faces;            // (F, 3) ids into verts
+  const i64* mesh_first_face;  // (N + 1,) mesh n owns the faces [mesh_first_face[n], mesh_first_face[n + 1])
+  i64 num_verts, num_faces, num_meshes;
+  int height, width;  // pixels
+  i64 faces_per_pixel;
+  double blur_radius;  // squared NDC distance
+  bool perspective_correct, clip_barycentric_coords, cull_backfaces;
+  double z_near, z_far;  // clipping planes, view depth; -inf and +inf: none
+  i64 workspace_budget;  // bytes of tile lists held at once
+  i64* pix_to_face;      // (N, H, W, K) packed face ids, -1 where empty
+  Real* zbuf;            // (N, H, W, K), or null
+  Real* bary_coords;     // (N, H, W, K, 3), or null
+  Real* dists;           // (N, H, W, K), or null
+};
+
+// What came of a call: the first face that points past the vertices, or -1; false when memory ran out.
+struct RasterizeMeshesStatus {
+  i64 bad_face;
+  bool out_of_memory;
+};
+
+#define R3D_DECLARE(isa)                                                       \
+  namespace isa {                                                              \
+  RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<float>&);  \
+  RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<double>&); \
+  }
+R3D_DECLARE(baseline)
+R3D_DECLARE(avx2)
+R3D_DECLARE(avx512)
+#undef R3D_DECLARE
+
+}  // namespace r3d
+
+#endif  // R3D_CPU_SCHEDULES_H_

@@ -1,0 +1,284 @@
+// The mathematics of mesh rasterization: which pixels a face covers, at what depth, with which barycentric
+// coordinates, and how far from its boundary. Shared by the CPU schedule, the CUDA kernels and the emulation.
+//
+// A face is a triangle in NDC (x to the left, y up) with view depth z at its vertices. Clipped at the near and far
+// planes it becomes a convex polygon of up to five corners: coverage and distances belong to that polygon, depth and
+// barycentric coordinates to the unclipped triangle, whose algebra holds for any sign of z.
+#ifndef R3D_RASTERIZE_MESHES_H_
+#define R3D_RASTERIZE_MESHES_H_
+
+#include "common/geometry.h"
+
+namespace r3d {
+
+template <class Real>
+struct RasterSettings {
+  bool perspective_correct, clip_barycentric_coords, cull_backfaces;
+  Real blur_radius;    // squared NDC distance
+  Real z_near, z_far;  // clipping planes; -inf, inf: none
+};
+
+template <class S>
+struct Triangle {
+  S x0, y0, z0, x1, y1, z1, x2, y2, z2;
+};
+
+template <class Real>
+struct Polygon {
+  int size;  // corners; below 3: nothing is left
+  Real x[5], y[5];
+};
+
+// NDC coordinate of the centre of pixel `index`, counted in NDC's direction (from the right, from the bottom), of
+// an image `side` pixels long along this axis and `other` along the other one. The shorter side spans [-1, 1].
+template <class Real>
+R3D_FN Real pixel_center(i64 index, int side, int other) {
+  const Real range = side > other ? (Real)2 * (Real)side / (Real)other : (Real)2;
+  const Real half = range / 2;
+  return -half + (range * (Real)index + half) / (Real)side;
+}
+
+// Does the face meet a clipping plane? Such faces take the polygon's way.
+template <class Real>
+R3D_FN bool crosses_planes(const Triangle<Real>& f, Real z_near, Real z_far) {
+  return f.z0 < z_near || f.z1 < z_near || f.z2 < z_near || f.z0 > z_far || f.z1 > z_far || f.z2 > z_far;
+}
+
+// The corner between a kept vertex a and a removed vertex b, on the plane z. Always walked from the kept to the
+// removed vertex, so that two faces that share an edge compute the same corner. With perspective, the line is
+// straight in view space, whose x is proportional to NDC x times z.
+template <class Real>
+R3D_FN void cut_edge(Real ax, Real ay, Real az, Real bx, Real by, Real bz, Real z, bool perspective, Real* x,
+                     Real* y) {
+  const Real t = (az - z) / (az - bz);
+  if (perspective) {
+    const Real wa = az / z, wb = bz / z;
+    *x = ax * wa + t * (bx * wb - ax * wa);
+    *y = ay * wa + t * (by * wb - ay * wa);
+  } else {
+    *x = ax + t * (bx - ax);
+    *y = ay + t * (by - ay);
+  }
+}
+
+// Clips a triangle at both planes (Sutherland and Hodgman 1974) into one convex polygon, corners in the
+// triangle's order.
+template <class Real>
+R3D_FN Polygon<Real> clip_face(const Triangle<Real>& f, const RasterSettings<Real>& settings) {
+  Real x[5] = {f.x0, f.x1, f.x2, 0, 0}, y[5] = {f.y0, f.y1, f.y2, 0, 0}, z[5] = {f.z0, f.z1, f.z2, 0, 0};
+  int size = 3;
+  for (int plane = 0; plane < 2; ++plane) {
+    const Real at = plane == 0 ? settings.z_near : settings.z_far;
+    const Real sign = plane == 0 ? (Real)1 : (Real)-1;
+    Real out_x[5], out_y[5], out_z[5];
+    int out = 0;
+    for (int i = 0; i < size; ++i) {
+      const int j = i + 1 < size ? i + 1 : 0;
+      const bool keep_i = sign * z[i] >= sign * at, keep_j = sign * z[j] >= sign * at;
+      if (keep_i && out < 5) {
+        out_x[out] = x[i];
+        out_y[out] = y[i];
+        out_z[out++] = z[i];
+      }
+      // A kept vertex on the plane itself is the corner already.
+      if (keep_i != keep_j && z[keep_i ? i : j] != at && out < 5) {
+        const int a = keep_i ? i : j, b = keep_i ? j : i;
+        cut_edge(x[a], y[a], z[a], x[b], y[b], z[b], at, settings.perspective_correct, &out_x[out], &out_y[out]);
+        out_z[out++] = at;
+      }
+    }
+    size = out;
+    for (int i = 0; i < out; ++i) {
+      x[i] = out_x[i];
+      y[i] = out_y[i];
+      z[i] = out_z[i];
+    }
+  }
+  Polygon<Real> polygon;
+  polygon.size = size;
+  for (int i = 0; i < 5; ++i) {
+    polygon.x[i] = i < size ? x[i] : 0;
+    polygon.y[i] = i < size ? y[i] : 0;
+  }
+  return polygon;
+}
+
+template <class Real>
+R3D_FN Polygon<Real> whole_face(const Triangle<Real>& f) {
+  Polygon<Real> polygon = {3, {f.x0, f.x1, f.x2, 0, 0}, {f.y0, f.y1, f.y2, 0, 0}};
+  return polygon;
+}
+
+// Twice the signed area of a polygon, in double.
+template <class Real>
+R3D_FN double polygon_area2(const Polygon<Real>& p) {
+  double area2 = 0;
+  for (int i = 2; i < p.size; ++i)
+    area2 += cross2((double)p.x[i - 1] - (double)p.x[0], (double)p.y[i - 1] - (double)p.y[0],
+                    (double)p.x[i] - (double)p.x[0], (double)p.y[i] - (double)p.y[0]);
+  return area2;
+}
+
+// Is the point in the half-open polygon? Exact for the coordinates relative to the point. A point on an edge
+// belongs to the side that a top-left rule names: on the screen (x right, y down) an edge is owned by the face to
+// its right, a horizontal one by the face below it.
+template <class Real>
+R3D_FN bool inside_exact(Real px, Real py, const Polygon<Real>& p) {
+  bool positive = false, negative = false, owned_if_positive = true, owned_if_negative = true;
+  for (int i = 0; i < p.size; ++i) {
+    const int j = i + 1 < p.size ? i + 1 : 0;
+    const Real ax = p.x[i] - px, ay = p.y[i] - py, bx = p.x[j] - px, by = p.y[j] - py;
+    const int sign = exact_cross_sign(ax, ay, bx, by);
+    positive = positive || sign > 0;
+    negative = negative || sign < 0;
+    if (sign == 0 && (ax != bx || ay != by)) {
+      const bool owned = by > ay || (by == ay && bx < ax);
+      owned_if_positive = owned_if_positive && owned;
+      owned_if_negative = owned_if_negative && !owned;
+    }
+  }
+  return positive != negative && (positive ? owned_if_positive : owned_if_negative);
+}
+
+// Edge functions of a triangle at a point; e0 belongs to the edge opposite vertex 0.
+template <class T>
+struct Edges {
+  T e0, e1, e2;
+};
+
+template <class T, class S>
+R3D_FN Edges<T> triangle_edges(T px, T py, const Triangle<S>& f) {
+  const T x0 = f.x0 - px, y0 = f.y0 - py, x1 = f.x1 - px, y1 = f.y1 - py, x2 = f.x2 - px, y2 = f.y2 - py;
+  Edges<T> e = {cross2(x1, y1, x2, y2), cross2(x2, y2, x0, y0), cross2(x0, y0, x1, y1)};
+  return e;
+}
+
+template <class T>
+struct Sample {
+  T b0, b1, b2, z;  // barycentric coordinates as settings ask for them, and the depth there
+};
+
+// Rounding unit of a real type, in every lane.
+R3D_FN float rounding_unit(float) { return 1.1920929e-7f; }
+R3D_FN double rounding_unit(double) { return 2.220446049250313e-16; }
+
+// Twice the signed area of the unclipped triangle; its sign is that of the sum of weights below, for any z.
+template <class S>
+R3D_FN S triangle_area2(const Triangle<S>& f) {
+  return cross2(f.x1 - f.x0, f.y1 - f.y0, f.x2 - f.x0, f.y2 - f.y0);
+}
+
+// Depth and barycentric coordinates from edge functions and the reciprocals of the vertices' depths. With
+// perspective correction a weight is e_i / z_i; the sum of the edge functions (the face's area) cancels.
+// `orientation` is +-1, the sign of the face's area. Outside a nearly edge-on face the sum of the weights passes
+// through zero, where the plane of the face vanishes: past it, the sum counts as the smallest positive one.
+template <class T, class S>
+R3D_FN Sample<T> interpolate(const Edges<T>& e, const Triangle<S>& f, S iz0, S iz1, S iz2, S orientation,
+                             bool perspective, bool clip) {
+  Sample<T> s;
+  const T g0 = orientation * (perspective ? e.e0 * iz0 : e.e0);
+  const T g1 = orientation * (perspective ? e.e1 * iz1 : e.e1);
+  const T g2 = orientation * (perspective ? e.e2 * iz2 : e.e2);
+  const T floor = (abs_of(g0) + abs_of(g1) + abs_of(g2)) * rounding_unit(S{}) + splat<T>(R3D_TINY);
+  const T scale = 1 / max_of(g0 + g1 + g2, floor);
+  s.b0 = g0 * scale;
+  s.b1 = g1 * scale;
+  s.b2 = g2 * scale;
+  if (clip) {
+    const T zero = splat<T>(0);
+    s.b0 = max_of(s.b0, zero);
+    s.b1 = max_of(s.b1, zero);
+    s.b2 = max_of(s.b2, zero);
+    const T again = 1 / max_of(s.b0 + s.b1 + s.b2, splat<T>(R3D_CLIP_BARY_FLOOR));
+    s.b0 = s.b0 * again;
+    s.b1 = s.b1 * again;
+    s.b2 = s.b2 * again;
+  }
+  s.z = s.b0 * f.z0 + s.b1 * f.z1 + s.b2 * f.z2;
+  return s;
+}
+
+// Squared distance from a point to the boundary of a polygon.
+template <class T, class Real>
+R3D_FN T boundary_distance2(T px, T py, const Polygon<Real>& p) {
+  T nearest = point_segment_distance2(px, py, p.x[p.size - 1], p.y[p.size - 1], p.x[0], p.y[0]);
+  for (int i = 1; i < p.size; ++i)
+    nearest = min_of(nearest, point_segment_distance2(px, py, p.x[i - 1], p.y[i - 1], p.x[i], p.y[i]));
+  return nearest;
+}
+
+// What one pixel centre sees of one face, in scalars: the slow way round that the fast schedules fall back to on
+// ties and huge coordinates, and that the CUDA kernels take. `hit` is false where the face does not count.
+template <class Real>
+struct Hit {
+  bool hit;
+  Real b0, b1, b2, z;
+  Real dist;  // squared, negative inside
+};
+
+template <class Real>
+R3D_FN bool wild(const Triangle<Real>& f) {
+  const Real limit = R3D_WILD_COORDINATE;
+  return !(f.x0 < limit && f.x0 > -limit && f.y0 < limit && f.y0 > -limit && f.x1 < limit && f.x1 > -limit &&
+           f.y1 < limit && f.y1 > -limit && f.x2 < limit && f.x2 > -limit && f.y2 < limit && f.y2 > -limit);
+}
+
+template <class Wide, class Real>
+R3D_FN Triangle<Wide> widen(const Triangle<Real>& f) {
+  Triangle<Wide> w = {(Wide)f.x0, (Wide)f.y0, (Wide)f.z0, (Wide)f.x1, (Wide)f.y1,
+                      (Wide)f.z1, (Wide)f.x2, (Wide)f.y2, (Wide)f.z2};
+  return w;
+}
+
+template <class Wide, class Real>
+R3D_FN Hit<Real> sample_polygon(Wide px, Wide py, const Triangle<Wide>& f, const Polygon<Wide>& p, bool inside,
+                                const RasterSettings<Real>& settings) {
+  const Wide dist2 = boundary_distance2(px, py, p);
+  Hit<Real> hit = {false, 0, 0, 0, 0, 0};
+  if (!inside && !(dist2 < (Wide)settings.blur_radius)) return hit;
+  const Sample<Wide> s =
+      interpolate(triangle_edges(px, py, f), f, 1 / nonzero(f.z0), 1 / nonzero(f.z1), 1 / nonzero(f.z2),
+                  (Wide)(triangle_area2(f) < 0 ? -1 : 1), settings.perspective_correct, settings.clip_barycentric_coords);
+  hit.hit = s.z >= 0;
+  hit.b0 = (Real)s.b0;
+  hit.b1 = (Real)s.b1;
+  hit.b2 = (Real)s.b2;
+  hit.z = (Real)s.z;
+  hit.dist = (Real)(inside ? -dist2 : dist2);
+  return hit;
+}
+
+// `polygon` is the clipped face, or the whole one where it meets no plane.
+template <class Real>
+R3D_FN Hit<Real> hit_polygon(Real px, Real py, const Triangle<Real>& f, const Polygon<Real>& polygon,
+                             const RasterSettings<Real>& settings) {
+  const bool inside = inside_exact(px, py, polygon);
+  if (wild(f)) {
+    Polygon<double> wide = {polygon.size, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}};
+    for (int i = 0; i < polygon.size; ++i) {
+      wide.x[i] = polygon.x[i];
+      wide.y[i] = polygon.y[i];
+    }
+    return sample_polygon((double)px, (double)py, widen<double>(f), wide, inside, settings);
+  }
+  return sample_polygon(px, py, f, polygon, inside, settings);
+}
+
+// The part of a face that can be seen, or nothing: behind the camera, of zero area, culled, not finite.
+template <class Real>
+R3D_FN Polygon<Real> visible_polygon(const Triangle<Real>& f, const RasterSettings<Real>& settings) {
+  Polygon<Real> polygon = whole_face(f);
+  const Real far_z = max_of(f.z0, max_of(f.z1, f.z2));
+  const Real sum = f.x0 + f.y0 + f.z0 + f.x1 + f.y1 + f.z1 + f.x2 + f.y2 + f.z2;
+  polygon.size = 0;
+  if (!(sum - sum == 0) || !(far_z >= (Real)R3D_MIN_DEPTH)) return polygon;
+  polygon.size = 3;
+  if (crosses_planes(f, settings.z_near, settings.z_far)) polygon = clip_face(f, settings);
+  const double area2 = polygon_area2(polygon);
+  if (area2 == 0 || (settings.cull_backfaces && area2 > 0)) polygon.size = 0;
+  return polygon;
+}
+
+}  // namespace r3d
+
+#endif  // R3D_RASTERIZE_MESHES_H_

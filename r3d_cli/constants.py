@@ -1,0 +1,34 @@
+"""Numerical limits and epsilons: their only home.
+
+Every entry of ``DEFINES`` reaches the kernels as a ``-D`` definition: CMake reads this file when it builds
+the CPU module, and ``backend.sources`` passes the same list to NVRTC and to the emulation. The module must
+stay free of imports: the build runs it as a script.
+"""
+
+#: Version of the package.
+VERSION = "0.1.0"
+
+#: Name -> value of every constant that kernels see (as ``-DNAME=value``).
+DEFINES = {
+    # Smallest magnitude of a denominator (depth, area, squared length): below it a quotient is taken with this
+    # value and the sign of the denominator, so that values and gradients stay finite. Normal in float32.
+    "R3D_TINY": "1e-37f",
+    # PyTorch3D's floor of the sum by which clipped barycentric coordinates are divided again.
+    "R3D_CLIP_BARY_FLOOR": "1e-5f",
+    # A face whose farthest vertex is nearer than this (view depth) lies behind the camera.
+    "R3D_MIN_DEPTH": "1e-8f",
+    # Faces with an NDC coordinate beyond this are evaluated in double: float products would overflow.
+    "R3D_WILD_COORDINATE": "1e9f",
+}
+
+#: Default bound of the rasterizer's tile lists, bytes.
+WORKSPACE_BUDGET = 256 * 2**20
+
+#: A mesh batch may not hold more faces or vertices than this: ids inside kernels are 32 bits wide.
+MAX_PACKED = 2**31 - 1
+
+#: Largest image side the rasterizer takes, pixels.
+MAX_IMAGE_SIDE = 32768
+
+if __name__ == "__main__":
+    print(";".join(f"{name}={value}" for name, value in DEFINES.items()))
