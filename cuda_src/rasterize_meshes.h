@@ -25,7 +25,8 @@ struct Triangle {
 
 template <class Real>
 struct Polygon {
-  int size;  // corners; below 3: nothing is left
+  int size;      // corners; below 3: nothing is left
+  bool clipped;  // the corners are not those of the triangle
   Real x[5], y[5];
 };
 
@@ -96,6 +97,7 @@ R3D_FN Polygon<Real> clip_face(const Triangle<Real>& f, const RasterSettings<Rea
   }
   Polygon<Real> polygon;
   polygon.size = size;
+  polygon.clipped = true;
   for (int i = 0; i < 5; ++i) {
     polygon.x[i] = i < size ? x[i] : 0;
     polygon.y[i] = i < size ? y[i] : 0;
@@ -105,7 +107,7 @@ R3D_FN Polygon<Real> clip_face(const Triangle<Real>& f, const RasterSettings<Rea
 
 template <class Real>
 R3D_FN Polygon<Real> whole_face(const Triangle<Real>& f) {
-  Polygon<Real> polygon = {3, {f.x0, f.x1, f.x2, 0, 0}, {f.y0, f.y1, f.y2, 0, 0}};
+  Polygon<Real> polygon = {3, false, {f.x0, f.x1, f.x2, 0, 0}, {f.y0, f.y1, f.y2, 0, 0}};
   return polygon;
 }
 
@@ -153,49 +155,77 @@ R3D_FN Edges<T> triangle_edges(T px, T py, const Triangle<S>& f) {
   return e;
 }
 
+// What interpolation needs of a face, once for all pixels.
+template <class S>
+struct FaceSetup {
+  Triangle<S> f;
+  S iz0, iz1, iz2;  // reciprocal depths
+  S orientation;    // +-1, the sign of the unclipped triangle's area
+};
+
+template <class S>
+R3D_FN FaceSetup<S> set_up_face(const Triangle<S>& f) {
+  const S area2 = cross2(f.x1 - f.x0, f.y1 - f.y0, f.x2 - f.x0, f.y2 - f.y0);
+  FaceSetup<S> setup = {f, 1 / nonzero(f.z0), 1 / nonzero(f.z1), 1 / nonzero(f.z2),
+                        select(area2 < 0, splat<S>(-1), splat<S>(1))};
+  return setup;
+}
+
 template <class T>
 struct Sample {
   T b0, b1, b2, z;  // barycentric coordinates as settings ask for them, and the depth there
 };
 
-// Rounding unit of a real type, in every lane.
-R3D_FN float rounding_unit(float) { return 1.1920929e-7f; }
-R3D_FN double rounding_unit(double) { return 2.220446049250313e-16; }
-
-// Twice the signed area of the unclipped triangle; its sign is that of the sum of weights below, for any z.
-template <class S>
-R3D_FN S triangle_area2(const Triangle<S>& f) {
-  return cross2(f.x1 - f.x0, f.y1 - f.y0, f.x2 - f.x0, f.y2 - f.y0);
-}
-
-// Depth and barycentric coordinates from edge functions and the reciprocals of the vertices' depths. With
-// perspective correction a weight is e_i / z_i; the sum of the edge functions (the face's area) cancels.
-// `orientation` is +-1, the sign of the face's area. Outside a nearly edge-on face the sum of the weights passes
-// through zero, where the plane of the face vanishes: past it, the sum counts as the smallest positive one.
 template <class T, class S>
-R3D_FN Sample<T> interpolate(const Edges<T>& e, const Triangle<S>& f, S iz0, S iz1, S iz2, S orientation,
-                             bool perspective, bool clip) {
-  Sample<T> s;
-  const T g0 = orientation * (perspective ? e.e0 * iz0 : e.e0);
-  const T g1 = orientation * (perspective ? e.e1 * iz1 : e.e1);
-  const T g2 = orientation * (perspective ? e.e2 * iz2 : e.e2);
-  const T floor = (abs_of(g0) + abs_of(g1) + abs_of(g2)) * rounding_unit(S{}) + splat<T>(R3D_TINY);
-  const T scale = 1 / max_of(g0 + g1 + g2, floor);
-  s.b0 = g0 * scale;
-  s.b1 = g1 * scale;
-  s.b2 = g2 * scale;
+R3D_FN Sample<T> divide_weights(const Edges<T>& e, const Edges<T>& g, const FaceSetup<S>& s, T denominator,
+                                bool perspective, bool clip) {
+  const T scale = 1 / denominator;
+  Sample<T> sample = {g.e0 * scale, g.e1 * scale, g.e2 * scale, splat<T>(0)};
   if (clip) {
     const T zero = splat<T>(0);
-    s.b0 = max_of(s.b0, zero);
-    s.b1 = max_of(s.b1, zero);
-    s.b2 = max_of(s.b2, zero);
-    const T again = 1 / max_of(s.b0 + s.b1 + s.b2, splat<T>(R3D_CLIP_BARY_FLOOR));
-    s.b0 = s.b0 * again;
-    s.b1 = s.b1 * again;
-    s.b2 = s.b2 * again;
+    sample.b0 = max_of(sample.b0, zero);
+    sample.b1 = max_of(sample.b1, zero);
+    sample.b2 = max_of(sample.b2, zero);
+    const T again = 1 / max_of(sample.b0 + sample.b1 + sample.b2, splat<T>(R3D_CLIP_BARY_FLOOR));
+    sample.b0 = sample.b0 * again;
+    sample.b1 = sample.b1 * again;
+    sample.b2 = sample.b2 * again;
+    sample.z = sample.b0 * s.f.z0 + sample.b1 * s.f.z1 + sample.b2 * s.f.z2;
+  } else if (perspective) {
+    sample.z = (e.e0 + e.e1 + e.e2) * scale;  // b_i z_i = e_i * scale
+  } else {
+    sample.z = (e.e0 * s.f.z0 + e.e1 * s.f.z1 + e.e2 * s.f.z2) * scale;
   }
-  s.z = s.b0 * f.z0 + s.b1 * f.z1 + s.b2 * f.z2;
-  return s;
+  return sample;
+}
+
+// Weights of the vertices, up to their sum: with perspective correction e_i / z_i, for any sign of z.
+template <class T, class S>
+R3D_FN Edges<T> vertex_weights(const Edges<T>& e, const FaceSetup<S>& s, bool perspective) {
+  Edges<T> g = {perspective ? e.e0 * s.iz0 : e.e0, perspective ? e.e1 * s.iz1 : e.e1,
+                perspective ? e.e2 * s.iz2 : e.e2};
+  return g;
+}
+
+// Depth and barycentric coordinates at a point inside the face: all weights have one sign, nothing cancels.
+template <class T, class S>
+R3D_FN Sample<T> interpolate(const Edges<T>& e, const FaceSetup<S>& s, bool perspective, bool clip) {
+  const Edges<T> g = vertex_weights(e, s, perspective);
+  return divide_weights(e, g, s, g.e0 + g.e1 + g.e2, perspective, clip);
+}
+
+// The same at a point that may lie outside (within the blur radius). There the sum of the weights of a nearly
+// edge-on face passes through zero, where the plane of the face vanishes: past it, the sum counts as the smallest
+// positive one.
+template <class T, class M, class S>
+R3D_FN Sample<T> interpolate_beyond(const Edges<T>& e, M inside, const FaceSetup<S>& s, bool perspective,
+                                    bool clip) {
+  const Edges<T> g = vertex_weights(e, s, perspective);
+  const T sum = g.e0 + g.e1 + g.e2;
+  const T size = abs_of(g.e0) + abs_of(g.e1) + abs_of(g.e2);
+  const T floor = size * rounding_unit(size) + splat<T>(R3D_TINY);
+  const T beyond = s.orientation * max_of(s.orientation * sum, floor);
+  return divide_weights(e, g, s, select(inside, sum, beyond), perspective, clip);
 }
 
 // Squared distance from a point to the boundary of a polygon.
@@ -207,38 +237,83 @@ R3D_FN T boundary_distance2(T px, T py, const Polygon<Real>& p) {
   return nearest;
 }
 
-// What one pixel centre sees of one face, in scalars: the slow way round that the fast schedules fall back to on
-// ties and huge coordinates, and that the CUDA kernels take. `hit` is false where the face does not count.
+template <class T, class S>
+R3D_FN T triangle_distance2(T px, T py, const Triangle<S>& f) {
+  return min_of(point_segment_distance2(px, py, f.x2, f.y2, f.x0, f.y0),
+                min_of(point_segment_distance2(px, py, f.x0, f.y0, f.x1, f.y1),
+                       point_segment_distance2(px, py, f.x1, f.y1, f.x2, f.y2)));
+}
+
+// The least and the greatest edge function: a point is inside where both are positive or both negative, outside
+// where they differ in sign, and undecided within R3D_UNDECIDED of zero.
+template <class T>
+struct EdgeExtent {
+  T least, greatest;
+};
+
+template <class T>
+R3D_FN EdgeExtent<T> edge_extent(const Edges<T>& e) {
+  EdgeExtent<T> extent = {min_of(e.e0, min_of(e.e1, e.e2)), max_of(e.e0, max_of(e.e1, e.e2))};
+  return extent;
+}
+
+template <class T, class Real>
+R3D_FN EdgeExtent<T> edge_extent(T px, T py, const Polygon<Real>& p) {
+  const T first = edge_function(px, py, p.x[p.size - 1], p.y[p.size - 1], p.x[0], p.y[0]);
+  EdgeExtent<T> extent = {first, first};
+  for (int i = 1; i < p.size; ++i) {
+    const T e = edge_function(px, py, p.x[i - 1], p.y[i - 1], p.x[i], p.y[i]);
+    extent.least = min_of(extent.least, e);
+    extent.greatest = max_of(extent.greatest, e);
+  }
+  return extent;
+}
+
+template <class T>
+R3D_FN auto surely_inside(const EdgeExtent<T>& e) -> decltype(e.least > e.greatest) {
+  const T limit = splat<T>(R3D_UNDECIDED);
+  return (e.least > limit) | (e.greatest < -limit);
+}
+template <class T>
+R3D_FN auto surely_outside(const EdgeExtent<T>& e) -> decltype(e.least > e.greatest) {
+  const T limit = splat<T>(R3D_UNDECIDED);
+  return (e.least < -limit) & (e.greatest > limit);
+}
+
+// What one pixel centre sees of one face.
 template <class Real>
 struct Hit {
-  bool hit;
+  bool hit;  // false: the face does not count here
   Real b0, b1, b2, z;
   Real dist;  // squared, negative inside
 };
 
 template <class Real>
 R3D_FN bool wild(const Triangle<Real>& f) {
-  const Real limit = R3D_WILD_COORDINATE;
-  return !(f.x0 < limit && f.x0 > -limit && f.y0 < limit && f.y0 > -limit && f.x1 < limit && f.x1 > -limit &&
-           f.y1 < limit && f.y1 > -limit && f.x2 < limit && f.x2 > -limit && f.y2 < limit && f.y2 > -limit);
+  const Real x = max_of(abs_of(f.x0), max_of(abs_of(f.x1), abs_of(f.x2)));
+  const Real y = max_of(abs_of(f.y0), max_of(abs_of(f.y1), abs_of(f.y2)));
+  return !(max_of(x, y) < (Real)R3D_WILD_COORDINATE);
 }
 
-template <class Wide, class Real>
-R3D_FN Triangle<Wide> widen(const Triangle<Real>& f) {
-  Triangle<Wide> w = {(Wide)f.x0, (Wide)f.y0, (Wide)f.z0, (Wide)f.x1, (Wide)f.y1,
-                      (Wide)f.z1, (Wide)f.x2, (Wide)f.y2, (Wide)f.z2};
-  return w;
-}
-
-template <class Wide, class Real>
-R3D_FN Hit<Real> sample_polygon(Wide px, Wide py, const Triangle<Wide>& f, const Polygon<Wide>& p, bool inside,
-                                const RasterSettings<Real>& settings) {
-  const Wide dist2 = boundary_distance2(px, py, p);
+// Coverage decided exactly and all else in double: for ties, and for coordinates whose products would overflow
+// float. Works on coordinates relative to the point, as rounded by Real, so that it agrees with the fast way.
+template <class Real>
+R3D_FN Hit<Real> hit_exact(Real px, Real py, const Triangle<Real>& f, const Polygon<Real>& polygon,
+                           const RasterSettings<Real>& settings) {
+  const bool inside = inside_exact(px, py, polygon);
+  Polygon<double> p = {polygon.size, polygon.clipped, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}};
+  for (int i = 0; i < polygon.size; ++i) {
+    p.x[i] = (Real)(polygon.x[i] - px);
+    p.y[i] = (Real)(polygon.y[i] - py);
+  }
+  const double dist2 = boundary_distance2(0.0, 0.0, p);
   Hit<Real> hit = {false, 0, 0, 0, 0, 0};
-  if (!inside && !(dist2 < (Wide)settings.blur_radius)) return hit;
-  const Sample<Wide> s =
-      interpolate(triangle_edges(px, py, f), f, 1 / nonzero(f.z0), 1 / nonzero(f.z1), 1 / nonzero(f.z2),
-                  (Wide)(triangle_area2(f) < 0 ? -1 : 1), settings.perspective_correct, settings.clip_barycentric_coords);
+  if (!inside && !(dist2 < (double)settings.blur_radius)) return hit;
+  const Triangle<double> relative = {(Real)(f.x0 - px), (Real)(f.y0 - py), f.z0, (Real)(f.x1 - px), (Real)(f.y1 - py),
+                                     f.z1, (Real)(f.x2 - px), (Real)(f.y2 - py), f.z2};
+  const FaceSetup<double> setup = set_up_face(relative);
+  const Sample<double> s = interpolate_beyond(triangle_edges(0.0, 0.0, relative), inside, setup,
+                                              settings.perspective_correct, settings.clip_barycentric_coords);
   hit.hit = s.z >= 0;
   hit.b0 = (Real)s.b0;
   hit.b1 = (Real)s.b1;
@@ -248,20 +323,28 @@ R3D_FN Hit<Real> sample_polygon(Wide px, Wide py, const Triangle<Wide>& f, const
   return hit;
 }
 
-// `polygon` is the clipped face, or the whole one where it meets no plane.
+// `polygon` is the visible part of the face.
 template <class Real>
-R3D_FN Hit<Real> hit_polygon(Real px, Real py, const Triangle<Real>& f, const Polygon<Real>& polygon,
+R3D_FN Hit<Real> hit_polygon(Real px, Real py, const FaceSetup<Real>& setup, const Polygon<Real>& polygon,
                              const RasterSettings<Real>& settings) {
-  const bool inside = inside_exact(px, py, polygon);
-  if (wild(f)) {
-    Polygon<double> wide = {polygon.size, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}};
-    for (int i = 0; i < polygon.size; ++i) {
-      wide.x[i] = polygon.x[i];
-      wide.y[i] = polygon.y[i];
-    }
-    return sample_polygon((double)px, (double)py, widen<double>(f), wide, inside, settings);
-  }
-  return sample_polygon(px, py, f, polygon, inside, settings);
+  const Edges<Real> e = triangle_edges(px, py, setup.f);
+  const EdgeExtent<Real> extent = polygon.clipped ? edge_extent(px, py, polygon) : edge_extent(e);
+  const bool inside = surely_inside(extent);
+  if (wild(setup.f) || (!inside && !surely_outside(extent)))
+    return hit_exact(px, py, setup.f, polygon, settings);
+  Hit<Real> hit = {false, 0, 0, 0, 0, 0};
+  if (!inside && !(settings.blur_radius > 0)) return hit;
+  const Real dist2 = boundary_distance2(px, py, polygon);
+  if (!inside && !(dist2 < settings.blur_radius)) return hit;
+  const Sample<Real> s = interpolate_beyond(e, inside, setup, settings.perspective_correct,
+                                            settings.clip_barycentric_coords);
+  hit.hit = s.z >= 0;
+  hit.b0 = s.b0;
+  hit.b1 = s.b1;
+  hit.b2 = s.b2;
+  hit.z = s.z;
+  hit.dist = inside ? -dist2 : dist2;
+  return hit;
 }
 
 // The part of a face that can be seen, or nothing: behind the camera, of zero area, culled, not finite.
@@ -270,7 +353,7 @@ R3D_FN Polygon<Real> visible_polygon(const Triangle<Real>& f, const RasterSettin
   Polygon<Real> polygon = whole_face(f);
   const Real far_z = max_of(f.z0, max_of(f.z1, f.z2));
   const Real sum = f.x0 + f.y0 + f.z0 + f.x1 + f.y1 + f.z1 + f.x2 + f.y2 + f.z2;
-  polygon.size = 0;
+  polygon.size = 0;  // until shown otherwise
   if (!(sum - sum == 0) || !(far_z >= (Real)R3D_MIN_DEPTH)) return polygon;
   polygon.size = 3;
   if (crosses_planes(f, settings.z_near, settings.z_far)) polygon = clip_face(f, settings);

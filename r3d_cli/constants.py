@@ -17,6 +17,10 @@ DEFINES = {
     "R3D_CLIP_BARY_FLOOR": "1e-5f",
     # A face whose farthest vertex is nearer than this (view depth) lies behind the camera.
     "R3D_MIN_DEPTH": "1e-8f",
+    # Up to this many faces a pixel are kept sorted by insertion, more in a heap.
+    "R3D_INSERTION_LIMIT": "32",
+    # An edge function nearer to zero than this is decided exactly. NDC^2.
+    "R3D_UNDECIDED": "1e-30f",
     # Faces with an NDC coordinate beyond this are evaluated in double: float products would overflow.
     "R3D_WILD_COORDINATE": "1e9f",
 }

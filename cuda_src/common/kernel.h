@@ -44,4 +44,8 @@ R3D_FN auto mul_rn(A a, B b) -> decltype(a * b) {
 R3D_FN float select(bool mask, float a, float b) { return mask ? a : b; }
 R3D_FN double select(bool mask, double a, double b) { return mask ? a : b; }
 
+// Rounding unit of a value's type.
+R3D_FN float rounding_unit(float) { return 1.1920929e-7f; }
+R3D_FN double rounding_unit(double) { return 2.220446049250313e-16; }
+
 #endif  // R3D_COMMON_KERNEL_H_

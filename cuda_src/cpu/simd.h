@@ -1,0 +1,100 @@
+// SIMD lanes for the CPU schedules: GCC's vector types, as wide as the instruction set that the file is compiled
+// for, so that the headers' templates work on them as they do on scalars. Include this before those headers.
+#ifndef R3D_CPU_SIMD_H_
+#define R3D_CPU_SIMD_H_
+
+#include "common/kernel.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
+#define R3D_VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define R3D_VECTOR_BYTES 32
+#else
+#define R3D_VECTOR_BYTES 16
+#endif
+
+namespace r3d {
+namespace R3D_ISA {
+
+template <class Real>
+struct Simd;
+
+template <>
+struct Simd<float> {
+  static constexpr int width = R3D_VECTOR_BYTES / 4;
+  typedef float lanes __attribute__((vector_size(R3D_VECTOR_BYTES)));
+  typedef i32 ints __attribute__((vector_size(R3D_VECTOR_BYTES)));  // masks too
+};
+
+template <>
+struct Simd<double> {
+  static constexpr int width = R3D_VECTOR_BYTES / 8;
+  typedef double lanes __attribute__((vector_size(R3D_VECTOR_BYTES)));
+  typedef long ints __attribute__((vector_size(R3D_VECTOR_BYTES)));
+};
+
+template <class Real>
+using Lanes = typename Simd<Real>::lanes;
+template <class Real>
+using Ints = typename Simd<Real>::ints;
+
+// A bit for each lane of a mask.
+R3D_FN u32 mask_bits(Ints<float> mask) {
+#if defined(__AVX512DQ__)
+  return _mm512_movepi32_mask((__m512i)mask);
+#elif defined(__AVX2__)
+  return (u32)_mm256_movemask_ps((__m256)mask);
+#elif defined(__SSE2__)
+  return (u32)_mm_movemask_ps((__m128)mask);
+#else
+  u32 bits = 0;
+  for (int i = 0; i < Simd<float>::width; ++i) bits |= (u32)(mask[i] != 0) << i;
+  return bits;
+#endif
+}
+R3D_FN u32 mask_bits(Ints<double> mask) {
+#if defined(__AVX512DQ__)
+  return _mm512_movepi64_mask((__m512i)mask);
+#elif defined(__AVX2__)
+  return (u32)_mm256_movemask_pd((__m256d)mask);
+#elif defined(__SSE2__)
+  return (u32)_mm_movemask_pd((__m128d)mask);
+#else
+  u32 bits = 0;
+  for (int i = 0; i < Simd<double>::width; ++i) bits |= (u32)(mask[i] != 0) << i;
+  return bits;
+#endif
+}
+
+template <class Real>
+R3D_FN Lanes<Real> load(const Real* from) {
+  Lanes<Real> value;
+  __builtin_memcpy(&value, from, sizeof(value));
+  return value;
+}
+template <class Real>
+R3D_FN void store(Real* to, Lanes<Real> value) {
+  __builtin_memcpy(to, &value, sizeof(value));
+}
+
+}  // namespace R3D_ISA
+}  // namespace r3d
+
+// The lanes' part of what common/kernel.h does for scalars. Vector types have no namespace of their own, so the
+// templates find these by ordinary lookup: they must be declared first.
+R3D_FN r3d::R3D_ISA::Lanes<float> select(r3d::R3D_ISA::Ints<float> mask, r3d::R3D_ISA::Lanes<float> a,
+                                         r3d::R3D_ISA::Lanes<float> b) {
+  return mask ? a : b;
+}
+R3D_FN r3d::R3D_ISA::Lanes<double> select(r3d::R3D_ISA::Ints<double> mask, r3d::R3D_ISA::Lanes<double> a,
+                                          r3d::R3D_ISA::Lanes<double> b) {
+  return mask ? a : b;
+}
+R3D_FN float rounding_unit(r3d::R3D_ISA::Lanes<float>) { return rounding_unit(0.0f); }
+R3D_FN double rounding_unit(r3d::R3D_ISA::Lanes<double>) { return rounding_unit(0.0); }
+
+#endif  // R3D_CPU_SIMD_H_
