@@ -20,6 +20,9 @@ namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace r3d {
+
+void bind_readers(nb::module_& m);
+
 namespace {
 
 const char* const kIsaNames[] = {"baseline", "avx2", "avx512"};
@@ -132,4 +135,5 @@ NB_MODULE(_native, m) {
       "name"_a);
   bind_rasterize_meshes<float>(m);
   bind_rasterize_meshes<double>(m);
+  bind_readers(m);
 }

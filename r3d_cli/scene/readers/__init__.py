@@ -1,0 +1,122 @@
+"""Mesh files to RawMesh: `read_mesh` knows the formats, by extension or by content."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from r3d_cli.scene.model import MeshError, RawMesh
+from r3d_cli.scene.readers.source import Source
+
+# Names of formats are their extensions. trimesh reads these too, if the packages it needs are there.
+NATIVE_FORMATS = ("obj", "ply", "stl", "off")
+TRIMESH_FORMATS = ("glb", "gltf", "3mf", "dae", "xyz")
+FORMATS = NATIVE_FORMATS + TRIMESH_FORMATS
+
+# float32 squares of coordinates beyond this are infinite.
+_HUGE = 1e18
+
+
+def read_mesh(
+    path_or_bytes: str | os.PathLike[str] | bytes,
+    format: str | None = None,
+    *,
+    name: str | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> RawMesh:
+    """Read a mesh file.
+
+    Polygons are triangulated, scenes flattened to one mesh, colours turned to linear light. What a mesh can
+    do without (a missing texture, a face of two corners) becomes a line of ``RawMesh.warnings``. A file without
+    faces, such as a point cloud, reads with F = 0.
+
+    Args:
+        path_or_bytes: a path, "-" for standard input, or the file's bytes.
+        format: one of ``FORMATS``; by default told from the extension, else from the content.
+        name: begins the messages instead of the path.
+        folder: where materials and textures are looked for, if not beside the file.
+
+    Raises:
+        MeshError: if the file cannot be read; one line, "path:line: what is wrong; what to do".
+
+    Example:
+        >>> mesh = read_mesh(b"v 0 0 0\\nv 1 0 0\\nv 1 1 0\\nv 0 1 0\\nf 1 2 3 4\\n", "obj")
+        >>> mesh.faces.tolist()
+        [[0, 1, 2], [0, 2, 3]]
+    """
+    source = Source.open(path_or_bytes)
+    source = replace(source, name=name or source.name, folder=Path(folder) if folder else source.folder)
+    kind = _known(source, format) if format else detect_format(source, path_or_bytes)
+    if not source.data:
+        source.fail("is empty; fetch it again or export the mesh again")
+    try:
+        mesh = _reader(kind)(source)
+    except MemoryError:
+        source.fail("needs more memory than there is; reduce the mesh")
+    _warn_of_wild_coordinates(mesh, source)
+    return mesh
+
+
+def detect_format(source: Source, path_or_bytes: str | os.PathLike[str] | bytes) -> str:
+    """The format by the path's extension; of files without one and of streams by the content."""
+    if not isinstance(path_or_bytes, bytes):
+        extension = os.path.splitext(os.fspath(path_or_bytes))[1]
+        if extension:
+            return _known(source, extension)
+    start = source.data[:4096].removeprefix(b"\xef\xbb\xbf")
+    for kind, pattern in (
+        ("ply", rb"ply\s"),
+        ("glb", rb"glTF"),
+        ("off", rb"\s*(#[^\n]*\n\s*)*(ST)?C?N?4?n?OFF"),
+        ("gltf", rb"\s*\{"),
+        ("stl", rb"\s*solid\b"),
+        ("obj", rb"(\s*(#[^\n]*|[a-z_]+[ \t][^\n\0]*)?\n)*?\s*(v|vn|vt|f|o|g|mtllib)[ \t]"),
+    ):
+        if re.match(pattern, start):
+            return kind
+    facets = int.from_bytes(source.data[80:84], "little")
+    if len(source.data) >= 84 and len(source.data) == 84 + 50 * facets:
+        return "stl"
+    source.fail(f"its format is not told by its name or content; name one of {', '.join(FORMATS)}")
+
+
+def _known(source: Source, format: str) -> str:
+    kind = format.lower().removeprefix(".")
+    if kind not in FORMATS:
+        source.fail(f"'{kind}' is not a known mesh format; convert it to one of {', '.join(FORMATS)}")
+    return kind
+
+
+def _reader(kind: str) -> Callable[[Source], RawMesh]:
+    if kind in NATIVE_FORMATS:
+        from r3d_cli.scene.readers import native
+
+        return {
+            "obj": native.read_obj,
+            "ply": native.read_ply,
+            "stl": native.read_stl,
+            "off": native.read_off,
+        }[kind]
+    from r3d_cli.scene.readers.via_trimesh import read_via_trimesh
+
+    return lambda source: read_via_trimesh(source, kind)
+
+
+def _warn_of_wild_coordinates(mesh: RawMesh, source: Source) -> None:
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(mesh.verts).all(axis=1)
+        huge = finite & (np.abs(mesh.verts) > _HUGE).any(axis=1)
+    for rows, what in ((~finite, "not finite"), (huge, f"beyond {_HUGE:g}")):
+        if count := np.count_nonzero(rows):
+            mesh.warnings.append(
+                f"{source.name}: {count} of {len(finite)} vertices have coordinates that are {what}; "
+                "faces with them may not be drawn"
+            )
+
+
+__all__ = ["FORMATS", "MeshError", "RawMesh", "read_mesh"]

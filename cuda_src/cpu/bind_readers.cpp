@@ -1,0 +1,64 @@
+// Python's door to the mesh readers: bytes in, a dictionary of arrays out (None: the file has none).
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "cpu/readers.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace r3d {
+namespace {
+
+// Hands a vector's memory to NumPy as (rows, width), or (rows,) for width 0.
+template <class T>
+nb::object to_array(std::vector<T>& values, size_t width) {
+  auto* const owned = new std::vector<T>(std::move(values));
+  const nb::capsule owner(owned, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+  const size_t shape[2] = {width ? owned->size() / width : owned->size(), width};
+  return nb::cast(nb::ndarray<nb::numpy, T>(owned->data(), width ? 2 : 1, shape, owner));
+}
+
+template <class T>
+nb::object to_array_or_none(std::vector<T>& values, size_t width) {
+  return values.empty() ? nb::none() : to_array(values, width);
+}
+
+template <MeshData (*read)(std::string_view)>
+nb::dict read_bytes(const nb::bytes& file) {
+  MeshData mesh;
+  {
+    const std::string_view view(file.c_str(), file.size());
+    nb::gil_scoped_release release;
+    mesh = read(view);
+  }
+  nb::dict result;
+  result["verts"] = to_array(mesh.verts, 3);
+  result["faces"] = to_array(mesh.faces, 3);
+  result["normals"] = to_array_or_none(mesh.normals, 3);
+  result["faces_normals"] = to_array_or_none(mesh.faces_normals, 3);
+  result["uvs"] = to_array_or_none(mesh.uvs, 2);
+  result["faces_uvs"] = to_array_or_none(mesh.faces_uvs, 3);
+  result["colors"] = to_array_or_none(mesh.colors, 4);
+  result["faces_material"] = to_array_or_none(mesh.faces_material, 0);
+  result["materials"] = nb::cast(mesh.materials);
+  result["libraries"] = nb::cast(mesh.libraries);
+  result["textures"] = nb::cast(mesh.textures);
+  result["warnings"] = nb::cast(mesh.warnings);
+  return result;
+}
+
+}  // namespace
+
+void bind_readers(nb::module_& m) {
+  nb::exception<ReadError>(m, "ReadError", PyExc_ValueError);
+  m.def("read_obj", &read_bytes<read_obj>, "file"_a);
+  m.def("read_ply", &read_bytes<read_ply>, "file"_a);
+  m.def("read_stl", &read_bytes<read_stl>, "file"_a);
+  m.def("read_off", &read_bytes<read_off>, "file"_a);
+}
+
+}  // namespace r3d

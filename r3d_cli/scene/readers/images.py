@@ -1,0 +1,42 @@
+"""Images of textures, through Pillow."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class ImageError(ValueError):
+    """An image that cannot be read; the message says why, without a file's name."""
+
+
+def read_image(file: Path | bytes, *, alpha: bool) -> NDArray[np.uint8]:  # (H, W, 3 or 4)
+    """Read an image as 8-bit sRGB, row 0 at the top; with `alpha`, and where it has any, as RGBA.
+
+    Raises:
+        ImageError: if the file is missing, broken, of an unknown format or of more pixels than Pillow takes.
+    """
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
+                return to_array(image, alpha=alpha)
+    # Pillow's decoders raise whatever comes up on broken files.
+    except Exception as error:
+        raise ImageError(f"{type(error).__name__}: {error}".splitlines()[0]) from None
+
+
+def to_array(image: Any, *, alpha: bool) -> NDArray[np.uint8]:
+    """A PIL image as `read_image` returns it."""
+    if image.mode.startswith("I"):  # 16 bits, which Pillow's own conversion clips
+        gray = (np.asarray(image).astype(np.int64).clip(0, 65535) * 255 + 32767) // 65535
+        return np.repeat(gray.astype(np.uint8)[..., None], 3, axis=2)
+    has_alpha = "A" in image.getbands() or "transparency" in image.info
+    return np.array(image.convert("RGBA" if alpha and has_alpha else "RGB"))

@@ -1,0 +1,60 @@
+"""Where a mesh comes from: its bytes, its name for messages, and the folder its textures lie in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from r3d_cli.scene.model import MeshError
+
+
+@dataclass(frozen=True)
+class Source:
+    data: bytes
+    name: str  # begins every message
+    folder: Path  # what the file names is looked for here
+
+    @staticmethod
+    def open(path_or_bytes: str | os.PathLike[str] | bytes) -> Source:
+        """Read a file, standard input ("-") or bytes."""
+        if isinstance(path_or_bytes, bytes):
+            return Source(path_or_bytes, "<bytes>", Path())
+        path = os.fspath(path_or_bytes)
+        if path == "-":
+            return Source(sys.stdin.buffer.read(), "<stdin>", Path())
+        try:
+            return Source(Path(path).read_bytes(), path, Path(path).parent)
+        except FileNotFoundError:
+            raise MeshError(f"{path}: no such file; check the path") from None
+        except IsADirectoryError:
+            raise MeshError(f"{path}: is a directory; name a mesh file in it") from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise MeshError(
+                f"{path}: cannot be read ({reason}); check the path and its permissions"
+            ) from None
+
+    def fail(self, what: str, line: int | None = None) -> NoReturn:
+        """Raise a MeshError of one line; `what` says what is wrong and what to do."""
+        raise MeshError(f"{self.name}: {what}" if line is None else f"{self.name}:{line}: {what}") from None
+
+    def find(self, name: str) -> Path | None:
+        """The file that this one means by `name`, or None.
+
+        Names come from other machines: backslashes, absolute paths and another case are forgiven, as long as
+        a file of that name lies where the path leads or beside this file.
+        """
+        relative = Path(name.replace("\\", "/"))
+        try:
+            for candidate in (self.folder / name, self.folder / relative, self.folder / relative.name):
+                if candidate.is_file():
+                    return candidate
+            for entry in sorted(self.folder.iterdir()):
+                if entry.name.casefold() == relative.name.casefold() and entry.is_file():
+                    return entry
+        except (OSError, ValueError):  # a name that no file system takes
+            pass
+        return None

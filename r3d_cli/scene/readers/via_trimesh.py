@@ -1,0 +1,76 @@
+"""The formats that trimesh reads beside our own: its scene, flattened."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+
+from r3d_cli.scene.color import srgb_to_linear
+from r3d_cli.scene.model import Material, RawMesh, Texture
+from r3d_cli.scene.readers.images import to_array
+from r3d_cli.scene.readers.merge import Part, merge
+from r3d_cli.scene.readers.source import Source
+
+
+def formats() -> list[str]:
+    import trimesh
+
+    return sorted(trimesh.available_formats())
+
+
+def read_via_trimesh(source: Source, kind: str) -> RawMesh:
+    import trimesh
+
+    try:
+        scene = trimesh.load_scene(
+            io.BytesIO(source.data),
+            file_type=kind,
+            resolver=trimesh.resolvers.FilePathResolver(str(source.folder / "file")),
+            process=False,
+        )
+        parts = [
+            _part(scene.geometry[name], transform)
+            for transform, name in (scene.graph[node] for node in scene.graph.nodes_geometry)
+        ]
+    # A library's parsers raise whatever comes up on broken files.
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        source.fail(f"cannot be read as {kind} ({reason}); check that the file is complete")
+    return merge([part for part in parts if part is not None])
+
+
+def _part(geometry: Any, transform: Any) -> Part | None:
+    if not hasattr(geometry, "vertices") or hasattr(geometry, "entities"):
+        return None  # curves
+    faces = np.asarray(getattr(geometry, "faces", np.zeros((0, 3))), np.int64)
+    visual: Any = getattr(geometry, "visual", None)
+    part = Part(np.asarray(geometry.vertices, np.float64), faces, transform=transform)
+    if getattr(visual, "uv", None) is not None and len(visual.uv) == len(part.verts):
+        part.uvs = np.asarray(visual.uv, np.float32)
+    colors = getattr(geometry, "colors", None)  # of a point cloud
+    if colors is None and getattr(visual, "kind", None) == "vertex":
+        colors = visual.vertex_colors
+    if colors is not None and len(colors) == len(part.verts) and len(colors):
+        display = np.asarray(colors, np.float32) / np.float32(255)
+        display[:, :3] = srgb_to_linear(display[:, :3])
+        part.colors = display
+    material = getattr(visual, "material", None)
+    if material is not None:
+        part.material = _material(material)
+    return part
+
+
+def _material(found: Any) -> Material:
+    simple = found.to_simple() if hasattr(found, "to_simple") else found
+    material = Material(str(getattr(found, "name", "") or ""))
+    image = getattr(simple, "image", None)
+    if image is not None:
+        material.base_color_texture = Texture(to_array(image, alpha=True))
+    diffuse = np.asarray(simple.diffuse, np.float64) / 255
+    r, g, b = srgb_to_linear(diffuse[:3]).tolist()
+    material.base_color = (r, g, b, float(diffuse[3]) if len(diffuse) > 3 else 1.0)
+    if material.base_color[3] < 1:
+        material.alpha_mode = "blend"
+    return material
