@@ -29,6 +29,7 @@ struct Stamp<double> {
 
 constexpr int kMaxStamp = 4;  // stamps may reach this far past a tile
 constexpr int kZBufferTile = 64, kListTile = 16;
+constexpr int kSmallFace = 8;  // pixels: faces with boxes up to this side are tried a lane a face
 
 template <class Real>
 struct Frame {
@@ -103,7 +104,27 @@ struct Axis {
   }
 };
 
+// Boxes of lanes of faces, and which of them the fast ways must not take.
 template <class Real>
+struct FaceBox {
+  typedef Lanes<Real> L;
+  L z0, z1;
+  Ints<Real> c0, c1, r0, r1;  // columns and rows of the image, both ends included
+  u32 rare;                   // meets a clipping plane, or its coordinates are huge
+
+  inline __attribute__((always_inline)) FaceBox(const Triangle<L>& f, const Axis<Real>& ax, const Axis<Real>& ay,
+                                                const RasterSettings<Real>& settings) {
+    const L x0 = min_of(f.x0, min_of(f.x1, f.x2)), x1 = max_of(f.x0, max_of(f.x1, f.x2));
+    const L y0 = min_of(f.y0, min_of(f.y1, f.y2)), y1 = max_of(f.y0, max_of(f.y1, f.y2));
+    z0 = min_of(f.z0, min_of(f.z1, f.z2));
+    z1 = max_of(f.z0, max_of(f.z1, f.z2));
+    ax.span(x0, x1, &c0, &c1);
+    ay.span(y0, y1, &r0, &r1);
+    const L reach = max_of(max_of(x1, -x0), max_of(y1, -y0));
+    rare = mask_bits((z0 < settings.z_near) | (z1 > settings.z_far) | (!(reach < splat<L>(R3D_WILD_COORDINATE))));
+  }
+};
+
 inline __attribute__((always_inline)) TileRange tile_range(int c0, int c1, int r0, int r1, int tile_shift) {
   if (c0 > c1 || r0 > r1) return kNoTiles;
   return {(u16)(c0 >> tile_shift), (u16)(r0 >> tile_shift), (u16)(c1 >> tile_shift), (u16)(r1 >> tile_shift)};
@@ -123,7 +144,7 @@ TileRange bounds_of_face(const Frame<Real>& frame, const Axis<Real>& ax, const A
   int c0, c1, r0, r1;
   ax.span(x0, x1, &c0, &c1);
   ay.span(y0, y1, &r0, &r1);
-  return tile_range<Real>(c0, c1, r0, r1, tile_shift);
+  return tile_range(c0, c1, r0, r1, tile_shift);
 }
 
 // Tile ranges of the faces [begin, end); faces that point past the vertices are noted and left out.
@@ -155,22 +176,17 @@ void bounds_of_faces(const Frame<Real>& frame, i64 begin, i64 end, TileRange* ra
     }
     for (int i = count; i < width; ++i) block.set(i, Triangle<Real>{});
     const Triangle<L> f = block.lanes();
-    const L x0 = min_of(f.x0, min_of(f.x1, f.x2)), x1 = max_of(f.x0, max_of(f.x1, f.x2));
-    const L y0 = min_of(f.y0, min_of(f.y1, f.y2)), y1 = max_of(f.y0, max_of(f.y1, f.y2));
-    const L z0 = min_of(f.z0, min_of(f.z1, f.z2)), z1 = max_of(f.z0, max_of(f.z1, f.z2));
+    const FaceBox<Real> box(f, ax, ay, frame.settings);
     const L sum = f.x0 + f.y0 + f.z0 + f.x1 + f.y1 + f.z1 + f.x2 + f.y2 + f.z2;
-    const u32 seen = mask_bits((sum - sum == 0) & (z1 >= splat<L>(R3D_MIN_DEPTH))) & valid;
-    const u32 crossing = mask_bits((z0 < frame.settings.z_near) | (z1 > frame.settings.z_far));
-    Ints<Real> c0, c1, r0, r1;
-    ax.span(x0, x1, &c0, &c1);
-    ay.span(y0, y1, &r0, &r1);
+    const u32 seen = mask_bits((sum - sum == 0) & (box.z1 >= splat<L>(R3D_MIN_DEPTH))) & valid;
+    const u32 special = each ? ~0u : box.rare;
     for (int i = 0; i < count; ++i) {
       if (!(seen >> i & 1))
         ranges[at - begin + i] = kNoTiles;
-      else if (each || (crossing >> i & 1))
+      else if (special >> i & 1)
         ranges[at - begin + i] = bounds_of_face(frame, ax, ay, block.face(i), tile_shift);
       else
-        ranges[at - begin + i] = tile_range<Real>((int)c0[i], (int)c1[i], (int)r0[i], (int)r1[i], tile_shift);
+        ranges[at - begin + i] = tile_range((int)box.c0[i], (int)box.c1[i], (int)box.r0[i], (int)box.r1[i], tile_shift);
     }
   }
 }
@@ -222,7 +238,7 @@ class SlotWriter {
     const L reach = max_of(max_of(max_of(abs_of(f.x0), abs_of(f.y0)), max_of(abs_of(f.x1), abs_of(f.y1))),
                            max_of(abs_of(f.x2), abs_of(f.y2)));
     const L z0 = min_of(f.z0, min_of(f.z1, f.z2)), z1 = max_of(f.z0, max_of(f.z1, f.z2));
-    const u32 rare = mask_bits(!(inside | surely_outside(extent)) | !(reach < limit) |
+    const u32 rare = mask_bits((!(inside | surely_outside(extent))) | (!(reach < limit)) |
                                (z0 < settings.z_near) | (z1 > settings.z_far));
     alignas(64) Real b0[width], b1[width], b2[width], z[width], dist[width];
     store(b0, s.b0), store(b1, s.b1), store(b2, s.b2), store(z, s.z);
@@ -252,12 +268,10 @@ class SlotWriter {
 };
 
 template <class Real>
-void clear_slots(const RasterizeMeshesArgs<Real>& a, i64 slot, i64 count, bool ids_and_depths) {
-  if (ids_and_depths) {
-    __builtin_memset(a.pix_to_face + slot, 0xff, (size_t)count * sizeof(i64));  // -1
-    if (a.zbuf)
-      for (i64 i = 0; i < count; ++i) a.zbuf[slot + i] = -1;
-  }
+void clear_slots(const RasterizeMeshesArgs<Real>& a, i64 slot, i64 count) {
+  __builtin_memset(a.pix_to_face + slot, 0xff, (size_t)count * sizeof(i64));  // -1
+  if (a.zbuf)
+    for (i64 i = 0; i < count; ++i) a.zbuf[slot + i] = -1;
   if (a.dists)
     for (i64 i = 0; i < count; ++i) a.dists[slot + i] = -1;
   if (a.bary_coords)
@@ -289,6 +303,22 @@ R3D_FN Lanes<Real> load_stamp(const Real* from, int stride) {
   for (int y = 0; y < h; ++y) __builtin_memcpy((Real*)&out + y * w, from + y * stride, w * sizeof(Real));
   return out;
 }
+R3D_FN Ints<float> load_stamp_ids(const i32* from, int stride) {
+  return (Ints<float>)load_stamp((const float*)from, stride);
+}
+R3D_FN void store_stamp_ids(i32* to, int stride, Ints<float> ids) {
+  constexpr int w = Stamp<float>::width, h = Stamp<float>::height;
+  for (int y = 0; y < h; ++y) __builtin_memcpy(to + y * stride, (i32*)&ids + y * w, w * sizeof(i32));
+}
+R3D_FN Ints<float> min_of_ints(Ints<float> a, i32 b) { return a < b ? a : a * 0 + b; }
+R3D_FN Ints<float> max_of_ints(Ints<float> a, i32 b) { return a > b ? a : a * 0 + b; }
+
+// pixel_center for lanes of indices: the same operations, the same bits.
+R3D_FN Lanes<float> pixel_centers(Ints<float> index, int side, int other) {
+  const float range = side > other ? 2.0f * (float)side / (float)other : 2.0f, half = range / 2;
+  return -half + (range * __builtin_convertvector(index, Lanes<float>) + half) / (float)side;
+}
+
 template <class Real, class L>
 R3D_FN void store_stamp(Real* to, int stride, L value) {
   constexpr int w = Stamp<Real>::width, h = Stamp<Real>::height;
@@ -299,11 +329,21 @@ struct ZBufferTile {
   static constexpr int side = kZBufferTile, stride = side + kMaxStamp;
   alignas(64) float z[(side + kMaxStamp) * stride];
   alignas(64) i32 id[(side + kMaxStamp) * stride];  // packed face ids, -1 where empty
+
+  // Among equal depths the lower id wins, whatever the order of the calls.
+  inline __attribute__((always_inline)) bool offer(int at, float new_z, i32 new_id) {
+    if (!(new_z < z[at] || (new_z == z[at] && new_id < id[at]))) return false;
+    z[at] = new_z;
+    id[at] = new_id;
+    return true;
+  }
 };
 
 void zbuffer_tile(const Frame<float>& frame, i64 image, int tile_y, int tile_x, const u32* list, i64 count) {
   typedef Lanes<float> L;
+  typedef Ints<float> I;
   constexpr int width = Simd<float>::width, sw = Stamp<float>::width, sh = Stamp<float>::height;
+  constexpr int stride = ZBufferTile::stride;
   const RasterizeMeshesArgs<float>& a = frame.args;
   const RasterSettings<float>& settings = frame.settings;
   const bool perspective = settings.perspective_correct, clip = settings.clip_barycentric_coords;
@@ -311,12 +351,12 @@ void zbuffer_tile(const Frame<float>& frame, i64 image, int tile_y, int tile_x, 
   const int rows = a.height - row0 < kZBufferTile ? a.height - row0 : kZBufferTile;
   const int columns = a.width - column0 < kZBufferTile ? a.width - column0 : kZBufferTile;
   for (int r = 0; r < rows; ++r)
-    clear_slots(a, (image * a.height + row0 + r) * a.width + column0, columns, true);
+    clear_slots(a, (image * a.height + row0 + r) * a.width + column0, columns);
   if (count == 0) return;
 
   ZBufferTile tile;
   const float infinity = __builtin_inff();
-  for (int i = 0; i < (rows + kMaxStamp) * ZBufferTile::stride; ++i) tile.z[i] = infinity, tile.id[i] = -1;
+  for (int i = 0; i < (rows + kMaxStamp) * stride; ++i) tile.z[i] = infinity, tile.id[i] = -1;
   const Axis<float> ax(a.width, a.height, 0.0f), ay(a.height, a.width, 0.0f);
   float farthest = infinity;  // no pixel of the tile is farther than this
   int big_faces = 0;
@@ -326,62 +366,92 @@ void zbuffer_tile(const Frame<float>& frame, i64 image, int tile_y, int tile_x, 
     FaceLanes<float> block;
     for (int i = 0; i < lanes; ++i) block.set(i, load_face(a, list[at + i]));
     for (int i = lanes; i < width; ++i) block.set(i, Triangle<float>{});
-    const Triangle<L> f = block.lanes();
-    const FaceSetup<L> setup = set_up_face(f);
-    const L x0 = min_of(f.x0, min_of(f.x1, f.x2)), x1 = max_of(f.x0, max_of(f.x1, f.x2));
-    const L y0 = min_of(f.y0, min_of(f.y1, f.y2)), y1 = max_of(f.y0, max_of(f.y1, f.y2));
-    const L z0 = min_of(f.z0, min_of(f.z1, f.z2)), z1 = max_of(f.z0, max_of(f.z1, f.z2));
-    Ints<float> c0, c1, r0, r1;
-    ax.span(x0, x1, &c0, &c1);
-    ay.span(y0, y1, &r0, &r1);
-    const L reach = max_of(max_of(x1, -x0), max_of(y1, -y0));
-    const u32 rare = mask_bits((z0 < settings.z_near) | (z1 > settings.z_far) |
-                               !(reach < splat<L>(R3D_WILD_COORDINATE)));
-    // Hidden behind all that the tile shows. Interpolated depths round: allow for it.
-    const u32 hidden = mask_bits(z0 * 0.99999f > splat<L>(farthest)) & ~rare;
-    alignas(64) float iz0[width], iz1[width], iz2[width], orientation[width];
-    store(iz0, setup.iz0), store(iz1, setup.iz1), store(iz2, setup.iz2), store(orientation, setup.orientation);
+    const FaceSetup<L> setup = set_up_face(block.lanes());
+    const Triangle<L>& f = setup.f;
+    const FaceBox<float> box(f, ax, ay, settings);
+    const u32 rare = box.rare, all = ~0u >> (32 - lanes);
+    // Hidden behind all that the tile shows; interpolated depths round, so allow for it.
+    const u32 hidden = mask_bits(box.z0 * 0.99999f > splat<L>(farthest)) & ~rare;
+    const I left = max_of_ints(box.c0 - column0, 0), right = min_of_ints(box.c1 - column0, columns - 1);
+    const I top = max_of_ints(box.r0 - row0, 0), bottom = min_of_ints(box.r1 - row0, rows - 1);
+    const I wide = right - left, high = bottom - top;
+    const u32 small = mask_bits((wide < kSmallFace) & (high < kSmallFace)) & ~rare & ~hidden & all;
 
-    for (int i = 0; i < lanes; ++i) {
-      if (hidden >> i & 1) continue;
-      const FaceSetup<float> face = {block.face(i), iz0[i], iz1[i], iz2[i], orientation[i]};
+    // Small faces: a lane a face, all faces at once on the first pixel of their boxes, then the next.
+    if (small) {
+      const I is_small = (wide < kSmallFace) & (high < kSmallFace);
+      const I place = top * stride + left;
+      const I reach_x = is_small ? wide : wide * 0 - 1, reach_y = is_small ? high : high * 0 - 1;
+      for (int dy = 0; dy < kSmallFace; ++dy) {
+        const u32 in_row = mask_bits(reach_y >= dy) & small;
+        if (!in_row) break;
+        const L py = pixel_centers(a.height - 1 - row0 - dy - top, a.height, a.width);
+        for (int dx = 0; dx < kSmallFace; ++dx) {
+          const u32 active = mask_bits(reach_x >= dx) & in_row;
+          if (!active) break;
+          const L px = pixel_centers(a.width - 1 - column0 - dx - left, a.width, a.height);
+          const Edges<L> e = triangle_edges(px, py, f);
+          const EdgeExtent<L> extent = edge_extent(e);
+          const auto inside = surely_inside(extent);
+          const u32 covered = mask_bits(inside) & active;
+          const u32 exact = ~mask_bits(inside | surely_outside(extent)) & active;
+          const int step = dy * stride + dx;
+          if (covered) {
+            alignas(64) float z[width];
+            store(z, interpolate(e, setup, perspective, clip).z);
+            for (u32 bits = covered; bits; bits &= bits - 1) {
+              const int i = __builtin_ctz(bits);
+              if (z[i] >= 0) tile.offer(place[i] + step, z[i], (i32)list[at + i]);
+            }
+          }
+          for (u32 bits = exact; bits; bits &= bits - 1) {
+            const int i = __builtin_ctz(bits);
+            const Triangle<float> face = block.face(i);
+            const Hit<float> hit = hit_polygon(px[i], py[i], set_up_face(face), whole_face(face), settings);
+            if (hit.hit) tile.offer(place[i] + step, hit.z, (i32)list[at + i]);
+          }
+        }
+      }
+    }
+
+    // Others: a face at a time, a lane a pixel.
+    for (u32 todo = all & ~small & ~hidden; todo; todo &= todo - 1) {
+      const int i = __builtin_ctz(todo);
+      const FaceSetup<float> face = {block.face(i), setup.iz0[i], setup.iz1[i], setup.iz2[i], setup.orientation[i]};
       const i32 id = (i32)list[at + i];
-      int left = c0[i] - column0, right = c1[i] - column0, top = r0[i] - row0, bottom = r1[i] - row0;
-      Polygon<float> polygon;
       const bool slow = rare >> i & 1, exactly = slow && wild(face.f);
+      int x0 = left[i], x1 = right[i], y0 = top[i], y1 = bottom[i];
+      Polygon<float> polygon;
       if (slow) {
         polygon = visible_polygon(face.f, settings);
         if (polygon.size < 3) continue;
-        left = top = 0, right = columns - 1, bottom = rows - 1;
+        x0 = y0 = 0, x1 = columns - 1, y1 = rows - 1;
       }
-      left = left > 0 ? left : 0;
-      right = right < columns ? right : columns - 1;
-      top = top > 0 ? top : 0;
-      bottom = bottom < rows ? bottom : rows - 1;
       bool wrote = false;
-      for (int r = top; r <= bottom; r += sh) {
+      for (int r = y0; r <= y1; r += sh) {
         const L py = stamp_rows(frame.row_y + row0 + r);
-        for (int c = left; c <= right; c += sw) {
+        for (int c = x0; c <= x1; c += sw) {
           const L px = stamp_columns(frame.column_x + column0 + c);
           const Edges<L> e = triangle_edges(px, py, face.f);
           const EdgeExtent<L> extent = slow ? edge_extent(px, py, polygon) : edge_extent(e);
           auto inside = surely_inside(extent);
           u32 exact = mask_bits(!(inside | surely_outside(extent)));
           if (exactly) exact = ~0u >> (32 - width), inside = inside & 0;
-          const u32 covered = mask_bits(inside);
-          if (!(covered | exact)) continue;
-          float* const z_at = tile.z + r * ZBufferTile::stride + c;
-          i32* const id_at = tile.id + r * ZBufferTile::stride + c;
-          if (covered) {
+          const int place = r * stride + c;
+          if (mask_bits(inside)) {
             const L z = interpolate(e, face, perspective, clip).z;
-            const L before = load_stamp(z_at, ZBufferTile::stride);
-            const auto nearer = inside & (z >= 0) & (z < before);
-            if (mask_bits(nearer)) {
+            const L before = load_stamp(tile.z + place, stride);
+            const auto nearer = inside & (z >= 0) & (z <= before);
+            u32 bits = mask_bits(nearer);
+            if (bits && !mask_bits(nearer & (z == before))) {
               wrote = true;
-              store_stamp(z_at, ZBufferTile::stride, select(nearer, z, before));
-              for (u32 bits = mask_bits(nearer); bits; bits &= bits - 1) {
+              store_stamp(tile.z + place, stride, select(nearer, z, before));
+              const I ids = load_stamp_ids(tile.id + place, stride);
+              store_stamp_ids(tile.id + place, stride, nearer ? ids * 0 + id : ids);
+            } else {
+              for (; bits; bits &= bits - 1) {
                 const int lane = __builtin_ctz(bits);
-                id_at[lane / sw * ZBufferTile::stride + lane % sw] = id;
+                wrote |= tile.offer(place + lane / sw * stride + lane % sw, z[lane], id);
               }
             }
           }
@@ -390,18 +460,14 @@ void zbuffer_tile(const Frame<float>& frame, i64 image, int tile_y, int tile_x, 
             if (r + y >= rows || c + x >= columns) continue;
             const Hit<float> hit = hit_polygon(frame.column_x[column0 + c + x], frame.row_y[row0 + r + y], face,
                                                slow ? polygon : whole_face(face.f), settings);
-            if (hit.hit && hit.z < z_at[y * ZBufferTile::stride + x]) {
-              z_at[y * ZBufferTile::stride + x] = hit.z;
-              id_at[y * ZBufferTile::stride + x] = id;
-              wrote = true;
-            }
+            if (hit.hit) wrote |= tile.offer(place + y * stride + x, hit.z, id);
           }
         }
       }
-      if (wrote && (right - left) * 4 >= kZBufferTile && (bottom - top) * 4 >= kZBufferTile && ++big_faces % 4 == 0) {
+      if (wrote && (x1 - x0) * 4 >= kZBufferTile && (y1 - y0) * 4 >= kZBufferTile && ++big_faces % 4 == 0) {
         farthest = 0;
         for (int r = 0; r < rows; ++r)
-          for (int c = 0; c < columns; ++c) farthest = max_of(farthest, tile.z[r * ZBufferTile::stride + c]);
+          for (int c = 0; c < columns; ++c) farthest = max_of(farthest, tile.z[r * stride + c]);
       }
     }
   }
@@ -410,7 +476,7 @@ void zbuffer_tile(const Frame<float>& frame, i64 image, int tile_y, int tile_x, 
   for (int r = 0; r < rows; ++r) {
     const i64 slot = (image * a.height + row0 + r) * a.width + column0;
     for (int c = 0; c < columns; ++c) {
-      const i32 id = tile.id[r * ZBufferTile::stride + c];
+      const i32 id = tile.id[r * stride + c];
       if (id >= 0) writer.add(slot + c, id, frame.column_x[column0 + c], frame.row_y[row0 + r]);
     }
   }
@@ -513,26 +579,14 @@ void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, cons
     FaceLanes<Real> block;
     for (int i = 0; i < lanes; ++i) block.set(i, load_face(a, list[at + i]));
     for (int i = lanes; i < width; ++i) block.set(i, Triangle<Real>{});
-    const Triangle<L> f = block.lanes();
-    const FaceSetup<L> setup = set_up_face(f);
-    const L x0 = min_of(f.x0, min_of(f.x1, f.x2)), x1 = max_of(f.x0, max_of(f.x1, f.x2));
-    const L y0 = min_of(f.y0, min_of(f.y1, f.y2)), y1 = max_of(f.y0, max_of(f.y1, f.y2));
-    const L z0 = min_of(f.z0, min_of(f.z1, f.z2)), z1 = max_of(f.z0, max_of(f.z1, f.z2));
-    Ints<Real> c0, c1, r0, r1;
-    ax.span(x0, x1, &c0, &c1);
-    ay.span(y0, y1, &r0, &r1);
-    const L reach = max_of(max_of(x1, -x0), max_of(y1, -y0));
-    const u32 rare = mask_bits((z0 < settings.z_near) | (z1 > settings.z_far) |
-                               !(reach < splat<L>(R3D_WILD_COORDINATE)));
-    alignas(64) Real iz0[width], iz1[width], iz2[width], orientation[width];
-    store(iz0, setup.iz0), store(iz1, setup.iz1), store(iz2, setup.iz2), store(orientation, setup.orientation);
-
+    const FaceSetup<L> setup = set_up_face(block.lanes());
+    const FaceBox<Real> box(setup.f, ax, ay, settings);
     for (int i = 0; i < lanes; ++i) {
-      const FaceSetup<Real> face = {block.face(i), iz0[i], iz1[i], iz2[i], orientation[i]};
+      const FaceSetup<Real> face = {block.face(i), setup.iz0[i], setup.iz1[i], setup.iz2[i], setup.orientation[i]};
       const i64 id = list[at + i];
-      const bool slow = rare >> i & 1, exactly = slow && wild(face.f);
-      int left = (int)c0[i] - column0, right = (int)c1[i] - column0;
-      int top = (int)r0[i] - row0, bottom = (int)r1[i] - row0;
+      const bool slow = box.rare >> i & 1, exactly = slow && wild(face.f);
+      int left = (int)box.c0[i] - column0, right = (int)box.c1[i] - column0;
+      int top = (int)box.r0[i] - row0, bottom = (int)box.r1[i] - row0;
       Polygon<Real> polygon;
       if (slow) {
         polygon = visible_polygon(face.f, settings);
@@ -590,7 +644,7 @@ void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, cons
     for (int c = 0; c < columns; ++c) {
       const i64 slot = slot_of(r, c), here = found[r * kListTile + c];
       if (!sorted) NearestK<Real>{a.zbuf + slot, a.pix_to_face + slot, K}.sort(here);
-      clear_slots(a, slot + here, K - here, true);
+      clear_slots(a, slot + here, K - here);
       for (i64 k = 0; k < here; ++k)
         writer.add(slot + k, a.pix_to_face[slot + k], frame.column_x[column0 + c], frame.row_y[row0 + r]);
     }
