@@ -1,0 +1,27 @@
+"""Fixtures of the operators' tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from r3d_cli import _native
+
+
+@pytest.fixture(params=_native.isas(), scope="module")
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Runs a module's tests once on each instruction set of this machine."""
+    before = _native.isa()
+    _native.set_isa(request.param)
+    yield request.param
+    _native.set_isa(before)
+
+
+@pytest.fixture
+def restore_native() -> Iterator[None]:
+    """For tests that choose threads or instruction sets themselves."""
+    before = _native.isa()
+    yield
+    _native.set_isa(before)
+    _native.set_num_threads(0)
