@@ -1,9 +1,10 @@
 // The mathematics of mesh rasterization: which pixels a face covers, at what depth, with which barycentric
 // coordinates, and how far from its boundary. Shared by the CPU schedule, the CUDA kernels and the emulation.
 //
-// A face is a triangle in NDC (x to the left, y up) with view depth z at its vertices. Clipped at the near and far
-// planes it becomes a convex polygon of up to five corners: coverage and distances belong to that polygon, depth and
-// barycentric coordinates to the unclipped triangle, whose algebra holds for any sign of z.
+// A face is a triangle in NDC (x to the left, y up) with view depth z at its vertices. Clipped at the near
+// and far planes it becomes a convex polygon of up to five corners: coverage and distances belong to that
+// polygon, depth and barycentric coordinates to the unclipped triangle, whose algebra holds for any sign of
+// z.
 #ifndef R3D_RASTERIZE_MESHES_H_
 #define R3D_RASTERIZE_MESHES_H_
 
@@ -30,8 +31,9 @@ struct Polygon {
   Real x[5], y[5];
 };
 
-// NDC coordinate of the centre of pixel `index`, counted in NDC's direction (from the right, from the bottom), of
-// an image `side` pixels long along this axis and `other` along the other one. The shorter side spans [-1, 1].
+// NDC coordinate of the centre of pixel `index`, counted in NDC's direction (from the right, from the
+// bottom), of an image `side` pixels long along this axis and `other` along the other one. The shorter side
+// spans [-1, 1].
 template <class Real>
 R3D_FN Real pixel_center(i64 index, int side, int other) {
   const Real range = side > other ? (Real)2 * (Real)side / (Real)other : (Real)2;
@@ -45,9 +47,9 @@ R3D_FN bool crosses_planes(const Triangle<Real>& f, Real z_near, Real z_far) {
   return f.z0 < z_near || f.z1 < z_near || f.z2 < z_near || f.z0 > z_far || f.z1 > z_far || f.z2 > z_far;
 }
 
-// The corner between a kept vertex a and a removed vertex b, on the plane z. Always walked from the kept to the
-// removed vertex, so that two faces that share an edge compute the same corner. With perspective, the line is
-// straight in view space, whose x is proportional to NDC x times z.
+// The corner between a kept vertex a and a removed vertex b, on the plane z. Always walked from the kept to
+// the removed vertex, so that two faces that share an edge compute the same corner. With perspective, the
+// line is straight in view space, whose x is proportional to NDC x times z.
 template <class Real>
 R3D_FN void cut_edge(Real ax, Real ay, Real az, Real bx, Real by, Real bz, Real z, bool perspective, Real* x,
                      Real* y) {
@@ -84,7 +86,8 @@ R3D_FN Polygon<Real> clip_face(const Triangle<Real>& f, const RasterSettings<Rea
       // A kept vertex on the plane itself is the corner already.
       if (keep_i != keep_j && z[keep_i ? i : j] != at && out < 5) {
         const int a = keep_i ? i : j, b = keep_i ? j : i;
-        cut_edge(x[a], y[a], z[a], x[b], y[b], z[b], at, settings.perspective_correct, &out_x[out], &out_y[out]);
+        cut_edge(x[a], y[a], z[a], x[b], y[b], z[b], at, settings.perspective_correct, &out_x[out],
+                 &out_y[out]);
         out_z[out++] = at;
       }
     }
@@ -122,8 +125,8 @@ R3D_FN double polygon_area2(const Polygon<Real>& p) {
 }
 
 // Is the point in the half-open polygon? Exact for the coordinates relative to the point. A point on an edge
-// belongs to the side that a top-left rule names: on the screen (x right, y down) an edge is owned by the face to
-// its right, a horizontal one by the face below it.
+// belongs to the side that a top-left rule names: on the screen (x right, y down) an edge is owned by the
+// face to its right, a horizontal one by the face below it.
 template <class Real>
 R3D_FN bool inside_exact(Real px, Real py, const Polygon<Real>& p) {
   bool positive = false, negative = false, owned_if_positive = true, owned_if_negative = true;
@@ -215,8 +218,8 @@ R3D_FN Sample<T> interpolate(const Edges<T>& e, const FaceSetup<S>& s, bool pers
 }
 
 // The same at a point that may lie outside (within the blur radius). There the sum of the weights of a nearly
-// edge-on face passes through zero, where the plane of the face vanishes: past it, the sum counts as the smallest
-// positive one.
+// edge-on face passes through zero, where the plane of the face vanishes: past it, the sum counts as the
+// smallest positive one.
 template <class T, class M, class S>
 R3D_FN Sample<T> interpolate_beyond(const Edges<T>& e, M inside, const FaceSetup<S>& s, bool perspective,
                                     bool clip) {
@@ -244,8 +247,8 @@ R3D_FN T triangle_distance2(T px, T py, const Triangle<S>& f) {
                        point_segment_distance2(px, py, f.x1, f.y1, f.x2, f.y2)));
 }
 
-// The least and the greatest edge function: a point is inside where both are positive or both negative, outside
-// where they differ in sign, and undecided within R3D_UNDECIDED of zero.
+// The least and the greatest edge function: a point is inside where both are positive or both negative,
+// outside where they differ in sign, and undecided within R3D_UNDECIDED of zero.
 template <class T>
 struct EdgeExtent {
   T least, greatest;
@@ -295,8 +298,9 @@ R3D_FN bool wild(const Triangle<Real>& f) {
   return !(max_of(x, y) < (Real)R3D_WILD_COORDINATE);
 }
 
-// Coverage decided exactly and all else in double: for ties, and for coordinates whose products would overflow
-// float. Works on coordinates relative to the point, as rounded by Real, so that it agrees with the fast way.
+// Coverage decided exactly and all else in double: for ties, and for coordinates whose products would
+// overflow float. Works on coordinates relative to the point, as rounded by Real, so that it agrees with the
+// fast way.
 template <class Real>
 R3D_FN Hit<Real> hit_exact(Real px, Real py, const Triangle<Real>& f, const Polygon<Real>& polygon,
                            const RasterSettings<Real>& settings) {
@@ -309,8 +313,9 @@ R3D_FN Hit<Real> hit_exact(Real px, Real py, const Triangle<Real>& f, const Poly
   const double dist2 = boundary_distance2(0.0, 0.0, p);
   Hit<Real> hit = {false, 0, 0, 0, 0, 0};
   if (!inside && !(dist2 < (double)settings.blur_radius)) return hit;
-  const Triangle<double> relative = {(Real)(f.x0 - px), (Real)(f.y0 - py), f.z0, (Real)(f.x1 - px), (Real)(f.y1 - py),
-                                     f.z1, (Real)(f.x2 - px), (Real)(f.y2 - py), f.z2};
+  const Triangle<double> relative = {(Real)(f.x0 - px), (Real)(f.y0 - py), f.z0,
+                                     (Real)(f.x1 - px), (Real)(f.y1 - py), f.z1,
+                                     (Real)(f.x2 - px), (Real)(f.y2 - py), f.z2};
   const FaceSetup<double> setup = set_up_face(relative);
   const Sample<double> s = interpolate_beyond(triangle_edges(0.0, 0.0, relative), inside, setup,
                                               settings.perspective_correct, settings.clip_barycentric_coords);
@@ -336,8 +341,8 @@ R3D_FN Hit<Real> hit_polygon(Real px, Real py, const FaceSetup<Real>& setup, con
   if (!inside && !(settings.blur_radius > 0)) return hit;
   const Real dist2 = boundary_distance2(px, py, polygon);
   if (!inside && !(dist2 < settings.blur_radius)) return hit;
-  const Sample<Real> s = interpolate_beyond(e, inside, setup, settings.perspective_correct,
-                                            settings.clip_barycentric_coords);
+  const Sample<Real> s =
+      interpolate_beyond(e, inside, setup, settings.perspective_correct, settings.clip_barycentric_coords);
   hit.hit = s.z >= 0;
   hit.b0 = s.b0;
   hit.b1 = s.b1;

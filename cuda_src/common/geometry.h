@@ -17,9 +17,9 @@ R3D_FN auto cross2(T ax, T ay, S bx, S by) -> decltype(ax * by) {
   return mul_rn(ax, by) - mul_rn(ay, bx);
 }
 
-// Twice the signed area of (p, a, b), from coordinates relative to p: two faces that share an edge see the same
-// magnitude with opposite signs, so no pixel falls between them (Woop et al. 2013, "Watertight Ray/Triangle
-// Intersection", section 3).
+// Twice the signed area of (p, a, b), from coordinates relative to p: two faces that share an edge see the
+// same magnitude with opposite signs, so no pixel falls between them (Woop et al. 2013, "Watertight
+// Ray/Triangle Intersection", section 3).
 template <class T, class S>
 R3D_FN T edge_function(T px, T py, S ax, S ay, S bx, S by) {
   return cross2(ax - px, ay - py, bx - px, by - py);

@@ -1,5 +1,6 @@
-// What every kernel stands on: function qualifiers, integer types, limits, and arithmetic that the compiler may
-// not contract. Compiled by g++ (CPU schedules, emulation), nvcc and NVRTC; NVRTC has no standard header at all.
+// What every kernel stands on: function qualifiers, integer types, limits, and arithmetic that the compiler
+// may not contract. Compiled by g++ (CPU schedules, emulation), nvcc and NVRTC; NVRTC has no standard header
+// at all.
 #ifndef R3D_COMMON_KERNEL_H_
 #define R3D_COMMON_KERNEL_H_
 

@@ -12,9 +12,9 @@ Isa current_isa();
 
 // Calls namespace::function(...) of the instruction set in use.
 #ifdef R3D_X86
-#define R3D_DISPATCH(function, ...)                                                    \
-  (::r3d::current_isa() == ::r3d::Isa::avx512 ? ::r3d::avx512::function(__VA_ARGS__)   \
-   : ::r3d::current_isa() == ::r3d::Isa::avx2 ? ::r3d::avx2::function(__VA_ARGS__)     \
+#define R3D_DISPATCH(function, ...)                                                  \
+  (::r3d::current_isa() == ::r3d::Isa::avx512 ? ::r3d::avx512::function(__VA_ARGS__) \
+   : ::r3d::current_isa() == ::r3d::Isa::avx2 ? ::r3d::avx2::function(__VA_ARGS__)   \
                                               : ::r3d::baseline::function(__VA_ARGS__))
 #else
 #define R3D_DISPATCH(function, ...) (::r3d::baseline::function(__VA_ARGS__))

@@ -1,5 +1,6 @@
-// The Python module r3d_cli._native: raw arrays in, raw arrays out, no PyTorch headers. Arguments were checked in
-// Python (backend/), where messages can name them; the bindings refuse every implicit conversion and copy.
+// The Python module r3d_cli._native: raw arrays in, raw arrays out, no PyTorch headers. Arguments were
+// checked in Python (backend/), where messages can name them; the bindings refuse every implicit conversion
+// and copy.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -33,8 +34,9 @@ bool isa_available(Isa isa) {
   __builtin_cpu_init();
   if (isa == Isa::avx2)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
-  return isa_available(Isa::avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+  return isa_available(Isa::avx2) && __builtin_cpu_supports("avx512f") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq");
 #else
   return false;
 #endif
@@ -69,10 +71,10 @@ template <class Real>
 void bind_rasterize_meshes(nb::module_& m) {
   m.def(
       "rasterize_meshes_fwd",
-      [](Array<const Real> verts, Array<const i64> faces, Array<const i64> mesh_first_face, int height, int width,
-         i64 faces_per_pixel, double blur_radius, bool perspective_correct, bool clip_barycentric_coords,
-         bool cull_backfaces, double z_near, double z_far, i64 workspace_budget, Array<i64> pix_to_face,
-         std::optional<Array<Real>> zbuf, std::optional<Array<Real>> bary_coords,
+      [](Array<const Real> verts, Array<const i64> faces, Array<const i64> mesh_first_face, int height,
+         int width, i64 faces_per_pixel, double blur_radius, bool perspective_correct,
+         bool clip_barycentric_coords, bool cull_backfaces, double z_near, double z_far, i64 workspace_budget,
+         Array<i64> pix_to_face, std::optional<Array<Real>> zbuf, std::optional<Array<Real>> bary_coords,
          std::optional<Array<Real>> dists) {
         const RasterizeMeshesArgs<Real> args = {verts.data(),
                                                 faces.data(),

@@ -30,8 +30,8 @@ struct RasterizeMeshesStatus {
   bool out_of_memory;
 };
 
-#define R3D_DECLARE(isa)                                                       \
-  namespace isa {                                                              \
+#define R3D_DECLARE(isa)                                                          \
+  namespace isa {                                                                 \
   RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<float>&);  \
   RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<double>&); \
   }

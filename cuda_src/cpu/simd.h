@@ -1,5 +1,6 @@
-// SIMD lanes for the CPU schedules: GCC's vector types, as wide as the instruction set that the file is compiled
-// for, so that the headers' templates work on them as they do on scalars. Include this before those headers.
+// SIMD lanes for the CPU schedules: GCC's vector types, as wide as the instruction set that the file is
+// compiled for, so that the headers' templates work on them as they do on scalars. Include this before those
+// headers.
 #ifndef R3D_CPU_SIMD_H_
 #define R3D_CPU_SIMD_H_
 
@@ -16,6 +17,9 @@
 #else
 #define R3D_VECTOR_BYTES 16
 #endif
+
+// A member function that is always inlined, so that no copy for one instruction set is linked into another.
+#define R3D_MEMBER inline __attribute__((always_inline))
 
 namespace r3d {
 namespace R3D_ISA {
@@ -84,8 +88,8 @@ R3D_FN void store(Real* to, Lanes<Real> value) {
 }  // namespace R3D_ISA
 }  // namespace r3d
 
-// The lanes' part of what common/kernel.h does for scalars. Vector types have no namespace of their own, so the
-// templates find these by ordinary lookup: they must be declared first.
+// The lanes' part of what common/kernel.h does for scalars. Vector types have no namespace of their own, so
+// the templates find these by ordinary lookup: they must be declared first.
 R3D_FN r3d::R3D_ISA::Lanes<float> select(r3d::R3D_ISA::Ints<float> mask, r3d::R3D_ISA::Lanes<float> a,
                                          r3d::R3D_ISA::Lanes<float> b) {
   return mask ? a : b;

@@ -8,12 +8,13 @@
 namespace r3d {
 
 // Runs body(context, begin, end, worker) over [0, count) in chunks of `grain`, on the caller and the pool.
-// `worker` is below num_threads() and unique among bodies running at once. Serial when there is one chunk, when
-// called from inside a body, and when another thread of the program holds the pool.
+// `worker` is below num_threads() and unique among bodies running at once. Serial when there is one chunk,
+// when called from inside a body, and when another thread of the program holds the pool.
 typedef void (*ParallelBody)(void* context, i64 begin, i64 end, int worker);
 void parallel_for(i64 count, i64 grain, ParallelBody body, void* context);
 
-// Threads that parallel_for uses: set_num_threads, else R3D_NUM_THREADS, else the CPUs this process may run on.
+// Threads that parallel_for uses: set_num_threads, else R3D_NUM_THREADS, else the CPUs this process may run
+// on.
 int num_threads();
 void set_num_threads(int count);  // below 1: back to the default
 

@@ -1,8 +1,8 @@
 // The coarse stage of a rasterizer: exact lists of the elements (faces, points) over each tile of each image.
 //
-// Count the elements over each tile, sum, fill: never a fixed bin size, never an overflow. The lists are built band
-// by band (a run of tiles) within a budget, so that memory is bounded whatever the scene. A tile's list is in the
-// order of the elements' ids.
+// Count the elements over each tile, sum, fill: never a fixed bin size, never an overflow. The lists are
+// built band by band (a run of tiles) within a budget, so that memory is bounded whatever the scene. A tile's
+// list is in the order of the elements' ids.
 #ifndef R3D_CPU_TILE_LISTS_H_
 #define R3D_CPU_TILE_LISTS_H_
 
@@ -86,7 +86,8 @@ static bool for_each_tile(const i64* first, i64 num_images, TileGrid grid, i64 b
       }
     });
 
-    // Counts become each chunk's first place in the tile's list; start[t] is the list's place among all lists.
+    // Counts become each chunk's first place in the tile's list; start[t] is the list's place among all
+    // lists.
     for (i64 t = 0; t < num_tiles; ++t) start[t] = 0;
     for (i64 c = 0; c < chunks; ++c) {
       i64* const total = &start[(chunk[c].image - n0) * tiles];

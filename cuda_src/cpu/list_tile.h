@@ -1,0 +1,188 @@
+// Any K, any blur: each pixel of a tile keeps a list of its K nearest faces, in the output arrays themselves.
+#ifndef R3D_CPU_LIST_TILE_H_
+#define R3D_CPU_LIST_TILE_H_
+
+#include "cpu/mesh_frame.h"
+#include "cpu/slot_writer.h"
+#include "cpu/stamps.h"
+
+namespace r3d {
+namespace R3D_ISA {
+namespace {
+
+// The K nearest of one pixel, in the output arrays themselves. Faces come in the order of their ids, so among
+// equal depths the one that is there already has the lower id and stays.
+template <class Real>
+struct NearestK {
+  Real* z;
+  i64* id;
+  i64 k;
+
+  static R3D_MEMBER bool after(Real za, i64 ida, Real zb, i64 idb) {
+    return za > zb || (za == zb && ida > idb);
+  }
+
+  // Sorted insertion; returns the depth that a newcomer must beat.
+  R3D_MEMBER Real insert(i32* count, Real new_z, i64 new_id) {
+    i64 at = *count < k ? (*count)++ : k - 1;
+    for (; at > 0 && z[at - 1] > new_z; --at) {
+      z[at] = z[at - 1];
+      id[at] = id[at - 1];
+    }
+    z[at] = new_z;
+    id[at] = new_id;
+    return *count < k ? (Real)__builtin_inf() : z[k - 1];
+  }
+
+  // For large K: a heap with the farthest on top once K are there.
+  R3D_MEMBER Real push(i32* count, Real new_z, i64 new_id) {
+    if (*count < k) {
+      z[*count] = new_z;
+      id[*count] = new_id;
+      if (++*count < k) return (Real)__builtin_inf();
+      for (i64 root = k / 2 - 1; root >= 0; --root) sift(root, k);
+    } else {
+      z[0] = new_z;
+      id[0] = new_id;
+      sift(0, k);
+    }
+    return z[0];
+  }
+
+  R3D_MEMBER void sift(i64 root, i64 size) {
+    const Real moved_z = z[root];
+    const i64 moved_id = id[root];
+    for (i64 child; (child = 2 * root + 1) < size; root = child) {
+      if (child + 1 < size && after(z[child + 1], id[child + 1], z[child], id[child])) ++child;
+      if (!after(z[child], id[child], moved_z, moved_id)) break;
+      z[root] = z[child];
+      id[root] = id[child];
+    }
+    z[root] = moved_z;
+    id[root] = moved_id;
+  }
+
+  void sort(i64 count) {
+    if (count < k)
+      for (i64 root = count / 2 - 1; root >= 0; --root) sift(root, count);
+    for (i64 last = count - 1; last > 0; --last) {
+      const Real top_z = z[0];
+      const i64 top_id = id[0];
+      z[0] = z[last];
+      id[0] = id[last];
+      z[last] = top_z;
+      id[last] = top_id;
+      sift(0, last);
+    }
+  }
+};
+
+template <class Real>
+void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, const u32* list, i64 count) {
+  typedef Lanes<Real> L;
+  constexpr int width = Simd<Real>::width, sw = Stamp<Real>::width, sh = Stamp<Real>::height;
+  constexpr int stride = kListTile + kMaxStamp;
+  const RasterizeMeshesArgs<Real>& a = frame.args;
+  const RasterSettings<Real>& settings = frame.settings;
+  const bool perspective = settings.perspective_correct, clip = settings.clip_barycentric_coords;
+  const bool blurred = settings.blur_radius > 0;
+  const i64 K = a.faces_per_pixel;
+  const bool sorted = K <= R3D_INSERTION_LIMIT;
+  const int row0 = tile_y * kListTile, column0 = tile_x * kListTile;
+  const int rows = a.height - row0 < kListTile ? a.height - row0 : kListTile;
+  const int columns = a.width - column0 < kListTile ? a.width - column0 : kListTile;
+  const auto slot_of = [&](int r, int c) {
+    return ((image * a.height + row0 + r) * a.width + column0 + c) * K;
+  };
+
+  // The depth to beat, by pixel; pixels past the image can not be beaten.
+  alignas(64) Real to_beat[stride * stride];
+  i32 found[kListTile * kListTile];
+  for (int r = 0; r < stride; ++r)
+    for (int c = 0; c < stride; ++c)
+      to_beat[r * stride + c] = r < rows && c < columns ? (Real)__builtin_inf() : (Real)-1;
+  __builtin_memset(found, 0, sizeof(found));
+  const Axis<Real> ax(a.width, a.height, settings.blur_radius), ay(a.height, a.width, settings.blur_radius);
+
+  for (i64 at = 0; at < count; at += width) {
+    const int lanes = (int)(count - at < width ? count - at : width);
+    FaceLanes<Real> block;
+    for (int i = 0; i < lanes; ++i) block.set(i, load_face(a, list[at + i]));
+    for (int i = lanes; i < width; ++i) block.set(i, Triangle<Real>{});
+    const FaceSetup<L> setup = set_up_face(block.lanes());
+    const FaceBox<Real> box(setup.f, ax, ay, settings);
+    for (int i = 0; i < lanes; ++i) {
+      const FaceSetup<Real> face = {block.face(i), setup.iz0[i], setup.iz1[i], setup.iz2[i],
+                                    setup.orientation[i]};
+      const i64 id = list[at + i];
+      const bool slow = box.rare >> i & 1, exactly = slow && wild(face.f);
+      int left = (int)box.c0[i] - column0, right = (int)box.c1[i] - column0;
+      int top = (int)box.r0[i] - row0, bottom = (int)box.r1[i] - row0;
+      Polygon<Real> polygon;
+      if (slow) {
+        polygon = visible_polygon(face.f, settings);
+        if (polygon.size < 3) continue;
+        left = top = 0, right = columns - 1, bottom = rows - 1;
+      }
+      left = left > 0 ? left : 0;
+      right = right < columns ? right : columns - 1;
+      top = top > 0 ? top : 0;
+      bottom = bottom < rows ? bottom : rows - 1;
+      const auto keep = [&](int r, int c, Real z) {
+        const i64 slot = slot_of(r, c);
+        NearestK<Real> nearest = {a.zbuf + slot, a.pix_to_face + slot, K};
+        i32* const here = &found[r * kListTile + c];
+        to_beat[r * stride + c] = sorted ? nearest.insert(here, z, id) : nearest.push(here, z, id);
+      };
+      for (int r = top; r <= bottom; r += sh) {
+        const L py = stamp_rows(frame.row_y + row0 + r);
+        for (int c = left; c <= right; c += sw) {
+          const L px = stamp_columns(frame.column_x + column0 + c);
+          const Edges<L> e = triangle_edges(px, py, face.f);
+          const EdgeExtent<L> extent = slow ? edge_extent(px, py, polygon) : edge_extent(e);
+          const auto inside = surely_inside(extent);
+          u32 exact = mask_bits(!(inside | surely_outside(extent)));
+          if (exactly) exact = ~0u >> (32 - width);
+          if (!blurred && !(mask_bits(inside) | exact)) continue;
+          const Sample<L> s = blurred ? interpolate_beyond(e, inside, face, perspective, clip)
+                                      : interpolate(e, face, perspective, clip);
+          const L before = load_stamp(to_beat + r * stride + c, stride);
+          auto candidates = (s.z >= 0) & (s.z < before);
+          if (!blurred) candidates = candidates & inside;
+          u32 bits = mask_bits(candidates) & ~exact;
+          if (bits && blurred && (mask_bits(inside) & bits) != bits) {
+            const L dist2 = slow ? boundary_distance2(px, py, polygon) : triangle_distance2(px, py, face.f);
+            bits &= mask_bits(inside | (dist2 < splat<L>(0) + settings.blur_radius));
+          }
+          for (; bits; bits &= bits - 1) {
+            const int lane = __builtin_ctz(bits);
+            keep(r + lane / sw, c + lane % sw, s.z[lane]);
+          }
+          for (; exact; exact &= exact - 1) {
+            const int lane = __builtin_ctz(exact), y = r + lane / sw, x = c + lane % sw;
+            if (y >= rows || x >= columns) continue;
+            const Hit<Real> hit = hit_polygon(frame.column_x[column0 + x], frame.row_y[row0 + y], face,
+                                              slow ? polygon : whole_face(face.f), settings);
+            if (hit.hit && hit.z < to_beat[y * stride + x]) keep(y, x, hit.z);
+          }
+        }
+      }
+    }
+  }
+
+  SlotWriter<Real> writer(frame);
+  for (int r = 0; r < rows; ++r)
+    for (int c = 0; c < columns; ++c) {
+      const i64 slot = slot_of(r, c), here = found[r * kListTile + c];
+      if (!sorted) NearestK<Real>{a.zbuf + slot, a.pix_to_face + slot, K}.sort(here);
+      clear_slots(a, slot + here, K - here);
+      for (i64 k = 0; k < here; ++k)
+        writer.add(slot + k, a.pix_to_face[slot + k], frame.column_x[column0 + c], frame.row_y[row0 + r]);
+    }
+}
+
+}  // namespace
+}  // namespace R3D_ISA
+}  // namespace r3d
+
+#endif  // R3D_CPU_LIST_TILE_H_
