@@ -3,6 +3,7 @@
 #define R3D_CPU_SCHEDULES_H_
 
 #include "common/kernel.h"
+#include "shade_meshes.h"
 
 namespace r3d {
 
@@ -30,10 +31,26 @@ struct RasterizeMeshesStatus {
   bool out_of_memory;
 };
 
+template <class Real>
+struct ShadeMeshesArgs {
+  ShadeScene<Real> scene;
+  const i64* pix_to_face;   // (H * S, W * S, K)
+  const Real* zbuf;         // (H * S, W * S, K)
+  const Real* bary_coords;  // (H * S, W * S, K, 3)
+  i64 height, width;        // pixels
+  i64 supersampling;        // S: a pixel has S * S samples
+  i64 faces_per_pixel;      // K
+  u8* image;                // (H, W, 4) straight alpha, or null
+  Real* linear;             // (H, W, 4) straight alpha, or null
+};
+
 #define R3D_DECLARE(isa)                                                          \
   namespace isa {                                                                 \
   RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<float>&);  \
   RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<double>&); \
+  /* False: a sample needs more fragments than there was room for. */             \
+  bool shade_meshes_fwd(const ShadeMeshesArgs<float>&);                           \
+  bool shade_meshes_fwd(const ShadeMeshesArgs<double>&);                          \
   }
 R3D_DECLARE(baseline)
 R3D_DECLARE(avx2)

@@ -31,14 +31,23 @@ def compute_vertex_normals(
         >>> compute_vertex_normals(verts, np.array([[0, 1, 2]])).tolist()
         [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
     """
-    corners = faces.ravel()
     with np.errstate(all="ignore"):
-        weighted = compute_face_normals(verts, faces)
-        weighted[~np.isfinite(weighted).all(axis=1)] = 0
-        sums = np.stack(
-            [np.bincount(corners, np.repeat(weighted[:, axis], 3), len(verts)) for axis in range(3)], axis=1
-        )
-        # By the largest component first: squares of tiny or huge ones would leave the range.
-        sums /= np.maximum(np.abs(sums).max(axis=1, keepdims=True, initial=0), np.finfo(np.float64).tiny)
-        length = np.sqrt((sums * sums).sum(axis=1, keepdims=True))
-        return np.divide(sums, length, out=np.zeros_like(sums), where=length > 0.5).astype(np.float32)
+        return sum_at(faces.ravel(), np.repeat(compute_face_normals(verts, faces), 3, axis=0), len(verts))
+
+
+def sum_at(
+    targets: NDArray[np.int64],  # (P,)
+    normals: NDArray[np.float64],  # (P, 3)
+    count: int,
+) -> NDArray[np.float32]:  # (count, 3)
+    """Sums of the normals of each target, at unit length; those that are not finite do not count."""
+    finite = np.isfinite(normals).all(axis=1)
+    if not finite.all():
+        targets, normals = targets[finite], normals[finite]
+    sums: NDArray[np.float64] = np.stack(
+        [np.bincount(targets, normals[:, axis], count) for axis in range(3)], axis=1
+    )
+    # By the largest component first: squares of tiny or huge ones would leave the range.
+    sums /= np.maximum(np.abs(sums).max(axis=1, keepdims=True, initial=0), np.finfo(np.float64).tiny)
+    length = np.sqrt((sums * sums).sum(axis=1, keepdims=True))
+    return np.divide(sums, length, out=np.zeros_like(sums), where=length > 0.5).astype(np.float32)
