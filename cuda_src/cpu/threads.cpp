@@ -122,9 +122,12 @@ void parallel_for(i64 count, i64 grain, ParallelBody body, void* context) {
   int limit = chunks > 1 && !t_inside ? num_threads() : 1;
   if (limit > chunks) limit = static_cast<int>(chunks);
   Pool* const p = limit > 1 ? pool() : nullptr;
+  const bool was_inside = t_inside;
   if (!p || !p->busy.try_lock()) {
+    t_inside = true;
     for (i64 begin = 0; begin < count; begin += grain)
       body(context, begin, begin + grain < count ? begin + grain : count, 0);
+    t_inside = was_inside;
     return;
   }
   Job job;
@@ -145,7 +148,7 @@ void parallel_for(i64 count, i64 grain, ParallelBody body, void* context) {
     p->wake.notify_all();
   t_inside = true;
   job.run(0);
-  t_inside = false;
+  t_inside = was_inside;
   {
     std::unique_lock<std::mutex> lock(p->mutex);
     p->job = nullptr;  // a thread that has not woken yet must not touch the finished job

@@ -1,0 +1,91 @@
+"""The thread pool: every index once, no data race, alive after fork, honest about how many threads it uses."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from r3d_cli import _native
+from r3d_cli.backend.rasterize_meshes import rasterize_meshes
+
+rng = np.random.default_rng(0)
+FACES = np.arange(3 * 5000, dtype=np.int64).reshape(-1, 3)
+CENTERS = rng.uniform(-1, 1, (5000, 1, 3)) + [0, 0, 2]
+VERTS = (CENTERS + rng.uniform(-0.1, 0.1, (5000, 3, 3))).reshape(-1, 3).astype(np.float32)
+FIRST = np.array([0, len(FACES)])
+
+
+def picture(_: object = None) -> np.ndarray:
+    return rasterize_meshes(VERTS, FACES, FIRST, (200, 300)).pix_to_face
+
+
+def child(queue: multiprocessing.Queue) -> None:
+    queue.put(picture())
+
+
+def count_in_subprocess(environment: dict[str, str], affinity: str = "") -> int:
+    code = f"{affinity}\nfrom r3d_cli import _native; print(_native.num_threads())"
+    result = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    )
+    return int(result.stdout)
+
+
+def test_a_forked_child_gets_a_pool_of_its_own() -> None:
+    expected = picture()  # the parent's pool has threads now; the child inherits none of them
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    process = context.Process(target=child, args=(queue,))
+    process.start()
+    try:
+        np.testing.assert_array_equal(queue.get(timeout=60), expected)
+    finally:
+        process.join(timeout=10)
+        process.kill()
+
+
+def test_callers_at_once_get_the_same_picture() -> None:
+    expected = picture()
+    with concurrent.futures.ThreadPoolExecutor(4) as executor:
+        for result in executor.map(picture, range(16)):
+            np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_the_picture_does_not_depend_on_the_number_of_threads(threads: int) -> None:
+    expected = picture()
+    _native.set_num_threads(threads)
+    try:
+        assert _native.num_threads() == threads
+        np.testing.assert_array_equal(picture(), expected)
+    finally:
+        _native.set_num_threads(0)
+
+
+def test_environment_and_affinity_set_the_number_of_threads() -> None:
+    without = {"R3D_NUM_THREADS": ""}
+    assert count_in_subprocess({"R3D_NUM_THREADS": "3"}) == 3
+    assert count_in_subprocess(without) == len(os.sched_getaffinity(0))
+    one = f"import os; os.sched_setaffinity(0, [{min(os.sched_getaffinity(0))}])"
+    assert count_in_subprocess(without, one) == 1
+    assert count_in_subprocess({"R3D_NUM_THREADS": "many"}) == len(os.sched_getaffinity(0))
+
+
+def test_no_data_race_under_the_thread_sanitizer(repository: Path, tmp_path: Path) -> None:
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("g++ is not installed")
+    sources = [Path(__file__).with_name("threads_main.cpp"), repository / "cuda_src/cpu/threads.cpp"]
+    program = tmp_path / "threads"
+    flags = ["-std=c++17", "-O1", "-g", "-fsanitize=thread", f"-I{repository / 'cuda_src'}", "-pthread"]
+    subprocess.run([compiler, *flags, *map(str, sources), "-o", str(program)], check=True)
+    result = subprocess.run([str(program)], capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stdout) == (0, "0 wrong\n"), result.stderr[:4000]
