@@ -57,3 +57,41 @@ def test_strips_wind_the_same_way(shared_data: Path) -> None:
     faces = read_mesh(shared_data / "igea.ply").faces
     directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     assert len(np.unique(directed, axis=0)) == len(directed)  # neighbours walk a shared edge both ways
+
+
+@pytest.mark.parametrize("name", ["Duck.glb", "CesiumMilkTruck.glb", "AlphaBlendModeTest.glb", "cow/cow.glb"])
+def test_gltf_equals_trimesh(shared_data: Path, name: str) -> None:
+    trimesh, scipy = pytest.importorskip("trimesh"), pytest.importorskip("scipy")
+    mesh = read_mesh(shared_data / name)
+    theirs = trimesh.load_scene(shared_data / name, process=False)
+    triangles, corner_uvs = [], []
+    for node in theirs.graph.nodes_geometry:
+        transform, geometry_name = theirs.graph[node]
+        geometry = theirs.geometry[geometry_name]
+        triangles.append(trimesh.transform_points(geometry.vertices, transform)[geometry.faces])
+        uv = geometry.visual.uv
+        corner_uvs.append(np.full((len(geometry.faces), 3, 2), -9.0) if uv is None else uv[geometry.faces])
+    assert mesh.uvs is not None
+    faces_uvs = mesh.faces if mesh.faces_uvs is None else mesh.faces_uvs
+    ours = np.where(faces_uvs[..., None] < 0, -9.0, mesh.uvs[faces_uvs])
+    ours = np.concatenate([mesh.verts[mesh.faces], ours], axis=2).reshape(-1, 15)
+    expected = np.concatenate([np.concatenate(triangles), np.concatenate(corner_uvs)], axis=2)
+    expected = expected.reshape(-1, 15)
+    assert len(ours) == len(expected)
+    for rows, others in ((ours, expected), (expected, ours)):  # parts come in an order of their own
+        assert scipy.spatial.cKDTree(others).query(rows)[0].max() < 1e-5
+
+
+def test_obj_and_gltf_of_one_cow_agree(shared_data: Path) -> None:
+    scipy = pytest.importorskip("scipy")
+    rows, images = [], []
+    for name in ("cow/cow.obj", "cow/cow.glb"):
+        mesh = read_mesh(shared_data / name)
+        assert mesh.uvs is not None
+        uvs = mesh.uvs[mesh.faces if mesh.faces_uvs is None else mesh.faces_uvs]
+        rows.append(np.concatenate([mesh.verts[mesh.faces], uvs], axis=2).reshape(-1, 15))
+        texture = mesh.materials[0].base_color_texture
+        assert texture is not None
+        images.append(texture.image)
+    assert scipy.spatial.cKDTree(rows[1]).query(rows[0])[0].max() < 1e-5
+    np.testing.assert_array_equal(*images)

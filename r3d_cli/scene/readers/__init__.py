@@ -13,10 +13,8 @@ import numpy as np
 from r3d_cli.scene.model import MeshError, RawMesh
 from r3d_cli.scene.readers.source import Source
 
-# Names of formats are their extensions. trimesh reads these too, if the packages it needs are there.
-NATIVE_FORMATS = ("obj", "ply", "stl", "off")
-TRIMESH_FORMATS = ("glb", "gltf", "3mf", "dae", "xyz")
-FORMATS = NATIVE_FORMATS + TRIMESH_FORMATS
+# Names of formats are their extensions. The last three are trimesh's; 3mf and dae need packages of their own.
+FORMATS = ("obj", "ply", "stl", "off", "glb", "gltf", "xyz", "3mf", "dae")
 
 # float32 squares of coordinates beyond this are infinite.
 _HUGE = 1e18
@@ -32,8 +30,8 @@ def read_mesh(
     """Read a mesh file.
 
     Polygons are triangulated, scenes flattened to one mesh, colours turned to linear light. What a mesh can
-    do without (a missing texture, a face of two corners) becomes a line of ``RawMesh.warnings``. A file without
-    faces, such as a point cloud, reads with F = 0.
+    do without (a missing texture, a face of two corners) becomes a line of ``RawMesh.warnings``. A file
+    without faces, such as a point cloud, reads with F = 0.
 
     Args:
         path_or_bytes: a path, "-" for standard input, or the file's bytes.
@@ -93,7 +91,7 @@ def _known(source: Source, format: str) -> str:
 
 
 def _reader(kind: str) -> Callable[[Source], RawMesh]:
-    if kind in NATIVE_FORMATS:
+    if kind in ("obj", "ply", "stl", "off"):
         from r3d_cli.scene.readers import native
 
         return {
@@ -102,6 +100,10 @@ def _reader(kind: str) -> Callable[[Source], RawMesh]:
             "stl": native.read_stl,
             "off": native.read_off,
         }[kind]
+    if kind in ("glb", "gltf"):
+        from r3d_cli.scene.readers.gltf import read_gltf
+
+        return read_gltf
     from r3d_cli.scene.readers.via_trimesh import read_via_trimesh
 
     return lambda source: read_via_trimesh(source, kind)

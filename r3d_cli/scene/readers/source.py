@@ -33,9 +33,7 @@ class Source:
             raise MeshError(f"{path}: is a directory; name a mesh file in it") from None
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise MeshError(
-                f"{path}: cannot be read ({reason}); check the path and its permissions"
-            ) from None
+            raise MeshError(f"{path}: cannot be read ({reason}); check its permissions") from None
 
     def fail(self, what: str, line: int | None = None) -> NoReturn:
         """Raise a MeshError of one line; `what` says what is wrong and what to do."""
