@@ -189,11 +189,14 @@ R3D_FN Sample<T> divide_weights(const Edges<T>& e, const Edges<T>& g, const Face
     sample.b0 = max_of(sample.b0, zero);
     sample.b1 = max_of(sample.b1, zero);
     sample.b2 = max_of(sample.b2, zero);
-    const T again = 1 / max_of(sample.b0 + sample.b1 + sample.b2, splat<T>(R3D_CLIP_BARY_FLOOR));
-    sample.b0 = sample.b0 * again;
-    sample.b1 = sample.b1 * again;
-    sample.b2 = sample.b2 * again;
-    sample.z = sample.b0 * s.f.z0 + sample.b1 * s.f.z1 + sample.b2 * s.f.z2;
+    const T sum = sample.b0 + sample.b1 + sample.b2;
+    // Divided, not multiplied by a reciprocal: a coordinate that is left alone becomes exactly 1, so that the
+    // faces around a vertex tie in depth and go by id. Where none is left the face is behind the camera.
+    const T divisor = max_of(sum, splat<T>(R3D_CLIP_BARY_FLOOR));
+    sample.b0 = sample.b0 / divisor;
+    sample.b1 = sample.b1 / divisor;
+    sample.b2 = sample.b2 / divisor;
+    sample.z = select(sum > 0, sample.b0 * s.f.z0 + sample.b1 * s.f.z1 + sample.b2 * s.f.z2, splat<T>(-1));
   } else if (perspective) {
     sample.z = (e.e0 + e.e1 + e.e2) * scale;  // b_i z_i = e_i * scale
   } else {
