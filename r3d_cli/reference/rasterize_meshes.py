@@ -144,7 +144,7 @@ class Scene:
             math.inf if z_far is None else z_far,
             perspective,
         )
-        area2 = _signed_area2(self.polygons.detach())
+        area2 = signed_area2(self.polygons.detach())
         in_front = self.triangles[:, :, 2].amax(1) >= MIN_DEPTH
         self.visible = finite & in_front & (area2 < 0 if cull else area2 != 0)  # (F,)
 
@@ -157,7 +157,7 @@ class Scene:
         if self.clip:
             bary = bary.clamp(min=0)
             bary = bary / bary.sum(-1, keepdim=True)
-        z = (bary * triangles[..., 2]).sum(-1)
+        z = (bary * triangles[..., 2]).sum(-1)  # NaN, no hit, where clipping leaves no coordinate
         distance2 = boundary_distance2(polygons - points[..., None, :])
         hit = self.visible[face_ids] & (inside | (distance2 < self.blur_radius)) & (z >= 0)
         return Samples(inside, hit, z, bary, distance2)
@@ -213,7 +213,8 @@ def _point_at_depth(a: Tensor, b: Tensor, z: float, perspective: bool) -> Tensor
     return torch.where(meets, (view_a + t * (view_b - view_a)) / z, a[..., :2])
 
 
-def _signed_area2(polygons: Tensor) -> Tensor:  # (..., C, 2) -> (...)
+def signed_area2(polygons: Tensor) -> Tensor:
+    """Twice the signed area, (..., C, 2) -> (...)."""
     fan = polygons[..., 1:, :] - polygons[..., :1, :]
     a, b = fan[..., :-1, :], fan[..., 1:, :]
     return (a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]).sum(-1)
@@ -265,16 +266,21 @@ def barycentric(points: Tensor, triangles: Tensor, perspective: bool, epsilon: f
     the camera too. On the vanishing line of the plane, which only pixels outside the face can reach, the sum
     is zero; past it, it counts as ``epsilon`` of the sum of magnitudes: far away, yet finite.
     """
-    corners = triangles[..., :2] - points[..., None, :]
-    a, b = corners.roll(-1, -2), corners.roll(-2, -2)
-    weights = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]  # (..., 3)
-    weights = weights * _signed_area2(triangles.detach()[..., :2])[..., None].sign()
+    weights = edge_functions(points, triangles)
+    weights = weights * signed_area2(triangles.detach()[..., :2])[..., None].sign()
     if perspective:
         z = triangles[..., 2]
         smallest = torch.finfo(torch.float32).tiny
         weights = weights / torch.where(z.abs() < smallest, smallest, z)
     floor = epsilon * weights.abs().sum(-1, keepdim=True) + torch.finfo(weights.dtype).tiny
     return weights / weights.sum(-1, keepdim=True).maximum(floor)
+
+
+def edge_functions(points: Tensor, triangles: Tensor) -> Tensor:
+    """Twice the signed areas that points (..., 2) span with the edges opposite the corners: (..., 3)."""
+    corners = triangles[..., :2] - points[..., None, :]
+    a, b = corners.roll(-1, -2), corners.roll(-2, -2)
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
 def boundary_distance2(corners: Tensor) -> Tensor:
