@@ -34,5 +34,11 @@ MAX_PACKED = 2**31 - 1
 #: Largest image side the rasterizer takes, pixels.
 MAX_IMAGE_SIDE = 32768
 
+#: Where the camera stands when nobody says: a three-quarter view, and the field of view over the picture's
+#: shorter side; degrees.
+AZIMUTH = 30.0
+ELEVATION = 20.0
+FOV = 35.0
+
 if __name__ == "__main__":
     print(";".join(f"{name}={value}" for name, value in DEFINES.items()))

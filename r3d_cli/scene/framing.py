@@ -7,12 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from r3d_cli.constants import AZIMUTH, ELEVATION, FOV
 from r3d_cli.scene.camera import UP_AXES, Camera, look_at
 from r3d_cli.scene.model import RawMesh
-
-AZIMUTH = 30.0  # degrees
-ELEVATION = 20.0  # degrees
-FOV = 35.0  # degrees, across the shorter image side
 
 #: The bounding sphere grown by this just fits into the picture.
 _MARGIN = 1.05

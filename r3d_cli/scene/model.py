@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from r3d_cli.errors import R3dError
+
 
 @dataclass
 class Texture:
@@ -60,5 +62,5 @@ class RawMesh:
     warnings: list[str] = field(default_factory=list)  # one line each, naming the file
 
 
-class MeshError(ValueError):
+class MeshError(R3dError, ValueError):
     """A file that cannot be read; the message is one line that names the file, the place and the mend."""

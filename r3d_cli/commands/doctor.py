@@ -1,0 +1,125 @@
+"""``r3d doctor``: what r3d finds on this machine, what is missing, and the mend."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+
+def doctor(
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+) -> None:
+    """Report versions, CPU, threads, kernel sources and the state of CUDA; exit 0 when the CPU path works."""
+    report = _examine()
+    if json_:
+        import json
+
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        for line in _as_text(report):
+            typer.echo(line)
+    if report["cpu"]["fault"]:
+        raise typer.Exit(1)
+
+
+def _examine() -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from r3d_cli.backend.cuda_state import cuda_state
+
+    return {
+        "versions": _versions(),
+        "cpu": _cpu(),
+        "cuda": asdict(cuda_state()),
+    }
+
+
+def _versions() -> dict[str, str | None]:
+    import platform
+    from importlib import metadata
+
+    from r3d_cli.constants import VERSION
+
+    versions: dict[str, str | None] = {"r3d": VERSION, "python": platform.python_version()}
+    for package in ("numpy", "torch", "trimesh", "pillow"):
+        try:
+            versions[package] = metadata.version(package)  # importing torch would cost 2 s
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    return versions
+
+
+def _cpu() -> dict[str, Any]:
+    """The CPU path, tried out on one triangle."""
+    import os
+
+    report: dict[str, Any] = {"model": _cpu_model(), "allowed_cpus": len(os.sched_getaffinity(0))}
+    try:
+        import numpy as np
+
+        from r3d_cli import _native
+        from r3d_cli.backend.rasterize_meshes import rasterize_meshes
+
+        report |= {
+            "instruction_sets": _native.isas(),
+            "in_use": _native.isa(),
+            "threads": _native.num_threads(),
+            "threads_from": _threads_from(),
+        }
+        triangle = np.array([[-3, -3, 1], [3, -3, 1], [0, 3, 1]], np.float32)
+        one = np.array([0, 1], np.int64)
+        ids = rasterize_meshes(triangle, np.array([[0, 1, 2]]), one, (1, 1)).pix_to_face
+        report["fault"] = (
+            None if ids.item() == 0 else "the rasterizer misses a triangle that covers the image"
+        )
+    except Exception as error:
+        report["fault"] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    report["mend"] = "reinstall: pip install --force-reinstall --no-deps r3d-cli" if report["fault"] else None
+    return report
+
+
+def _cpu_model() -> str:
+    import platform
+
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.machine()
+
+
+def _threads_from() -> str:
+    import os
+
+    text = os.environ.get("R3D_NUM_THREADS")
+    if text is None:
+        return "the CPUs this process may run on"
+    if text.strip().isdecimal() and int(text) >= 1:
+        return "R3D_NUM_THREADS"
+    return f"the CPUs this process may run on; R3D_NUM_THREADS={text!r} is not a whole number >= 1"
+
+
+def _as_text(report: dict[str, Any]) -> list[str]:
+    versions, cpu, cuda = (report[key] for key in ("versions", "cpu", "cuda"))
+    lines = ["  ".join(f"{name} {version or 'not installed'}" for name, version in versions.items())]
+    lines.append(f"CPU      {cpu['model']}, {cpu['allowed_cpus']} allowed")
+    if cpu["fault"]:
+        lines += [f"         fault: {cpu['fault']}", f"         mend:  {cpu['mend']}"]
+    else:
+        others = ", ".join(name for name in cpu["instruction_sets"] if name != cpu["in_use"])
+        lines.append(
+            f"         instruction set {cpu['in_use']}" + (f" (also here: {others})" if others else "")
+        )
+        lines.append(f"         {cpu['threads']} threads: {cpu['threads_from']}")
+    lines.append(f"CUDA     driver {cuda['driver'] or 'none'}, CuPy {cuda['cupy'] or 'none'}, "
+                 f"NVRTC {cuda['nvrtc'] or 'none'}")  # fmt: skip
+    for index, gpu in enumerate(cuda["gpus"]):
+        memory = f"{gpu['memory'] / 2**30:.0f} GiB"
+        lines.append(f"         cuda:{index}  {gpu['name']}, compute {gpu['compute_capability']}, {memory}")
+    if cuda["fault"]:
+        lines += [f"         fault: {cuda['fault']}", f"         mend:  {cuda['mend']}"]
+    return lines

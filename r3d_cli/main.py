@@ -1,0 +1,109 @@
+"""The process ``r3d``: the one place where an error becomes a line on stderr and an exit code.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (Ctrl-C). ``R3D_DEBUG=1`` shows tracebacks. What
+costs time is imported inside functions, so that an interrupt is quiet from the first moment on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+from r3d_cli.constants import VERSION
+from r3d_cli.errors import R3dError
+
+INTERRUPTED = 128 + signal.SIGINT
+
+
+def main() -> NoReturn:
+    """Run the process's command line and exit."""
+    try:
+        _set_up_process()
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line ``arguments``; print an error as one line and return the exit code."""
+    try:
+        from typer.main import get_command
+
+        from r3d_cli.app import app
+
+        status = get_command(app).main(arguments, prog_name="r3d", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except Exception as error:
+        if os.environ.get("R3D_DEBUG", "0") not in ("", "0"):
+            import traceback
+
+            traceback.print_exc()
+        line, status = _explain(error)
+        if line and sys.stderr is not None:
+            print("r3d: error:", " ".join(line.split()), file=sys.stderr)
+        _drop_unwritten_output()
+    return status or 0
+
+
+def _set_up_process() -> None:
+    # `r3d doctor | head -1` ends like any Unix filter; a terminated render still removes its temporary file.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # a file name need not be text that the terminal can show
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """The line that tells a user what went wrong, and the exit code."""
+    if isinstance(error, R3dError):
+        return str(error), 1
+    if isinstance(error, OSError) and error.strerror:
+        named = isinstance(error.filename, str | bytes | os.PathLike)
+        return f"{os.fsdecode(error.filename) if named else 'standard output'}: {error.strerror}", 1
+    if isinstance(error, MemoryError):
+        return "out of memory; a smaller --size or mesh needs less", 1
+    if isinstance(error, ImportError) and error.name == "r3d_cli._native":
+        return "the CPU module is not built here; 'pip install -e .' in the repository builds it", 1
+    return _explain_typer(error) or (
+        f"bug in r3d {VERSION}: {_place(error)}; please report it, with R3D_DEBUG=1",
+        1,
+    )
+
+
+def _explain_typer(error: Exception) -> tuple[str, int] | None:
+    import typer
+
+    # Late Typers bring their own Click, earlier ones import it: these are the bases of either's BadParameter.
+    usage_error, click_exception = typer.BadParameter.__mro__[1:3]
+    if isinstance(error, typer.Abort):
+        return "", INTERRUPTED
+    if isinstance(error, usage_error):
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "r3d"
+        return f"{error.format_message().rstrip('.')}; see '{path} --help'", 2  # type: ignore[attr-defined]
+    if isinstance(error, click_exception):
+        return error.format_message(), 1  # type: ignore[attr-defined]
+    return None
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{where}: {error}"
+
+
+def _drop_unwritten_output() -> None:
+    """Keep the interpreter from failing again, with lines of its own, on output that cannot be written."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
