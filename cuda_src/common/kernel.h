@@ -12,6 +12,7 @@
 
 typedef signed char i8;
 typedef unsigned char u8;
+typedef short i16;
 typedef unsigned short u16;
 typedef int i32;
 typedef unsigned int u32;
@@ -40,6 +41,9 @@ R3D_FN auto mul_rn(A a, B b) -> decltype(a * b) {
   return a * b;
 }
 #endif
+
+// Neither the macro INFINITY nor __builtin_inff exists for NVRTC.
+R3D_FN float infinity() { return __builtin_bit_cast(float, 0x7f800000u); }
 
 // `mask ? a : b`, for a scalar and, on the CPU, for SIMD lanes alike (cpu/simd.h adds the lanes).
 R3D_FN float select(bool mask, float a, float b) { return mask ? a : b; }

@@ -1,16 +1,25 @@
 """Rasterize packed triangle meshes on raw arrays: the launcher below the library's ``rasterize_meshes``.
 
-NumPy arrays run on the CPU schedule; arrays of a GPU device run the CUDA kernels. No PyTorch here.
+NumPy arrays run on the CPU schedule; arrays of a GPU run the CUDA kernels there. No PyTorch here.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from r3d_cli.backend.arrays import Arrays, arrays_like
+from r3d_cli.backend.cpu import native
+from r3d_cli.backend.launch import MAX_GRID, Kernels, blocks_for
+from r3d_cli.backend.scan import exclusive_scan
 from r3d_cli.constants import MAX_IMAGE_SIDE, MAX_PACKED, WORKSPACE_BUDGET
+
+TILE = 16  # pixels a side: kTile of rasterize_meshes.cu
+FEW = 8  # faces a pixel that fit in registers: kFew
+LARGE_GRID = (32, 128)  # blocks that share the largest faces: pieces, faces
 
 
 class Fragments(NamedTuple):
@@ -20,6 +29,12 @@ class Fragments(NamedTuple):
     zbuf: Any  # (N, H, W, K) view-space depth, or None
     bary_coords: Any  # (N, H, W, K, 3), or None
     dists: Any  # (N, H, W, K) squared NDC distance to the face's boundary, negative inside, or None
+
+
+class Device(Protocol):
+    """Where kernels run: ``backend.cuda.CudaDevice`` or ``backend.emulation.Emulation``."""
+
+    def kernels(self, stem: str, real: str) -> Kernels: ...
 
 
 def rasterize_meshes(
@@ -39,33 +54,219 @@ def rasterize_meshes(
     want_zbuf: bool = True,
     want_bary_coords: bool = True,
     want_dists: bool = True,
+    device: Device | None = None,
 ) -> Fragments:
-    from r3d_cli import _native
+    """Find the nearest faces at each pixel centre.
 
+    Args:
+        verts: vertices of all meshes, NDC x and y (left, up) and view depth z.
+        faces: vertex ids of all meshes' faces, into ``verts``.
+        mesh_first_face: where each mesh's faces begin, and the number of all faces.
+        image_size: (H, W), pixels. The shorter side spans [-1, 1] in NDC.
+        blur_radius: squared NDC distance within which a face counts outside its boundary.
+        faces_per_pixel: K; the K nearest are kept, ties in depth by face id.
+        perspective_correct: interpolate in view space.
+        clip_barycentric_coords: clamp barycentric coordinates to the face, where blur reaches outside it.
+        cull_backfaces: skip faces that are seen from behind.
+        z_near: clip exactly at this view depth; None: no near plane.
+        z_far: the same for the far plane.
+        workspace_budget: bytes of tile lists that are held at once.
+        want_zbuf: return ``zbuf``; the three ``want_*`` save the memory of what is not needed.
+        want_bary_coords: return ``bary_coords``.
+        want_dists: return ``dists``.
+        device: where to run; by default where the arrays are. NumPy arrays run on the CPU schedule.
+
+    Returns:
+        ``Fragments`` of the arrays' own library, with ``verts``'s dtype.
+
+    Raises:
+        ValueError: an argument of the wrong dtype, shape or range.
+        IndexError: a face points past the vertices.
+
+    Example:
+        >>> verts = np.array([[-1, -1, 1], [1, -1, 1], [0, 1, 1]], np.float32)
+        >>> f = rasterize_meshes(verts, np.array([[0, 1, 2]]), np.array([0, 1]), (2, 2))
+        >>> f.pix_to_face[0, :, :, 0].tolist()
+        [[-1, -1], [0, 0]]
+    """
     check_arguments(verts, faces, mesh_first_face, image_size, faces_per_pixel, blur_radius)
-    height, width = image_size
-    shape = (len(mesh_first_face) - 1, height, width, faces_per_pixel)
-    fragments = Fragments(
-        np.empty(shape, np.int64),
-        np.empty(shape, verts.dtype),
-        np.empty((*shape, 3), verts.dtype) if want_bary_coords else None,
-        np.empty(shape, verts.dtype) if want_dists else None,
-    )
-    bad_face = _native.rasterize_meshes_fwd(
-        verts, faces, mesh_first_face, height, width, faces_per_pixel, blur_radius, perspective_correct,
-        clip_barycentric_coords, cull_backfaces, -math.inf if z_near is None else z_near,
-        math.inf if z_far is None else z_far, workspace_budget, *fragments,
+    arrays = arrays_like(verts)
+    real = str(verts.dtype).removeprefix("torch.")
+    shape = (len(mesh_first_face) - 1, *image_size, faces_per_pixel)
+    settings = _Settings(
+        float(blur_radius), perspective_correct, clip_barycentric_coords, cull_backfaces,
+        -math.inf if z_near is None else float(z_near), math.inf if z_far is None else float(z_far),
     )  # fmt: skip
+    # Depths decide which faces are kept, so they are always needed on the way.
+    zbuf = arrays.empty(shape, real)
+    bary_coords = arrays.empty((*shape, 3), real) if want_bary_coords else None
+    dists = arrays.empty(shape, real) if want_dists else None
+    if device is None and isinstance(verts, np.ndarray):
+        fragments = Fragments(arrays.empty(shape, "int64"), zbuf, bary_coords, dists)
+        bad_face = native().rasterize_meshes_fwd(
+            verts,
+            faces,
+            mesh_first_face,
+            *image_size,
+            faces_per_pixel,
+            *settings,
+            workspace_budget,
+            *fragments,
+        )
+    else:
+        run = _Run(verts, faces, mesh_first_face, shape, settings, arrays, device or _device_of(arrays), real)
+        if real == "float32" and faces_per_pixel == 1 and blur_radius == 0:
+            fragments = Fragments(arrays.full(shape, -1, "int64"), zbuf, bary_coords, dists)
+            bad_face = run.zbuffer(fragments)
+        else:
+            fragments = Fragments(arrays.empty(shape, "int64"), zbuf, bary_coords, dists)
+            bad_face = run.tiles(fragments, workspace_budget)
     if bad_face >= 0:
         raise IndexError(
             f"rasterize_meshes: face {bad_face} names a vertex outside [0, {len(verts)}): "
-            f"{np.asarray(faces[bad_face]).tolist()}"
+            f"{arrays.numpy(faces[bad_face]).tolist()}"
         )
-    return fragments
+    return fragments if want_zbuf else fragments._replace(zbuf=None)
+
+
+class _Settings(NamedTuple):
+    """In the order in which kernels take them."""
+
+    blur_radius: float
+    perspective_correct: bool
+    clip_barycentric_coords: bool
+    cull_backfaces: bool
+    z_near: float
+    z_far: float
+
+
+def _device_of(arrays: Arrays) -> Device:
+    from r3d_cli.backend.cuda import CudaDevice
+
+    kind, index = arrays.place
+    if kind != "cuda":
+        raise ValueError(f"rasterize_meshes: arrays on {kind} must be NumPy's; convert them with .numpy()")
+    return CudaDevice.at(index)
+
+
+class _Run:
+    """One call of the CUDA kernels: the ways through ``rasterize_meshes.cu`` that its header describes."""
+
+    def __init__(
+        self, verts: Any, faces: Any, mesh_first_face: Any, shape: tuple[int, ...], settings: _Settings,
+        arrays: Arrays, device: Device, real: str,
+    ) -> None:  # fmt: skip
+        self.verts, self.faces, self.mesh_first_face = verts, faces, mesh_first_face
+        self.meshes, self.height, self.width, self.K = shape
+        self.settings, self.arrays = settings, arrays
+        self.kernels = device.kernels("rasterize_meshes", real)
+        self.scan_kernels = device.kernels("scan", real)
+
+    def launch(self, name: str, grid: int | tuple[int, ...], *arguments: Any) -> None:
+        self.kernels.launch(f"rasterize_meshes_{name}", grid, *arguments, stream=self.arrays.stream)
+
+    def zbuffer(self, fragments: Fragments) -> int:
+        """K = 1 without blur: the smallest (depth, id) of each pixel. Returns the first bad face, or -1."""
+        verts, faces, first, arrays = self.verts, self.faces, self.mesh_first_face, self.arrays
+        settings, image = self.settings[1:], (self.height, self.width)
+        large = arrays.empty((len(faces),), "int32")
+        num_large = arrays.full((1,), 0, "int32")
+        bad_face = arrays.full((1,), 0, "int64")
+        keys = fragments.pix_to_face
+        self.launch(
+            "zbuffer", blocks_for(len(faces)), verts, faces, first, len(verts), len(faces), self.meshes, *image,
+            *settings, keys, large, num_large, bad_face,
+        )  # fmt: skip
+        if len(faces):
+            self.launch(
+                "zbuffer_large",
+                LARGE_GRID,
+                verts,
+                faces,
+                first,
+                self.meshes,
+                *image,
+                *settings,
+                large,
+                num_large,
+                keys,
+            )
+        pixels = self.meshes * self.height * self.width
+        self.launch("resolve", blocks_for(pixels), verts, faces, pixels, *image, *settings, *fragments)
+        return self._bad_face(arrays.numpy(bad_face)[0])
+
+    def tiles(self, fragments: Fragments, budget: int) -> int:
+        """Any K, blurred or not: tile lists, band by band. Returns the first bad face, or -1."""
+        verts, faces, first, arrays = self.verts, self.faces, self.mesh_first_face, self.arrays
+        image, num_faces, meshes = (self.height, self.width), len(faces), self.meshes
+        across, down = blocks_for(self.width, TILE), blocks_for(self.height, TILE)
+        tiles = meshes * across * down
+        blur, perspective, _, cull, near, far = self.settings
+        boxes = arrays.empty((num_faces, 4), "int16")
+        # Faces a tile, then list offsets; their total and the bad face last, so that one copy brings both.
+        offsets = arrays.full((tiles + 2,), 0, "int64")
+        self.launch(
+            "bin", blocks_for(num_faces), verts, faces, first, len(verts), num_faces, meshes, *image, blur, perspective,
+            cull, near, far, boxes, offsets, offsets[tiles + 1 :],
+        )  # fmt: skip
+        self.launch("sum_rows", blocks_for(meshes * down), offsets, meshes * down, across)
+        self.launch("sum_columns", blocks_for(meshes * across), offsets, meshes, down, across)
+        exclusive_scan(offsets, tiles + 1, self.scan_kernels, arrays)
+        total, bad_face = arrays.numpy(offsets[tiles:]).tolist()
+        if bad_face:
+            return self._bad_face(bad_face)
+        capacity = budget // 4
+        bands = [(0, tiles)]
+        if total > capacity or tiles > MAX_GRID[0]:
+            starts = arrays.numpy(offsets[: tiles + 1])
+            bands = list(_bands(starts, capacity))
+            total = max(int(starts[end] - starts[begin]) for begin, end in bands)
+        lists = arrays.empty((total,), "int32")
+        cursors = arrays.full((tiles,), 0, "int32")
+        fine = "fine_few" if self.K <= FEW else "fine_many"
+        for begin, end in bands:
+            if total:
+                self.launch(
+                    "fill", blocks_for(num_faces), boxes, first, num_faces, meshes, down, across, begin, end, offsets,
+                    cursors, lists,
+                )  # fmt: skip
+            self.launch(
+                fine,
+                end - begin,
+                verts,
+                faces,
+                offsets,
+                lists,
+                begin,
+                *image,
+                self.K,
+                *self.settings,
+                *fragments,
+            )
+        return -1
+
+    def _bad_face(self, mark: int) -> int:
+        """The kernels keep F - id, whose largest is the first face and whose zero is none."""
+        return len(self.faces) - int(mark) if mark else -1
+
+
+def _bands(offsets: np.ndarray, capacity: int) -> Iterator[tuple[int, int]]:
+    """Cut the tiles into runs whose lists hold at most ``capacity`` faces, or one tile's."""
+    begin, tiles = 0, len(offsets) - 1
+    while begin < tiles:
+        end = int(np.searchsorted(offsets, offsets[begin] + capacity, side="right")) - 1
+        end = min(max(end, begin + 1), begin + MAX_GRID[0], tiles)
+        yield begin, end
+        begin = end
 
 
 def check_arguments(
-    verts: Any, faces: Any, mesh_first_face: Any, image_size: tuple[int, int], faces_per_pixel: int, blur: float
+    verts: Any,
+    faces: Any,
+    mesh_first_face: Any,
+    image_size: tuple[int, int],
+    faces_per_pixel: int,
+    blur: float,
 ) -> None:
     """Raise a ValueError that names the argument which does not fit."""
     for name, array, kinds, width in (
@@ -80,10 +281,14 @@ def check_arguments(
         if array.ndim != (1 if width is None else 2) or (width and array.shape[1] != width):
             raise ValueError(f"rasterize_meshes: {name} must have shape {letters}, got {tuple(array.shape)}")
         if array.shape[0] > MAX_PACKED:
-            raise ValueError(f"rasterize_meshes: {name} has {array.shape[0]} rows, at most {MAX_PACKED} are taken")
+            raise ValueError(
+                f"rasterize_meshes: {name} has {array.shape[0]} rows, at most {MAX_PACKED} are taken"
+            )
     height, width_ = image_size
     if not (0 < height <= MAX_IMAGE_SIDE and 0 < width_ <= MAX_IMAGE_SIDE):
-        raise ValueError(f"rasterize_meshes: image_size must lie in 1..{MAX_IMAGE_SIDE} pixels, got {image_size}")
+        raise ValueError(
+            f"rasterize_meshes: image_size must lie in 1..{MAX_IMAGE_SIDE} pixels, got {image_size}"
+        )
     if faces_per_pixel < 1:
         raise ValueError(f"rasterize_meshes: faces_per_pixel must be at least 1, got {faces_per_pixel}")
     if not (blur >= 0 and math.isfinite(blur)):

@@ -1,0 +1,80 @@
+"""Outputs and workspace from the caller's own array library, on the caller's device and stream.
+
+A kernel that works for PyTorch must use PyTorch's allocator and stream: the backward runs on another thread, where
+CuPy's current stream is another one. The libraries are looked up only once an array of theirs is here, so nothing is
+imported that the caller has not imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Protocol
+
+import numpy as np
+
+from r3d_cli.backend.launch import Place, describe
+
+
+class Arrays(Protocol):
+    """What the launchers need of an array library. Dtypes are NumPy's names."""
+
+    place: Place
+    stream: int  # the current stream's address
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Any: ...
+
+    def full(self, shape: tuple[int, ...], value: int, dtype: str) -> Any: ...
+
+    def numpy(self, array: Any) -> np.ndarray:
+        """A copy on the host; waits for the device."""
+
+
+class NumpyArrays:
+    place: Place = ("cpu", 0)
+    stream = 0
+    empty = staticmethod(np.empty)
+    full = staticmethod(np.full)
+    numpy = staticmethod(np.asarray)
+
+
+class TorchArrays:
+    def __init__(self, like: Any, place: Place) -> None:
+        self._like, self.place = like, place
+        self._torch = sys.modules["torch"]
+        self.stream = self._torch.cuda.current_stream(like.device).cuda_stream if place[0] == "cuda" else 0
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Any:
+        return self._like.new_empty(shape, dtype=getattr(self._torch, dtype))
+
+    def full(self, shape: tuple[int, ...], value: int, dtype: str) -> Any:
+        return self._like.new_full(shape, value, dtype=getattr(self._torch, dtype))
+
+    def numpy(self, array: Any) -> np.ndarray:
+        return array.detach().cpu().numpy()
+
+
+class CupyArrays:
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._cupy = sys.modules["cupy"]
+        with self._cupy.cuda.Device(place[1]):
+            self.stream = self._cupy.cuda.get_current_stream().ptr
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Any:
+        with self._cupy.cuda.Device(self.place[1]):
+            return self._cupy.empty(shape, dtype)
+
+    def full(self, shape: tuple[int, ...], value: int, dtype: str) -> Any:
+        with self._cupy.cuda.Device(self.place[1]):
+            return self._cupy.full(shape, value, dtype)
+
+    def numpy(self, array: Any) -> np.ndarray:
+        return self._cupy.asnumpy(array)
+
+
+def arrays_like(array: Any) -> Arrays:
+    """The library of an array, bound to the array's device."""
+    if isinstance(array, np.ndarray):
+        return NumpyArrays()
+    place = describe(array)[3]
+    return TorchArrays(array, place) if hasattr(array, "data_ptr") else CupyArrays(place)

@@ -1,0 +1,54 @@
+"""The native CPU module: threads, instruction sets, and the one import of it that explains itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class NativeMissing(ImportError):
+    """The native module cannot be loaded; the message says the cause and the mend."""
+
+
+def native() -> Any:
+    """The module ``r3d_cli._native``.
+
+    Raises:
+        NativeMissing: it was not built, or Python found the source folder before the installed package.
+    """
+    try:
+        from r3d_cli import _native
+    except ImportError as error:
+        raise NativeMissing(
+            f"r3d's native module cannot be loaded ({error}); install r3d with pip, and start Python outside its"
+            " source folder unless the installation is editable"
+        ) from None
+    return _native
+
+
+def num_threads() -> int:
+    """Threads that kernels use: ``set_num_threads``, else ``R3D_NUM_THREADS``, else the process's CPUs."""
+    return native().num_threads()
+
+
+def set_num_threads(count: int) -> None:
+    """Use ``count`` threads from now on; below 1: the default again."""
+    native().set_num_threads(count)
+
+
+def isa() -> str:
+    """The instruction set in use: ``baseline``, ``avx2`` or ``avx512``."""
+    return native().isa()
+
+
+def isas() -> list[str]:
+    """The instruction sets this machine has."""
+    return native().isas()
+
+
+def set_isa(name: str) -> None:
+    """Use an instruction set.
+
+    Raises:
+        ValueError: the machine does not have it.
+    """
+    native().set_isa(name)

@@ -1,0 +1,64 @@
+"""Finds the kernel sources, and makes one self-contained text of a .cu file and the headers it includes.
+
+CuPy's disk cache keys on the text it is given, not on the headers that the compiler would open: an edited header
+would run the old binary. So local headers are inlined, with ``#line`` for the compiler's messages.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+import r3d_cli
+
+
+class SourcesMissing(RuntimeError):
+    """The kernel sources are not where an installation has them."""
+
+
+def kernels_folder() -> Path:
+    """The folder of the .cu files: the repository's in a checkout and an editable install, else the wheel's."""
+    package = Path(r3d_cli.__file__).resolve().parent
+    for folder in (package.parent / "cuda_src", package / "_kernels"):
+        if (folder / "common" / "kernel.h").is_file():
+            return folder
+    raise SourcesMissing(
+        f"no kernel sources in {package / '_kernels'}: the installation is incomplete; reinstall r3d"
+    )
+
+
+def stems() -> list[str]:
+    """The names of all kernel files, without ``.cu``."""
+    return sorted(path.stem for path in kernels_folder().glob("*.cu"))
+
+
+@lru_cache(maxsize=None)
+def kernel_source(stem: str) -> str:
+    """The text of ``stem``.cu with its local headers inlined."""
+    path = kernels_folder() / f"{stem}.cu"
+    if not path.is_file():
+        raise SourcesMissing(f"there is no kernel file {path.name} in {path.parent}")
+    return inline_headers(path.name, path.read_text(), kernels_folder())
+
+
+def inline_headers(name: str, text: str, folder: Path, seen: set[str] | None = None) -> str:
+    """Replace each ``#include "…"`` by the file, once; system headers stay."""
+    seen = set() if seen is None else seen
+    out = [f'#line 1 "{name}"']
+    for number, line in enumerate(text.splitlines(), 1):
+        found = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
+        if not found:
+            out.append(line)
+        elif found[1] not in seen:
+            seen.add(found[1])
+            header = folder / found[1]
+            if not header.is_file():
+                raise SourcesMissing(f"{name}, line {number}: there is no header {found[1]} in {folder}")
+            out += [
+                inline_headers(found[1], header.read_text(), folder, seen),
+                f'#line {number + 1} "{name}"',
+            ]
+        else:
+            out.append("")
+    return "\n".join(out) + "\n"
