@@ -26,7 +26,6 @@ static_assert(kThreads == 256, "the number in every __launch_bounds__");
 constexpr int kWarp = 32;
 constexpr int kBatch = sizeof(R3D_REAL) == 4 ? 256 : 128;  // faces in shared memory at a time, below 48 KB
 constexpr int kFew = 8;                                    // nearest faces that fit in registers
-constexpr int kInsertion = 32;                             // from here on a heap beats shifting
 constexpr int kSmallTiles = 16;                            // tiles that one thread enters a face into
 constexpr int kSmallPixels = 24;                           // pixels that one thread tests
 constexpr int kWarpPixels = 4096;                          // pixels that one warp tests
@@ -71,7 +70,7 @@ __device__ inline i64 mesh_of(i64 face, const i64* mesh_first_face, i64 num_mesh
 // A face made ready to be tested at many pixels.
 template <class Real>
 struct Prepared {
-  Triangle<Real> face;
+  FaceSetup<Real> setup;
   Polygon<Real> polygon;        // its visible part
   Real xmin, xmax, ymin, ymax;  // of that part
   Real nearest;                 // no pixel finds the face nearer than this
@@ -80,13 +79,14 @@ struct Prepared {
 };
 
 // Depths lie between those of the vertices, but for rounding; outside the face they are extrapolated, and
-// where the weights fall below R3D_TINY nothing is certain.
+// where weights leave the range of float nothing is certain.
 template <class Real>
-__device__ inline Real nearest_depth(const Triangle<Real>& f, const RasterSettings<Real>& settings) {
+__device__ inline Real nearest_depth(const Triangle<Real>& f, const Polygon<Real>& polygon,
+                                     const RasterSettings<Real>& settings) {
   const Real near_z = min_of(f.z0, min_of(f.z1, f.z2)), far_z = max_of(f.z0, max_of(f.z1, f.z2));
   const bool extrapolates = settings.blur_radius > 0 && !settings.clip_barycentric_coords;
-  const bool certain = abs_of(triangle_area2(f)) > (Real)1e-30f * max_of(far_z, (Real)1);
-  return near_z > 0 && certain && !extrapolates ? near_z * (1 - 16 * rounding_unit(Real{})) : 0;
+  const bool certain = abs_of(polygon_area2(polygon)) > 1e-30 * max_of((double)far_z, 1.0);
+  return near_z > 0 && certain && !extrapolates ? near_z * (1 - 16 * rounding_unit(near_z)) : 0;
 }
 
 // Not inlined, as are the other long and rare ways below: ten copies of clipping cost ten seconds of
@@ -95,11 +95,11 @@ template <class Real>
 __device__ __noinline__ Prepared<Real> prepare(const Triangle<Real>& f, i32 id,
                                                const RasterSettings<Real>& settings) {
   Prepared<Real> p;
-  p.face = f;
+  p.setup = set_up_face(f);
   p.id = id;
   p.polygon = visible_polygon(f, settings);
-  p.plain = !wild(f) && !crosses_planes(f, settings.z_near, settings.z_far);
-  p.nearest = nearest_depth(f, settings);
+  p.plain = !wild(f) && !p.polygon.clipped;
+  p.nearest = nearest_depth(f, p.polygon, settings);
   p.xmin = p.xmax = p.polygon.x[0];
   p.ymin = p.ymax = p.polygon.y[0];
   for (int i = 1; i < p.polygon.size; ++i) {
@@ -154,7 +154,7 @@ __device__ inline bool misses_box(const Prepared<Real>& p, const Box& box,
                x1 = right + pixel * (width - box.x0) + margin;
   const double y0 = bottom + pixel * (height - 1 - box.y1) - margin,
                y1 = bottom + pixel * (height - box.y0) + margin;
-  const double sign = polygon_area2(p.polygon) < 0 ? -1 : 1;
+  const double sign = p.setup.orientation;
   for (int i = 0; i < 3; ++i) {
     const int j = i < 2 ? i + 1 : 0;
     const double ax = p.polygon.x[i], ay = p.polygon.y[i];
@@ -166,41 +166,29 @@ __device__ inline bool misses_box(const Prepared<Real>& p, const Box& box,
 }
 
 template <class Real>
-__device__ __noinline__ bool inside_on_tie(Real px, Real py, const Polygon<Real>& polygon) {
-  return inside_exact(px, py, polygon);
-}
-
-template <class Real>
-__device__ __noinline__ Hit<Real> hit_any(Real px, Real py, const Triangle<Real>& f,
-                                          const Polygon<Real>& polygon,
+__device__ __noinline__ Hit<Real> hit_any(Real px, Real py, const Prepared<Real>& p,
                                           const RasterSettings<Real>& settings) {
-  return hit_polygon(px, py, f, polygon, settings);
+  return hit_polygon(px, py, p.setup, p.polygon, settings);
 }
 
 // The depth at which a pixel centre sees a face; false where it does not. The same answer as hit_polygon,
-// which this leaves to the cases that need it.
+// which this leaves to the faces and points that need it, without the distance where nothing asks for one.
 template <class Real>
 __device__ inline bool depth_at(Real px, Real py, const Prepared<Real>& p,
                                 const RasterSettings<Real>& settings, Real* z) {
-  if (!p.plain) {
-    const Hit<Real> hit = hit_any(px, py, p.face, p.polygon, settings);
+  const Edges<Real> e = triangle_edges(px, py, p.setup.f);
+  const EdgeExtent<Real> extent = edge_extent(e);
+  const bool inside = surely_inside(extent);
+  if (!p.plain || (!inside && !surely_outside(extent))) {
+    const Hit<Real> hit = hit_any(px, py, p, settings);
     *z = hit.z;
     return hit.hit;
   }
-  // Rounding keeps the order of two products, so a sign is exact unless it is zero.
-  const Edges<Real> e = triangle_edges(px, py, p.face);
-  const bool positive = e.e0 > 0 || e.e1 > 0 || e.e2 > 0, negative = e.e0 < 0 || e.e1 < 0 || e.e2 < 0;
-  bool inside = positive != negative;
-  if (!(positive && negative) && (e.e0 == 0 || e.e1 == 0 || e.e2 == 0))
-    inside = inside_on_tie(px, py, p.polygon);
-  if (!inside && !(settings.blur_radius > 0 && boundary_distance2(px, py, p.polygon) < settings.blur_radius))
+  if (!inside && !(settings.blur_radius > 0 && triangle_distance2(px, py, p.setup.f) < settings.blur_radius))
     return false;
-  const Triangle<Real>& f = p.face;
-  const Sample<Real> s = interpolate(e, f, 1 / nonzero(f.z0), 1 / nonzero(f.z1), 1 / nonzero(f.z2),
-                                     (Real)(triangle_area2(f) < 0 ? -1 : 1), settings.perspective_correct,
-                                     settings.clip_barycentric_coords);
-  *z = s.z;
-  return s.z >= 0;
+  *z = interpolate_beyond(e, inside, p.setup, settings.perspective_correct, settings.clip_barycentric_coords)
+           .z;
+  return *z >= 0;
 }
 
 // Does (z, id) come before (other_z, other_id)?
@@ -236,10 +224,9 @@ __device__ __noinline__ void write_hit(i64 slot, i64 id, Real z, Real px, Real p
   out.pix_to_face[slot] = id;
   out.zbuf[slot] = z;
   if (!out.dists && !out.bary_coords) return;
-  const Triangle<Real> f = load_face(verts, faces, id);
-  const Prepared<Real> p = prepare(f, (i32)id, settings);
+  const Prepared<Real> p = prepare(load_face(verts, faces, id), (i32)id, settings);
   settings.blur_radius = infinity();
-  const Hit<Real> hit = hit_any(px, py, f, p.polygon, settings);
+  const Hit<Real> hit = hit_any(px, py, p, settings);
   if (out.dists) out.dists[slot] = hit.dist;
   if (out.bary_coords) {
     out.bary_coords[3 * slot] = hit.b0;
@@ -322,7 +309,7 @@ struct ManyNearest {
   }
 
   __device__ inline void insert(Real new_z, i64 new_id) {
-    const bool full = size == K, heap = K > kInsertion;
+    const bool full = size == K, heap = K > R3D_INSERTION_LIMIT;
     if (full && !before(new_z, new_id, z[heap ? 0 : K - 1], ids[heap ? 0 : K - 1])) return;
     if (heap && full) {
       sift_down(K, new_z, new_id);
@@ -344,7 +331,7 @@ struct ManyNearest {
 
   __device__ inline void finish(i64 first_slot, Real px, Real py, const Real* verts, const i64* faces,
                                 const RasterSettings<Real>& settings, const Outputs<Real>& out) {
-    if (K > kInsertion)
+    if (K > R3D_INSERTION_LIMIT)
       for (i64 last = size - 1; last > 0; --last) {
         const Real last_z = z[last];
         const i64 last_id = ids[last];

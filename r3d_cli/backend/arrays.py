@@ -1,8 +1,8 @@
 """Outputs and workspace from the caller's own array library, on the caller's device and stream.
 
-A kernel that works for PyTorch must use PyTorch's allocator and stream: the backward runs on another thread, where
-CuPy's current stream is another one. The libraries are looked up only once an array of theirs is here, so nothing is
-imported that the caller has not imported.
+A kernel that works for PyTorch must use PyTorch's allocator and stream: the backward runs on another thread,
+where CuPy's current stream is another one. The libraries are looked up only once an array of theirs is here:
+nothing is imported that the caller has not imported.
 """
 
 from __future__ import annotations
@@ -32,9 +32,15 @@ class Arrays(Protocol):
 class NumpyArrays:
     place: Place = ("cpu", 0)
     stream = 0
-    empty = staticmethod(np.empty)
-    full = staticmethod(np.full)
-    numpy = staticmethod(np.asarray)
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        return np.empty(shape, dtype)
+
+    def full(self, shape: tuple[int, ...], value: int, dtype: str) -> np.ndarray:
+        return np.full(shape, value, dtype)
+
+    def numpy(self, array: Any) -> np.ndarray:
+        return np.asarray(array)
 
 
 class TorchArrays:

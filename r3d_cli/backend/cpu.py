@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 
@@ -16,13 +17,12 @@ def native() -> Any:
         NativeMissing: it was not built, or Python found the source folder before the installed package.
     """
     try:
-        from r3d_cli import _native
+        return importlib.import_module("r3d_cli._native")
     except ImportError as error:
         raise NativeMissing(
-            f"r3d's native module cannot be loaded ({error}); install r3d with pip, and start Python outside its"
-            " source folder unless the installation is editable"
+            f"r3d's native module cannot be loaded ({error}); install r3d with pip, and start Python outside"
+            " its source folder unless the installation is editable"
         ) from None
-    return _native
 
 
 def num_threads() -> int:

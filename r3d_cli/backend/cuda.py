@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from r3d_cli.backend.launch import Kernels, Place
@@ -59,7 +59,8 @@ def require_cuda() -> Any:
         nvrtc.getVersion()
     except Exception as error:
         raise CudaUnavailable(
-            f"CuPy finds no NVRTC: {_first_line(error)}; pip install nvidia-cuda-nvrtc (CUDA 12: nvidia-cuda-nvrtc-cu12)"
+            f"CuPy finds no NVRTC: {_first_line(error)}; pip install nvidia-cuda-nvrtc"
+            " (CUDA 12: nvidia-cuda-nvrtc-cu12)"
         ) from None
     return cupy
 
@@ -72,7 +73,7 @@ class CudaDevice:
         self._kernels: dict[tuple[str, str], Kernels] = {}
 
     @staticmethod
-    @lru_cache(maxsize=None)
+    @cache
     def at(index: int) -> CudaDevice:
         count = require_cuda().cuda.runtime.getDeviceCount()
         if not 0 <= index < count:
@@ -93,12 +94,10 @@ class _Program:
 
     def __init__(self, source: str, options: tuple[str, ...], place: Place) -> None:
         cupy = require_cuda()
-        from cupy_backends.cuda.api import driver
-
         self.place = place
         self._device = cupy.cuda.Device(place[1])
         self._current = cupy.cuda.runtime.getDevice
-        self._launch = driver.launchKernel
+        self._launch = cupy.cuda.driver.launchKernel
         self._module = cupy.RawModule(code=source, options=options)
         self._functions: dict[str, Any] = {}
         try:
@@ -122,7 +121,7 @@ class _Program:
 
 
 def warmup(index: int = 0) -> float:
-    """Compile every kernel for a device, into CuPy's disk cache and into this process; returns the seconds taken.
+    """Compile every kernel for a device, into CuPy's disk cache and this process; returns the seconds taken.
 
     Raises:
         CudaUnavailable: CUDA cannot be used here.

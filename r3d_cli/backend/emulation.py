@@ -1,6 +1,6 @@
 """An emulated device: the CUDA kernels on a CPU, through the same launch door, for tests.
 
-Needs a checkout (``cuda_src/emulation``) and g++ on x86-64. See ``cuda_src/emulation/cuda.h`` for how it works.
+Needs a checkout (``cuda_src/emulation``) and g++ on x86-64; ``cuda_src/emulation/cuda.h`` says how it works.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import tempfile
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from r3d_cli.backend.launch import Kernels, Place
@@ -39,7 +39,7 @@ class Emulation:
     """A device that runs kernels on this CPU.
 
     Args:
-        order: in which order blocks, and threads between barriers, run: ``forward``, ``reverse`` or ``random``.
+        order: in which order blocks, and threads between barriers, run; one of ``ORDERS``.
         seed: of the random order.
         build: a key of ``BUILDS``. ``sanitized`` needs a process that has the sanitizer's runtime preloaded.
         texts: changed sources by stem, instead of the files'.
@@ -82,21 +82,21 @@ class _Program:
         self._device._seed += 1
         message = ctypes.create_string_buffer(512)
         failed = self._library.r3d_emulation_run(
-            getattr(self._library, f"r3d_entry_{name}"), ctypes.c_void_p(parameters), (ctypes.c_uint * 3)(*grid),
-            (ctypes.c_uint * 3)(*block), self._device._order, ctypes.c_uint64(self._device._seed), message,
-            ctypes.c_size_t(len(message)),
+            getattr(self._library, f"r3d_entry_{name}"), ctypes.c_void_p(parameters),
+            (ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block), self._device._order,
+            ctypes.c_uint64(self._device._seed), message, ctypes.c_size_t(len(message)),
         )  # fmt: skip
         if failed:
             raise EmulationError(f"{name}: {_with_line(message.value.decode(), self._library._name)}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _load(path: str) -> ctypes.CDLL:
     return ctypes.CDLL(path)
 
 
 def build_library(stem: str, text: str, signatures: dict[str, Signature], real: str, build: str) -> Path:
-    """Compile a kernel file into a shared library, or find it in the cache, which is keyed by all it is made of."""
+    """Compile a kernel file into a shared library, or find it in the cache, keyed by all it is made of."""
     folder = kernels_folder()
     emulation = folder / "emulation"
     if not emulation.is_dir():
@@ -140,8 +140,8 @@ def _entry(signature: Signature) -> str:
     return (
         f"static_assert(__is_same(decltype(&{signature.name}), void (*)({', '.join(types)})),\n"
         f'              "{signature.name}: the launch door parsed another signature");\n'
-        f'extern "C" __attribute__((visibility("default"))) void r3d_entry_{signature.name}([[maybe_unused]] void** p)'
-        f" {{\n  {signature.name}({unpacked});\n}}"
+        f'extern "C" __attribute__((visibility("default")))\n'
+        f"void r3d_entry_{signature.name}([[maybe_unused]] void** p) {{\n  {signature.name}({unpacked});\n}}"
     )
 
 
@@ -154,7 +154,7 @@ def _compile(arguments: list[str], folder: Path, stem: str) -> None:
         raise EmulationError(f"{stem}.cu does not compile for the emulation:\n{done.stderr}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiler_version() -> str:
     return subprocess.run(["g++", "--version"], capture_output=True, text=True, check=False).stdout
 

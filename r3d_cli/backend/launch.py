@@ -1,8 +1,8 @@
 """The one door to every kernel: checks a launch against the kernel's C signature, then starts it.
 
-Neither CUDA nor CuPy checks anything: a strided array, a float64 where the kernel reads float, an argument too few
-are read as garbage. This door refuses them in a line that names kernel and argument. The emulated kernels pass it
-too. It imports no array library: NumPy, CuPy and PyTorch arrays are told apart by what they offer.
+Neither CUDA nor CuPy checks anything: a strided array, a float64 where the kernel reads float, a missing
+argument are read as garbage. This door refuses them in a line that names kernel and argument. The emulated
+kernels pass it too. It imports no array library: NumPy, CuPy and PyTorch arrays differ in what they offer.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class Kernels:
         self._program = program
         # Argument addresses first, then the arguments: one buffer, filled by one call.
         self._packers = {
-            name: (signature, len(signature.parameters), struct.Struct("=" + "Q" * len(signature.parameters) + signature.slots))
+            name: (signature, struct.Struct("=" + "Q" * len(signature.parameters) + signature.slots))
             for name, signature in signatures.items()
-        }  # fmt: skip
+        }
 
     def launch(
         self,
@@ -80,7 +80,8 @@ class Kernels:
         """
         if name not in self._packers:
             raise LaunchError(f"there is no kernel {name}; this file has {', '.join(self._packers)}")
-        signature, count, packer = self._packers[name]
+        signature, packer = self._packers[name]
+        count = len(signature.parameters)
         if len(arguments) != count:
             names = ", ".join(parameter.name for parameter in signature.parameters)
             raise LaunchError(f"{name} takes {count} arguments ({names}), got {len(arguments)}")
@@ -191,4 +192,4 @@ def _dimensions(
         isinstance(s, int) and 0 <= s <= m for s, m in zip(sizes, limits, strict=True)
     ):
         raise LaunchError(f"{kernel}: {what} must be one to three numbers up to {limits}, got {given}")
-    return sizes  # type: ignore[return-value]
+    return sizes

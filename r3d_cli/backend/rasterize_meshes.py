@@ -174,8 +174,8 @@ class _Run:
         bad_face = arrays.full((1,), 0, "int64")
         keys = fragments.pix_to_face
         self.launch(
-            "zbuffer", blocks_for(len(faces)), verts, faces, first, len(verts), len(faces), self.meshes, *image,
-            *settings, keys, large, num_large, bad_face,
+            "zbuffer", blocks_for(len(faces)), verts, faces, first, len(verts), len(faces), self.meshes,
+            *image, *settings, keys, large, num_large, bad_face,
         )  # fmt: skip
         if len(faces):
             self.launch(
@@ -206,8 +206,8 @@ class _Run:
         # Faces a tile, then list offsets; their total and the bad face last, so that one copy brings both.
         offsets = arrays.full((tiles + 2,), 0, "int64")
         self.launch(
-            "bin", blocks_for(num_faces), verts, faces, first, len(verts), num_faces, meshes, *image, blur, perspective,
-            cull, near, far, boxes, offsets, offsets[tiles + 1 :],
+            "bin", blocks_for(num_faces), verts, faces, first, len(verts), num_faces, meshes, *image, blur,
+            perspective, cull, near, far, boxes, offsets, offsets[tiles + 1 :],
         )  # fmt: skip
         self.launch("sum_rows", blocks_for(meshes * down), offsets, meshes * down, across)
         self.launch("sum_columns", blocks_for(meshes * across), offsets, meshes, down, across)
@@ -227,8 +227,8 @@ class _Run:
         for begin, end in bands:
             if total:
                 self.launch(
-                    "fill", blocks_for(num_faces), boxes, first, num_faces, meshes, down, across, begin, end, offsets,
-                    cursors, lists,
+                    "fill", blocks_for(num_faces), boxes, first, num_faces, meshes, down, across, begin, end,
+                    offsets, cursors, lists,
                 )  # fmt: skip
             self.launch(
                 fine,

@@ -1,7 +1,7 @@
 """Reads the signatures of ``extern "C" __global__`` kernels from their source.
 
-The source is the only place that says what a kernel takes, so the launch door (``launch.py``) reads it there. The
-emulation compiles the result against the real declarations.
+The source is the only place that says what a kernel takes, so the launch door (``launch.py``) reads it there.
+The emulation compiles the result against the real declarations.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ DEFAULT_BLOCK = 256
 
 # A parameter takes eight bytes of the buffer that a launch hands over, whatever its type.
 _SLOTS = {
-    "bool": "?7x", "int8": "b7x", "uint8": "B7x", "int16": "h6x", "uint16": "H6x", "int32": "i4x", "uint32": "I4x",
-    "int64": "q", "uint64": "Q", "float32": "f4x", "float64": "d",
+    "bool": "?7x", "int8": "b7x", "uint8": "B7x", "int16": "h6x", "uint16": "H6x", "int32": "i4x",
+    "uint32": "I4x", "int64": "q", "uint64": "Q", "float32": "f4x", "float64": "d",
 }  # fmt: skip
 
 
@@ -87,8 +87,8 @@ def parse_kernels(source: str, real: str, file: str = "kernel source") -> dict[s
         Signatures by kernel name, in the order of the source.
 
     Raises:
-        SignatureError: an ``#if 0``, a ``__global__`` without ``extern "C"``, a type that is not a scalar or a
-            pointer to one.
+        SignatureError: an ``#if 0``, a ``__global__`` without ``extern "C"``, a type that is neither a scalar
+            nor a pointer to one.
 
     Example:
         >>> kernels = parse_kernels('extern "C" __global__ void f(const R3D_REAL* x, int n) {}', "float32")
@@ -117,7 +117,7 @@ def parse_kernels(source: str, real: str, file: str = "kernel source") -> dict[s
         end = code.find(")", head.end())
         if end < 0:
             raise fail(head.start(), f"{head[2]}: the parameter list does not end")
-        parameters = []
+        parameters: list[Parameter] = []
         start = head.end()
         for text in code[head.end() : end].split(","):
             parameter_end = start + len(text)

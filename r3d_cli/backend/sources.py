@@ -1,13 +1,13 @@
 """Finds the kernel sources, and makes one self-contained text of a .cu file and the headers it includes.
 
-CuPy's disk cache keys on the text it is given, not on the headers that the compiler would open: an edited header
-would run the old binary. So local headers are inlined, with ``#line`` for the compiler's messages.
+CuPy's disk cache keys on the text it is given, not on the headers that the compiler would open: an edited
+header would run the old binary. So local headers are inlined, with ``#line`` for the compiler's messages.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import r3d_cli
@@ -18,7 +18,7 @@ class SourcesMissing(RuntimeError):
 
 
 def kernels_folder() -> Path:
-    """The folder of the .cu files: the repository's in a checkout and an editable install, else the wheel's."""
+    """The folder of the .cu files: the repository's (checkout, editable install), else the wheel's."""
     package = Path(r3d_cli.__file__).resolve().parent
     for folder in (package.parent / "cuda_src", package / "_kernels"):
         if (folder / "common" / "kernel.h").is_file():
@@ -33,7 +33,7 @@ def stems() -> list[str]:
     return sorted(path.stem for path in kernels_folder().glob("*.cu"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def kernel_source(stem: str) -> str:
     """The text of ``stem``.cu with its local headers inlined."""
     path = kernels_folder() / f"{stem}.cu"

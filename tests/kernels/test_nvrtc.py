@@ -1,4 +1,4 @@
-"""Every kernel file compiles with plain NVRTC: no GPU is needed, and CuPy's own options would hide mistakes."""
+"""Every kernel file compiles with plain NVRTC: no GPU needed, and CuPy's own options would hide mistakes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from r3d_cli.backend.cuda import REALS, compile_options
 from r3d_cli.backend.signatures import parse_kernels
 from r3d_cli.backend.sources import kernel_source, stems
 
-nvrtc = pytest.importorskip("cupy.cuda.nvrtc", reason="CuPy is not installed", exc_type=ImportError)
+nvrtc = pytest.importorskip("cupy").cuda.nvrtc
 
 
 @pytest.fixture(scope="module", autouse=True)
