@@ -79,9 +79,7 @@ def test_bands_respect_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(kernels, "launch", record)
     rasterize_meshes(*make_meshes(200), (64, 64), faces_per_pixel=2, workspace_budget=4 * 150, device=device)
-    bands = [
-        (a[7], a[8], a[-1]) for name, a in launches if name.endswith("fill")
-    ]  # first and last tile, lists
+    bands = [(a[7], a[8], a[-1]) for name, a in launches if name.endswith("fill")]  # first, last, lists
     assert len(bands) > 2
     assert bands[0][0] == 0
     assert bands[-1][1] == 16
