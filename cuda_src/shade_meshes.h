@@ -68,13 +68,15 @@ struct ShadeScene {
   bool srgb;               // 8-bit output is encoded; else it is linear
 };
 
-// One sample's fragments, nearest first.
+// The fragments of one picture, S x S samples a pixel, each nearest first.
 template <class Real>
-struct SampleFragments {
-  const i64* pix_to_face;   // (K,) -1: no more
-  const Real* bary_coords;  // (K, 3)
-  const Real* zbuf;         // (K,) view depth
-  i64 faces_per_pixel;
+struct SampleGrid {
+  const i64* pix_to_face;   // (H * S, W * S, K) -1: no more
+  const Real* zbuf;         // (H * S, W * S, K) view depth
+  const Real* bary_coords;  // (H * S, W * S, K, 3)
+  i64 height, width;        // H, W: pixels
+  i64 supersampling;        // S
+  i64 faces_per_pixel;      // K
 };
 
 template <class Real>
@@ -295,25 +297,27 @@ R3D_FN Rgba<Real> shade_fragment(const ShadeScene<Real>& scene, const ShadeFace<
   if (scene.shading == kNormals)
     return {{(1 - normal.x) / 2, (1 + normal.y) / 2, (1 - normal.z) / 2}, base.a};
   if (face.codes[kUnlit]) return {base.rgb + emissive, base.a};
+  // Flat shading gives a face one light, that of its middle.
+  const Vec3<Real> lit = scene.shading == kFlat ? (Real)(1.0 / 3) * (face.p0 + face.p1 + face.p2) : point;
   const Reflection<Real> light =
-      reflect_lights(scene, point, normal, normalized(to_camera), material[kShininess]);
+      reflect_lights(scene, lit, normal, normalized(towards(scene.camera, lit)), material[kShininess]);
   return {light.diffuse * base.rgb + load3(material + kSpecular, 0) * light.specular + emissive, base.a};
 }
 
 // -- Samples to pixels
 // -----------------------------------------------------------------------------------------
 
-// Adds a sample's light and coverage, premultiplied, to `sum`. False: light still passed after the last
-// fragment that there was room for, so that more fragments a pixel would change the sample.
+// Adds the light and the coverage of a sample, premultiplied, to `sum`. False: light still passed after the
+// last fragment that there was room for, so that more fragments a sample would change it.
 template <class Real>
-R3D_FN bool shade_sample(const ShadeScene<Real>& scene, const SampleFragments<Real>& fragments,
+R3D_FN bool shade_sample(const ShadeScene<Real>& scene, const SampleGrid<Real>& grid, i64 sample,
                          ShadeFace<Real>* face, Rgba<Real>* sum) {
   Real passes = 1;
-  for (i64 k = 0; k < fragments.faces_per_pixel; ++k) {
-    const i64 id = fragments.pix_to_face[k];
+  for (i64 at = sample * grid.faces_per_pixel; at < (sample + 1) * grid.faces_per_pixel; ++at) {
+    const i64 id = grid.pix_to_face[at];
     if (id < 0 || id >= scene.num_faces) return true;
     load_face(scene, id, face);
-    const Rgba<Real> color = shade_fragment(scene, *face, fragments.bary_coords + 3 * k, fragments.zbuf[k]);
+    const Rgba<Real> color = shade_fragment(scene, *face, grid.bary_coords + 3 * at, grid.zbuf[at]);
     const Real weight = passes * color.a;
     *sum = *sum + Rgba<Real>{weight * color.rgb, weight};
     passes -= weight;
@@ -322,12 +326,25 @@ R3D_FN bool shade_sample(const ShadeScene<Real>& scene, const SampleFragments<Re
   return false;
 }
 
+// The sum of a pixel's samples. False where one of them wanted more fragments.
+template <class Real>
+R3D_FN bool shade_samples(const ShadeScene<Real>& scene, const SampleGrid<Real>& grid, i64 row, i64 column,
+                          ShadeFace<Real>* face, Rgba<Real>* sum) {
+  bool finished = true;
+  const i64 side = grid.supersampling;
+  for (i64 y = row * side; y < (row + 1) * side; ++y)
+    for (i64 x = column * side; x < (column + 1) * side; ++x)
+      finished = shade_sample(scene, grid, y * grid.width * side + x, face, sum) && finished;
+  return finished;
+}
+
 // The pixel over the background; straight alpha again.
 template <class Real>
-R3D_FN Rgba<Real> composite(const Rgba<Real>& sum, Real samples, const Real* background) {
-  const Rgba<Real> pixel = (1 / samples) * sum;
-  const Real behind = (1 - pixel.a) * background[3], alpha = pixel.a + behind;
-  const Vec3<Real> rgb = pixel.rgb + behind * load3(background, 0);
+R3D_FN Rgba<Real> composite(const ShadeScene<Real>& scene, const SampleGrid<Real>& grid,
+                            const Rgba<Real>& sum) {
+  const Rgba<Real> pixel = (1 / (Real)(grid.supersampling * grid.supersampling)) * sum;
+  const Real behind = (1 - pixel.a) * scene.background[3], alpha = pixel.a + behind;
+  const Vec3<Real> rgb = pixel.rgb + behind * load3(scene.background, 0);
   return {(alpha > 0 ? 1 / alpha : (Real)0) * rgb, alpha};
 }
 
@@ -345,12 +362,17 @@ R3D_FN u8 encode_linear(Real value) {
   return (u8)(value > 0 ? (value < 1 ? value * 255 + (Real)0.5 : (Real)255) : (Real)0);
 }
 
+// Straight alpha, both ways that a caller may want it; null: not wanted.
 template <class Real>
-R3D_FN void store_pixel(const ShadeScene<Real>& scene, const Rgba<Real>& pixel, u8* image) {
-  image[0] = scene.srgb ? encode_srgb(pixel.rgb.x, scene.half_codes) : encode_linear(pixel.rgb.x);
-  image[1] = scene.srgb ? encode_srgb(pixel.rgb.y, scene.half_codes) : encode_linear(pixel.rgb.y);
-  image[2] = scene.srgb ? encode_srgb(pixel.rgb.z, scene.half_codes) : encode_linear(pixel.rgb.z);
-  image[3] = encode_linear(pixel.a);
+R3D_FN void store_pixel(const ShadeScene<Real>& scene, const Rgba<Real>& pixel, i64 at, u8* image,
+                        Real* linear) {
+  const Real value[4] = {pixel.rgb.x, pixel.rgb.y, pixel.rgb.z, pixel.a};
+  for (int c = 0; c < 4; ++c) {
+    if (linear) linear[4 * at + c] = value[c];
+    if (image)
+      image[4 * at + c] =
+          scene.srgb && c < 3 ? encode_srgb(value[c], scene.half_codes) : encode_linear(value[c]);
+  }
 }
 
 }  // namespace r3d

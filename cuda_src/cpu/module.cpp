@@ -145,13 +145,10 @@ void bind_shade_meshes(nb::module_& m) {
                                        shading,
                                        two_sided,
                                        srgb},
-                                      pix_to_face.data(),
-                                      zbuf.data(),
-                                      bary_coords.data(),
-                                      static_cast<i64>(pix_to_face.shape(0)) / supersampling,
-                                      static_cast<i64>(pix_to_face.shape(1)) / supersampling,
-                                      supersampling,
-                                      static_cast<i64>(pix_to_face.shape(2)),
+                                      {pix_to_face.data(), zbuf.data(), bary_coords.data(),
+                                       static_cast<i64>(pix_to_face.shape(0)) / supersampling,
+                                       static_cast<i64>(pix_to_face.shape(1)) / supersampling, supersampling,
+                                       static_cast<i64>(pix_to_face.shape(2))},
                                       optional_data(image),
                                       optional_data(linear)};
         nb::gil_scoped_release release;

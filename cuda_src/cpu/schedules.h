@@ -34,14 +34,9 @@ struct RasterizeMeshesStatus {
 template <class Real>
 struct ShadeMeshesArgs {
   ShadeScene<Real> scene;
-  const i64* pix_to_face;   // (H * S, W * S, K)
-  const Real* zbuf;         // (H * S, W * S, K)
-  const Real* bary_coords;  // (H * S, W * S, K, 3)
-  i64 height, width;        // pixels
-  i64 supersampling;        // S: a pixel has S * S samples
-  i64 faces_per_pixel;      // K
-  u8* image;                // (H, W, 4) straight alpha, or null
-  Real* linear;             // (H, W, 4) straight alpha, or null
+  SampleGrid<Real> grid;
+  u8* image;     // (H, W, 4) straight alpha, or null
+  Real* linear;  // (H, W, 4) straight alpha, or null
 };
 
 #define R3D_DECLARE(isa)                                                          \

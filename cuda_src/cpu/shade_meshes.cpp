@@ -8,42 +8,29 @@ namespace r3d {
 namespace R3D_ISA {
 namespace {
 
+constexpr i64 kRows = 4;  // of pixels that a thread takes at a time
+
 template <class Real>
 bool shade(const ShadeMeshesArgs<Real>& a) {
-  const ShadeScene<Real>& scene = a.scene;
-  const i64 K = a.faces_per_pixel, side = a.supersampling, samples_wide = a.width * side;
-  const Rgba<Real> empty = composite<Real>({{0, 0, 0}, 0}, (Real)(side * side), scene.background);
+  const Rgba<Real> nothing = {{0, 0, 0}, 0}, empty = composite(a.scene, a.grid, nothing);
   u8 empty_code[4];
-  store_pixel(scene, empty, empty_code);
+  store_pixel<Real>(a.scene, empty, 0, empty_code, nullptr);
   int unfinished = 0;
-  parallel(a.height, 4, [&](i64 begin, i64 end, int) {
+  parallel(a.grid.height, kRows, [&](i64 begin, i64 end, int) {
     ShadeFace<Real> face;
     face.id = -1;
     for (i64 row = begin; row < end; ++row)
-      for (i64 column = 0; column < a.width; ++column) {
-        Rgba<Real> sum = {{0, 0, 0}, 0};
-        for (i64 y = row * side; y < (row + 1) * side; ++y)
-          for (i64 x = column * side; x < (column + 1) * side; ++x) {
-            const i64 at = (y * samples_wide + x) * K;
-            if (a.pix_to_face[at] < 0) continue;
-            const SampleFragments<Real> fragments = {a.pix_to_face + at, a.bary_coords + 3 * at, a.zbuf + at,
-                                                     K};
-            if (!shade_sample(scene, fragments, &face, &sum))
-              __atomic_store_n(&unfinished, 1, __ATOMIC_RELAXED);
-          }
-        const i64 pixel = row * a.width + column;
-        const bool covered = sum.a > 0;
-        const Rgba<Real> color = covered ? composite(sum, (Real)(side * side), scene.background) : empty;
-        if (a.linear) {
-          a.linear[4 * pixel] = color.rgb.x;
-          a.linear[4 * pixel + 1] = color.rgb.y;
-          a.linear[4 * pixel + 2] = color.rgb.z;
-          a.linear[4 * pixel + 3] = color.a;
+      for (i64 column = 0; column < a.grid.width; ++column) {
+        const i64 at = row * a.grid.width + column;
+        Rgba<Real> sum = nothing;
+        if (!shade_samples(a.scene, a.grid, row, column, &face, &sum))
+          __atomic_store_n(&unfinished, 1, __ATOMIC_RELAXED);
+        if (sum.a > 0) {
+          store_pixel(a.scene, composite(a.scene, a.grid, sum), at, a.image, a.linear);
+        } else {  // most pixels of most pictures
+          store_pixel<Real>(a.scene, empty, at, nullptr, a.linear);
+          if (a.image) __builtin_memcpy(a.image + 4 * at, empty_code, 4);
         }
-        if (a.image && covered)
-          store_pixel(scene, color, a.image + 4 * pixel);
-        else if (a.image)
-          for (int c = 0; c < 4; ++c) a.image[4 * pixel + c] = empty_code[c];
       }
   });
   return unfinished == 0;

@@ -74,11 +74,9 @@ def shade_meshes(
         lights: Each with (x, y, z, 1) or, towards the light, (x, y, z, 0); softness 0 is Lambert's cosine, 1
         spreads
             the light over a hemisphere.
-        camera: Where the viewer is, for highlights and for the side of a face.
-        background: Its alpha counts.
-        supersampling: Samples along each side of a pixel.
-        shading: "phong", "flat" (the faces' own normals) or "normals" (a picture of the normals, x right, y
-        up, z
+        camera: Where the viewer is, for highlights and for the side of a face. background: Its alpha counts.
+        supersampling: Samples along each side of a pixel. shading: "phong", "flat" (the light at the middle
+        of a face, with the face's own normal) or "normals" (a picture of the normals, x right, y up, z
             towards the viewer; takes the surface in view space).
         focal: Samples for one view unit at depth 1 (anywhere, when orthographic): chooses mip levels; 0:
         none. two_sided: Turn normals towards the viewer. srgb: Encode the 8-bit image; False: its codes are
@@ -150,8 +148,10 @@ def check_arguments(
         )
     _check_ids("faces", surface.faces, 0, len(surface.verts), "verts")
     if surface.normals is not None:
+        _check_array("faces_normals", surface.faces_normals, *expected["faces_normals"])
         _check_ids("faces_normals", surface.faces_normals, -1, len(surface.normals), "normals")
     if surface.uvs is not None:
+        _check_array("faces_uvs", surface.faces_uvs, *expected["faces_uvs"])
         _check_ids("faces_uvs", surface.faces_uvs, -1, len(surface.uvs), "uvs")
     if surface.faces_material is not None:
         _check_ids("faces_material", surface.faces_material, 0, len(surface.materials), "materials")
@@ -174,5 +174,5 @@ def _check_array(name: str, array: Any, dtype: str, shape: tuple[int | None, ...
 
 
 def _check_ids(name: str, ids: Any, lowest: int, count: int, table: str) -> None:
-    if ids.size and (ids.min() < lowest or ids.max() >= count):
+    if len(ids) and (ids.min() < lowest or ids.max() >= count):
         raise IndexError(f"shade_meshes: {name} points outside [{lowest}, {count}), the rows of {table}")
