@@ -1,7 +1,6 @@
 // Python's door to the mesh readers: bytes in, a dictionary of arrays out (None: the file has none).
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -27,6 +26,13 @@ nb::object to_array_or_none(std::vector<T>& values, size_t width) {
   return values.empty() ? nb::none() : to_array(values, width);
 }
 
+// Names as the file holds them, in an encoding that it does not tell.
+nb::list to_names(const std::vector<std::string>& names) {
+  nb::list result;
+  for (const std::string& name : names) result.append(nb::bytes(name.data(), name.size()));
+  return result;
+}
+
 template <MeshData (*read)(std::string_view)>
 nb::dict read_bytes(const nb::bytes& file) {
   MeshData mesh;
@@ -44,9 +50,12 @@ nb::dict read_bytes(const nb::bytes& file) {
   result["faces_uvs"] = to_array_or_none(mesh.faces_uvs, 3);
   result["colors"] = to_array_or_none(mesh.colors, 4);
   result["faces_material"] = to_array_or_none(mesh.faces_material, 0);
-  result["materials"] = nb::cast(mesh.materials);
-  result["libraries"] = nb::cast(mesh.libraries);
-  result["textures"] = nb::cast(mesh.textures);
+  result["materials"] = to_names(mesh.materials);
+  nb::list libraries;
+  for (const auto& [line, text] : mesh.libraries)
+    libraries.append(nb::make_tuple(line, nb::bytes(text.data(), text.size())));
+  result["libraries"] = libraries;
+  result["textures"] = to_names(mesh.textures);
   result["warnings"] = nb::cast(mesh.warnings);
   return result;
 }

@@ -81,9 +81,12 @@ class ObjReader {
   // has been read so far.
   i64 index(i64 count, const char* what) {
     i64 value = 0;
-    if (!text_.integer_here(value) || value == 0)
+    if (!text_.integer_here(value))
       fail(text_.line(), "a face has " + quoted(text_.peek()) + " where the number of a " + what +
-                             " (1, 2, … or -1, -2, …) belongs; correct the line or export the mesh again");
+                             " belongs; correct the line or export the mesh again");
+    if (value == 0)
+      fail(text_.line(), "a face names " + std::string(what) +
+                             " 0, but they are counted from 1; correct the line or export the mesh again");
     if (value > 0) return value - 1;
     if (value < -count)
       fail(text_.line(), "a face names " + std::string(what) + " " + std::to_string(value) + ", but only " +

@@ -14,14 +14,22 @@ u32 load_u32(const char* p) {
   return value;
 }
 
-// Binary files often begin with "solid" too. A size that fits the count settles it; otherwise text has no
-// zero bytes and its first facet within sight.
+// The words' case differs from writer to writer.
+bool is(std::string_view word, const char* keyword) {
+  size_t i = 0;
+  for (; i < word.size(); ++i)
+    if ((word[i] >= 'A' && word[i] <= 'Z' ? word[i] - 'A' + 'a' : word[i]) != keyword[i]) return false;
+  return keyword[i] == 0;
+}
+
+// Binary files often begin with "solid" too: a size that fits their count settles it, and text has no zero
+// bytes.
 bool is_ascii(std::string_view file) {
   const i64 size = static_cast<i64>(file.size());
   if (size >= kHeader && kHeader + kFacet * static_cast<i64>(load_u32(file.data() + 80)) == size)
     return false;
   TextScanner text(file.data(), file.data() + file.size(), 0, false);
-  if (!text.next_words() || text.word().substr(0, 5) != "solid") return false;
+  if (!text.next_words() || !is(text.word().substr(0, 5), "solid")) return false;
   const std::string_view start = file.substr(0, 4096);
   return start.find('\0') == std::string_view::npos;
 }
@@ -48,14 +56,6 @@ MeshData read_binary(std::string_view file) {
   if (rest)
     mesh.warnings.push_back(at_line(0, std::to_string(rest) + " bytes after the last facet were ignored"));
   return mesh;
-}
-
-// The words' case differs from writer to writer.
-bool is(std::string_view word, const char* keyword) {
-  size_t i = 0;
-  for (; i < word.size(); ++i)
-    if ((word[i] >= 'A' && word[i] <= 'Z' ? word[i] - 'A' + 'a' : word[i]) != keyword[i]) return false;
-  return keyword[i] == 0;
 }
 
 MeshData read_ascii(std::string_view file) {

@@ -51,10 +51,11 @@ inline std::string at_line(i64 line, const std::string& text) {
 }
 [[noreturn]] inline void fail(i64 line, const std::string& text) { throw ReadError(at_line(line, text)); }
 
-// Text from the file for a message: cut where long, without control characters.
+// Text from the file for a message: cut where long, plain ASCII.
 inline std::string quoted(std::string_view text) {
   std::string out = "'";
-  for (const char c : text.substr(0, 40)) out += static_cast<unsigned char>(c) < 32 || c == 127 ? '?' : c;
+  for (const char c : text.substr(0, 40))
+    out += static_cast<unsigned char>(c) < 32 || static_cast<unsigned char>(c) > 126 ? '?' : c;
   return out + "'";
 }
 

@@ -91,15 +91,14 @@ def _known(source: Source, format: str) -> str:
 
 
 def _reader(kind: str) -> Callable[[Source], RawMesh]:
-    if kind in ("obj", "ply", "stl", "off"):
+    if kind == "obj":
+        from r3d_cli.scene.readers.obj import read_obj
+
+        return read_obj
+    if kind in ("ply", "stl", "off"):
         from r3d_cli.scene.readers import native
 
-        return {
-            "obj": native.read_obj,
-            "ply": native.read_ply,
-            "stl": native.read_stl,
-            "off": native.read_off,
-        }[kind]
+        return {"ply": native.read_ply, "stl": native.read_stl, "off": native.read_off}[kind]
     if kind in ("glb", "gltf"):
         from r3d_cli.scene.readers.gltf import read_gltf
 

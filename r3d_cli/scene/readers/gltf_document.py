@@ -88,7 +88,7 @@ class GltfDocument:
         """An accessor of vertex attributes; normalised integers come as [0, 1] or [-1, 1]."""
         values = self.accessor(index)
         if values.shape[1] not in widths or count not in (None, len(values)):
-            shape = f"({count}, {widths[0]})"
+            shape = f"({'V' if count is None else count}, {widths[0]})"
             self.fail(f"has accessors[{index}] of shape {values.shape} where {shape} belongs")
         if values.dtype.kind in "iu" and self.item("accessors", index).get("normalized"):
             return np.maximum(values / np.iinfo(values.dtype).max, -1.0)

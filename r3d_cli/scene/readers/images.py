@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from r3d_cli.scene.readers.source import Source
+
 
 class ImageError(ValueError):
     """An image that cannot be read; the message says why, without a file's name."""
@@ -40,3 +42,32 @@ def to_array(image: Any, *, alpha: bool) -> NDArray[np.uint8]:
         return np.repeat(gray.astype(np.uint8)[..., None], 3, axis=2)
     has_alpha = "A" in image.getbands() or "transparency" in image.info
     return np.array(image.convert("RGBA" if alpha and has_alpha else "RGB"))
+
+
+class TextureLoader:
+    """Reads the images that the materials of one file name, each once, and collects warnings."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.warnings: list[str] = []
+        self._images: dict[tuple[str, bool], NDArray[np.uint8] | None] = {}
+
+    def image(self, name: str, line: int | None = None, *, alpha: bool = False) -> NDArray[np.uint8] | None:
+        """The image, or None with a warning."""
+        key = name, alpha
+        if key not in self._images:
+            self._images[key] = self._read(name, line, alpha)
+        return self._images[key]
+
+    def _read(self, name: str, line: int | None, alpha: bool) -> NDArray[np.uint8] | None:
+        place = self.source.name if line is None else f"{self.source.name}:{line}"
+        path = self.source.find(name)
+        if path is None:
+            problem = f"'{name}' is not in '{self.source.folder}'"
+        else:
+            try:
+                return read_image(path, alpha=alpha)
+            except ImageError as error:
+                problem = f"'{path}' cannot be read ({error})"
+        self.warnings.append(f"{place}: the texture {problem}; drawn without it")
+        return None

@@ -11,6 +11,14 @@ from typing import NoReturn
 from r3d_cli.scene.model import MeshError
 
 
+def decode(text: bytes) -> str:
+    """Text of a file that does not tell its encoding: UTF-8 if it can be, else Latin-1."""
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
+
+
 @dataclass(frozen=True)
 class Source:
     data: bytes
