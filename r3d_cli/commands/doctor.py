@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from r3d_cli.commands.threads import VARIABLE, fault_of_variable
+
 
 def doctor(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
@@ -95,12 +97,9 @@ def _cpu_model() -> str:
 def _threads_from() -> str:
     import os
 
-    text = os.environ.get("R3D_NUM_THREADS")
-    if text is None:
-        return "the CPUs this process may run on"
-    if text.strip().isdecimal() and int(text) >= 1:
-        return "R3D_NUM_THREADS"
-    return f"the CPUs this process may run on; R3D_NUM_THREADS={text!r} is not a whole number >= 1"
+    if fault := fault_of_variable():
+        return f"the CPUs this process may run on, since {fault}"
+    return VARIABLE if VARIABLE in os.environ else "the CPUs this process may run on"
 
 
 def _as_text(report: dict[str, Any]) -> list[str]:

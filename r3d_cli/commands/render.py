@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from r3d_cli.commands.threads import use_threads
 from r3d_cli.commands.values import check_device, check_number, parse_color, parse_size
 from r3d_cli.constants import AZIMUTH, ELEVATION, FOV
 from r3d_cli.errors import R3dError
@@ -99,8 +100,6 @@ def render(
             metavar="N",
             min=1,
             max=1024,
-            envvar="R3D_NUM_THREADS",
-            show_envvar=False,
             show_default="as many as this process may use CPUs",
             help="CPU threads; the variable R3D_NUM_THREADS sets them too.",
         ),
@@ -120,10 +119,7 @@ def render(
     if distance is not None:
         check_number(distance, "--distance", 0)
     target = _check_target(output, mesh, opaque=behind[3] == 1.0)
-    if threads is not None:
-        from r3d_cli import _native
-
-        _native.set_num_threads(threads)
+    use_threads(threads)
     raw = _read(mesh, texture)
 
     from r3d_cli.backend.devices import choose_device
@@ -181,7 +177,8 @@ def _check_target(output: str | None, mesh: str, *, opaque: bool) -> Path | None
 
 
 def _default_name(mesh: str) -> str:
-    return "mesh.png" if mesh == STANDARD_STREAM else Path(mesh).stem + ".png"
+    stem = "" if mesh == STANDARD_STREAM else Path(mesh).stem
+    return f"{stem or 'mesh'}.png"
 
 
 def _read(mesh: str, texture: str | None) -> RawMesh:

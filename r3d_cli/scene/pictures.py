@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -40,20 +41,26 @@ def write_picture(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> No
         OSError: the file cannot be written.
     """
     format = picture_format(path)
-    target = Path(os.path.realpath(path))  # a symbolic link stays one
-    if target.exists() and not target.is_file():
-        with open(target, "wb") as stream:
-            encode_picture(stream, pixels, format)
-        return
+    try:
+        target = Path(os.path.realpath(path))  # a symbolic link stays one
+        if target.exists() and not target.is_file():
+            with open(target, "wb") as stream:
+                encode_picture(stream, pixels, format)
+        else:
+            _write_and_move(target, pixels, format)
+    except OSError as error:  # about the file that was asked for, not about the temporary one
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+
+
+def _write_and_move(target: Path, pixels: NDArray[np.uint8], format: str) -> None:
     # The extension lets Pillow load this format's plugin alone.
-    partial = target.with_name(f".{target.name[:200]}.{os.getpid()}{target.suffix}")
+    partial = target.with_name(f".{target.name}.{os.getpid()}{target.suffix}")
     try:
         encode_picture(partial, pixels, format)
         os.replace(partial, target)
-    except BaseException as error:
-        partial.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno:
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise
 
 
