@@ -8,6 +8,7 @@ import typer
 
 from r3d_cli.commands.doctor import doctor
 from r3d_cli.commands.render import render
+from r3d_cli.commands.warmup import warmup
 from r3d_cli.constants import VERSION
 
 app = typer.Typer(
@@ -32,5 +33,5 @@ def r3d(
         typer.echo(context.get_help())
 
 
-for command in (render, doctor):
+for command in (render, doctor, warmup):
     app.command()(command)

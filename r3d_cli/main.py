@@ -67,8 +67,6 @@ def _explain(error: Exception) -> tuple[str, int]:
         return f"{os.fsdecode(error.filename) if named else 'standard output'}: {error.strerror}", 1
     if isinstance(error, MemoryError):
         return "out of memory; a smaller --size or mesh needs less", 1
-    if isinstance(error, ImportError) and error.name == "r3d_cli._native":
-        return "the CPU module is not built here; 'pip install -e .' in the repository builds it", 1
     return _explain_typer(error) or (
         f"bug in r3d {VERSION}: {_place(error)}; please report it, with R3D_DEBUG=1",
         1,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from r3d_cli.errors import R3dError
 
-class NativeMissing(ImportError):
+
+class NativeMissing(R3dError, ImportError):
     """The native module cannot be loaded; the message says the cause and the mend."""
 
 

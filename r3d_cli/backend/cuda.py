@@ -6,16 +6,18 @@ import time
 from functools import cache, lru_cache
 from typing import Any
 
+from r3d_cli.backend.cuda_state import cuda_state
 from r3d_cli.backend.launch import Kernels, Place
 from r3d_cli.backend.signatures import parse_kernels
 from r3d_cli.backend.sources import kernel_source, stems
 from r3d_cli.constants import DEFINES
+from r3d_cli.errors import R3dError
 
 #: dtype name -> what R3D_REAL is defined as.
 REALS = {"float32": "float", "float64": "double"}
 
 
-class CudaUnavailable(RuntimeError):
+class CudaUnavailable(R3dError, RuntimeError):
     """CUDA cannot be used here: one line with the cause and the mend."""
 
 
@@ -30,38 +32,16 @@ def compile_options(real: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def require_cuda() -> Any:
-    """CuPy, with a driver and a device that it can use.
+    """CuPy, with a driver, a device and an NVRTC that it can use.
 
     Raises:
         CudaUnavailable: what is missing or broken, and the mend.
     """
-    try:
-        import cupy
-    except ImportError as error:
-        if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
-            raise CudaUnavailable(
-                "CuPy is not installed: pip install 'r3d-cli[cuda13]' (or [cuda12])"
-            ) from None
-        raise CudaUnavailable(
-            f"CuPy does not load: {_first_line(error)}; reinstall it for your CUDA version"
-        ) from None
-    try:
-        count = cupy.cuda.runtime.getDeviceCount()
-    except Exception as error:
-        raise CudaUnavailable(
-            f"CUDA has no usable driver: {_first_line(error)}; install or update the NVIDIA driver"
-        ) from None
-    if count == 0:
-        raise CudaUnavailable("CUDA sees no GPU; look at nvidia-smi and CUDA_VISIBLE_DEVICES")
-    try:
-        from cupy.cuda import nvrtc
+    state = cuda_state()
+    if state.fault:
+        raise CudaUnavailable(f"{state.fault}; {state.mend}")
+    import cupy
 
-        nvrtc.getVersion()
-    except Exception as error:
-        raise CudaUnavailable(
-            f"CuPy finds no NVRTC: {_first_line(error)}; pip install nvidia-cuda-nvrtc"
-            " (CUDA 12: nvidia-cuda-nvrtc-cu12)"
-        ) from None
     return cupy
 
 

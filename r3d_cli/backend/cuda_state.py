@@ -58,8 +58,8 @@ def _look_at_driver(state: CudaState) -> CudaState:
     except OSError as error:
         return replace(
             state,
-            fault=f"the NVIDIA driver's library does not load: {error}",
-            mend="install the NVIDIA driver (in a container: start it with its GPUs); the CPU needs none",
+            fault=f"no NVIDIA driver ({error})",
+            mend="install the driver, or start the container with its GPUs",
         )
     version = ctypes.c_int()
     if driver.cuDriverGetVersion(ctypes.byref(version)) == 0:

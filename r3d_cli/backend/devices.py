@@ -34,9 +34,9 @@ def choose_device(requested: str, *, faces: int, samples: int) -> DeviceChoice:
     if requested == "cpu":
         return DeviceChoice("cpu", "asked for")
     if requested == "auto":
-        from r3d_cli import _native
+        from r3d_cli.backend.cpu import num_threads
 
-        work = (faces * _SECONDS_PER_FACE + samples * _SECONDS_PER_SAMPLE) / _native.num_threads()
+        work = (faces * _SECONDS_PER_FACE + samples * _SECONDS_PER_SAMPLE) / num_threads()
         if work < _SECONDS_TO_START_CUDA:
             return DeviceChoice("cpu", "too little work to start a GPU for")
     from r3d_cli.backend.cuda_state import cuda_state

@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 
 import r3d_cli
+from r3d_cli.errors import R3dError
 
 
-class SourcesMissing(RuntimeError):
+class SourcesMissing(R3dError, RuntimeError):
     """The kernel sources are not where an installation has them."""
 
 

@@ -8,11 +8,16 @@ import typer
 
 from r3d_cli.commands.threads import VARIABLE, fault_of_variable
 
+NAMES = {"driver": "driver", "CuPy": "cupy", "NVRTC": "nvrtc"}
+
 
 def doctor(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
-    """Report versions, CPU, threads, kernel sources and the state of CUDA; exit 0 when the CPU path works."""
+    """Say what works here, and the mend of what does not.
+
+    Versions, CPU, threads, kernel sources, the state of CUDA. Exits with 0 where the CPU path works.
+    """
     report = _examine()
     if json_:
         import json
@@ -33,6 +38,7 @@ def _examine() -> dict[str, Any]:
     return {
         "versions": _versions(),
         "cpu": _cpu(),
+        "kernels": _kernel_sources(),
         "cuda": asdict(cuda_state()),
     }
 
@@ -60,13 +66,13 @@ def _cpu() -> dict[str, Any]:
     try:
         import numpy as np
 
-        from r3d_cli import _native
+        from r3d_cli.backend import cpu
         from r3d_cli.backend.rasterize_meshes import rasterize_meshes
 
         report |= {
-            "instruction_sets": _native.isas(),
-            "in_use": _native.isa(),
-            "threads": _native.num_threads(),
+            "instruction_sets": cpu.isas(),
+            "in_use": cpu.isa(),
+            "threads": cpu.num_threads(),
             "threads_from": _threads_from(),
         }
         triangle = np.array([[-3, -3, 1], [3, -3, 1], [0, 3, 1]], np.float32)
@@ -102,8 +108,17 @@ def _threads_from() -> str:
     return VARIABLE if VARIABLE in os.environ else "the CPUs this process may run on"
 
 
+def _kernel_sources() -> dict[str, Any]:
+    from r3d_cli.backend.sources import SourcesMissing, kernels_folder, stems
+
+    try:
+        return {"folder": str(kernels_folder()), "files": [f"{stem}.cu" for stem in stems()], "fault": None}
+    except SourcesMissing as error:
+        return {"folder": None, "files": [], "fault": str(error)}
+
+
 def _as_text(report: dict[str, Any]) -> list[str]:
-    versions, cpu, cuda = (report[key] for key in ("versions", "cpu", "cuda"))
+    versions, cpu, kernels, cuda = (report[key] for key in ("versions", "cpu", "kernels", "cuda"))
     lines = ["  ".join(f"{name} {version or 'not installed'}" for name, version in versions.items())]
     lines.append(f"CPU      {cpu['model']}, {cpu['allowed_cpus']} allowed")
     if cpu["fault"]:
@@ -114,8 +129,10 @@ def _as_text(report: dict[str, Any]) -> list[str]:
             f"         instruction set {cpu['in_use']}" + (f" (also here: {others})" if others else "")
         )
         lines.append(f"         {cpu['threads']} threads: {cpu['threads_from']}")
-    lines.append(f"CUDA     driver {cuda['driver'] or 'none'}, CuPy {cuda['cupy'] or 'none'}, "
-                 f"NVRTC {cuda['nvrtc'] or 'none'}")  # fmt: skip
+    sources = kernels["fault"] or f"{', '.join(kernels['files'])} in {kernels['folder']}"
+    lines.append(f"Kernels  {sources}")
+    found = (f"{name} {cuda[key] or 'none'}" for name, key in NAMES.items())
+    lines.append(f"CUDA     {', '.join(found)}")
     for index, gpu in enumerate(cuda["gpus"]):
         memory = f"{gpu['memory'] / 2**30:.0f} GiB"
         lines.append(f"         cuda:{index}  {gpu['name']}, compute {gpu['compute_capability']}, {memory}")

@@ -12,9 +12,9 @@ VARIABLE = "R3D_NUM_THREADS"
 def use_threads(count: int | None) -> None:
     """Use ``count`` threads; None leaves it to the variable or the CPUs, and warns of a wrong variable."""
     if count is not None:
-        from r3d_cli import _native
+        from r3d_cli.backend.cpu import set_num_threads
 
-        _native.set_num_threads(count)
+        set_num_threads(count)
     elif fault := fault_of_variable():
         typer.echo(f"r3d: warning: {fault}", err=True)
 

@@ -29,11 +29,11 @@ def test_version(r3d: Run) -> None:
 def test_help_names_every_command(r3d: Run, arguments: list[str]) -> None:
     done = r3d(*arguments)
     assert (done.returncode, done.stderr) == (0, "")
-    for command in ("render", "doctor"):
+    for command in ("render", "doctor", "warmup"):
         assert f"\n  {command} " in done.stdout
 
 
-@pytest.mark.parametrize("command", ["render", "doctor"])
+@pytest.mark.parametrize("command", ["render", "doctor", "warmup"])
 def test_help_gives_every_option_a_text(r3d: Run, command: str) -> None:
     done = r3d(command, "--help", COLUMNS="200", TERMINAL_WIDTH="200")
     assert done.returncode == 0
@@ -52,6 +52,7 @@ def test_help_gives_every_option_a_text(r3d: Run, command: str) -> None:
         (["render", "a.obj", "--sise", "3"], "--size"),
         (["render", "a.obj", "--size", "0"], "--size"),
         (["doctor", "surplus"], "surplus"),
+        (["warmup", "--device", "cpu"], "--device"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(r3d: Run, arguments: list[str], mention: str) -> None:
