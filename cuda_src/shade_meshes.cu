@@ -40,8 +40,7 @@ extern "C" __global__ void __launch_bounds__(128)
       camera,         background, focal,          shading, two_sided,     srgb};
   const SampleGrid<R3D_REAL> grid = {pix_to_face, zbuf,          bary_coords,    height,
                                      width,       supersampling, faces_per_pixel};
-  ShadeFace<R3D_REAL> face;
-  face.id = -1;
+  ShadeFace<R3D_REAL> face = no_face<R3D_REAL>();
   Rgba<R3D_REAL> sum = {{0, 0, 0}, 0};
   if (!shade_samples(scene, grid, at / width, at % width, &face, &sum)) *unfinished = 1;
   store_pixel(scene, composite(scene, grid, sum), at, image, linear);

@@ -186,6 +186,13 @@ struct ShadeFace {
 };
 
 template <class Real>
+R3D_FN ShadeFace<Real> no_face() {
+  ShadeFace<Real> face = {};
+  face.id = -1;
+  return face;
+}
+
+template <class Real>
 R3D_FN Vec3<Real> corner_normal(const ShadeScene<Real>& scene, i64 corner, const Vec3<Real>& face_normal) {
   const i64 id = scene.faces_normals[corner];
   return id < 0 ? face_normal : normalized(load3(scene.normals, id));

@@ -17,8 +17,7 @@ bool shade(const ShadeMeshesArgs<Real>& a) {
   store_pixel<Real>(a.scene, empty, 0, empty_code, nullptr);
   int unfinished = 0;
   parallel(a.grid.height, kRows, [&](i64 begin, i64 end, int) {
-    ShadeFace<Real> face;
-    face.id = -1;
+    ShadeFace<Real> face = no_face<Real>();
     for (i64 row = begin; row < end; ++row)
       for (i64 column = 0; column < a.grid.width; ++column) {
         const i64 at = row * a.grid.width + column;

@@ -1,7 +1,8 @@
 """Shade the fragments of one picture on raw arrays: samples in, pixels out.
 
-NumPy arrays run on the CPU schedule. The tables (materials, textures, lights) are laid out as the enums of
-``cuda_src/shade_meshes.h`` say; ``scene.surface`` and ``scene.lights`` make them. No PyTorch here.
+NumPy arrays run on the CPU schedule; arrays of a GPU run the CUDA kernel there. The tables (materials,
+textures, lights) are laid out as the enums of ``cuda_src/shade_meshes.h`` say; ``scene.surface`` and
+``scene.lights`` make them. No PyTorch here.
 """
 
 from __future__ import annotations
@@ -10,13 +11,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from r3d_cli.backend.rasterize_meshes import Fragments
+from r3d_cli.backend.arrays import arrays_like
+from r3d_cli.backend.cpu import native
+from r3d_cli.backend.launch import blocks_for
+from r3d_cli.backend.rasterize_meshes import Device, Fragments
 
 #: Names in the order of the enums of shade_meshes.h.
 SHADINGS = ("phong", "flat", "normals")
 ALPHA_MODES = ("opaque", "mask", "blend")
 WRAPS = ("repeat", "clamp", "mirror")
 FILTERS = ("linear", "nearest")
+
+
+_BLOCK = 128  # threads a block of shade_meshes.cu
 
 
 class Surface(NamedTuple):
@@ -60,6 +67,7 @@ def shade_meshes(
     srgb: bool = True,
     want_image: bool = True,
     want_linear: bool = False,
+    device: Device | None = None,
 ) -> Pixels:
     """Shade samples and resolve them to pixels.
 
@@ -72,34 +80,54 @@ def shade_meshes(
         fragments: Of one mesh, with zbuf and bary_coords, in the real type of the surface.
         surface: The mesh, its materials and textures.
         lights: Each with (x, y, z, 1) or, towards the light, (x, y, z, 0); softness 0 is Lambert's cosine, 1
-        spreads
-            the light over a hemisphere.
-        camera: Where the viewer is, for highlights and for the side of a face. background: Its alpha counts.
-        supersampling: Samples along each side of a pixel. shading: "phong", "flat" (the light at the middle
-        of a face, with the face's own normal) or "normals" (a picture of the normals, x right, y up, z
-            towards the viewer; takes the surface in view space).
-        focal: Samples for one view unit at depth 1 (anywhere, when orthographic): chooses mip levels; 0:
-        none. two_sided: Turn normals towards the viewer. srgb: Encode the 8-bit image; False: its codes are
-        linear. want_image, want_linear: Which of the outputs to make.
+            spreads the light over a hemisphere.
+        camera: Where the viewer is, for highlights and for the side of a face.
+        background: Its alpha counts.
+        supersampling: Samples along each side of a pixel.
+        shading: "phong", "flat" (the light at the middle of a face, with the face's own normal) or "normals"
+            (a picture of the normals, x right, y up, z towards the viewer; takes the surface in view space).
+        focal: Samples for one view unit at depth 1 (anywhere, when orthographic), to choose mip levels; 0: no
+            mip maps.
+        two_sided: Turn normals towards the viewer.
+        srgb: Encode the 8-bit image; False: its codes are linear.
+        want_image: Make the 8-bit image.
+        want_linear: Make the picture in linear light.
+        device: Where to run; by default where the arrays are. NumPy arrays run on the CPU schedule.
 
     Raises:
         ValueError: An array of a wrong shape or type.
         IndexError: An id that points past its table.
     """
-    real = surface.verts.dtype
-    lights, camera, background = (np.ascontiguousarray(x, dtype=real) for x in (lights, camera, background))
+    on_host = isinstance(surface.verts, np.ndarray)
+    if on_host:
+        lights, camera, background = (
+            np.ascontiguousarray(x, dtype=surface.verts.dtype) for x in (lights, camera, background)
+        )
     check_arguments(fragments, surface, lights, camera, background, supersampling, shading)
+    arrays = arrays_like(surface.verts)
+    real = _dtype(surface.verts)
     height, width = (side // supersampling for side in fragments.pix_to_face.shape[1:3])
-    image = np.empty((height, width, 4), np.uint8) if want_image else None
-    linear = np.empty((height, width, 4), real) if want_linear else None
-    from r3d_cli import _native
+    image = arrays.empty((height, width, 4), "uint8") if want_image else None
+    linear = arrays.empty((height, width, 4), real) if want_linear else None
+    samples = fragments.pix_to_face[0], fragments.zbuf[0], fragments.bary_coords[0]
+    mode = SHADINGS.index(shading)
+    if device is None and on_host:
+        finished = native().shade_meshes_fwd(
+            *samples, *surface, lights, camera, background, focal, mode, two_sided, srgb, supersampling,
+            image, linear,
+        )  # fmt: skip
+        return Pixels(image, linear, finished)
+    if device is None:
+        from r3d_cli.backend.cuda import CudaDevice
 
-    finished = _native.shade_meshes_fwd(
-        fragments.pix_to_face[0], fragments.zbuf[0], fragments.bary_coords[0], *surface, lights,
-        camera, background, focal, SHADINGS.index(shading), two_sided, srgb,
-        supersampling, image, linear,
+        device = CudaDevice.at(arrays.place[1])
+    unfinished = arrays.full((1,), 0, "int32")
+    device.kernels("shade_meshes", real).launch(
+        "shade_meshes_fwd", blocks_for(height * width, _BLOCK), *samples, height, width, supersampling,
+        samples[0].shape[2], *surface, lights, camera, background, len(surface.faces), len(lights), focal,
+        mode, two_sided, srgb, unfinished, image, linear, stream=arrays.stream,
     )  # fmt: skip
-    return Pixels(image, linear, finished)
+    return Pixels(image, linear, not arrays.numpy(unfinished)[0])
 
 
 def check_arguments(
@@ -112,7 +140,7 @@ def check_arguments(
     shading: str,
 ) -> None:
     """Raise an error that names the argument which does not fit."""
-    real = str(surface.verts.dtype)
+    real = _dtype(surface.verts)
     if real not in ("float32", "float64"):
         raise ValueError(f"shade_meshes: verts must be float32 or float64, got {real}")
     if shading not in SHADINGS:
@@ -160,16 +188,20 @@ def check_arguments(
     _check_ids("material_codes", surface.material_codes[:, :2], -1, len(surface.textures), "textures")
 
 
+def _dtype(array: Any) -> str:
+    return "None" if array is None else str(array.dtype).removeprefix("torch.")
+
+
 def _check_array(name: str, array: Any, dtype: str, shape: tuple[int | None, ...]) -> None:
-    if array is None or str(array.dtype) != dtype:
-        got = "None" if array is None else array.dtype
+    got = _dtype(array)
+    if got != dtype:
         raise ValueError(f"shade_meshes: {name} must be {dtype}, got {got}")
     if array.ndim != len(shape) or any(
         want not in (None, have) for want, have in zip(shape, array.shape, strict=True)
     ):
         wanted = "(" + ", ".join("any" if side is None else str(side) for side in shape) + ")"
         raise ValueError(f"shade_meshes: {name} must have shape {wanted}, got {tuple(array.shape)}")
-    if not array.flags.c_contiguous:
+    if isinstance(array, np.ndarray) and not array.flags.c_contiguous:  # the launch door looks at others
         raise ValueError(f"shade_meshes: {name} must be C-contiguous")
 
 

@@ -34,9 +34,8 @@ class Camera:
         R: (3, 3) rotation, for row vectors.
         T: (3,) translation, world units.
         fov: Field of view across the shorter image side, degrees. Not used by an orthographic camera.
-        half_extent: None for perspective. World units from the centre of the picture to the nearer edge makes
-        the
-            camera orthographic.
+        half_extent: None for perspective. World units from the centre of the picture to the nearer edge: the
+            camera is orthographic.
         z_near: Depth of the clipping plane, world units; what lies nearer is cut away.
 
     Example:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +52,7 @@ def draw(
     background: tuple[float, ...] = DEFAULT_BACKGROUND,
     supersampling: int = 2,
     lights: NDArray[np.floating] = DEFAULT_LIGHTS,
+    device: str = "cpu",
 ) -> Picture:
     """Draw a mesh.
 
@@ -58,14 +61,15 @@ def draw(
         camera: From where.
         size: Height and width of the picture, pixels.
         shading: "phong"; "flat", the faces' own normals; or "normals", a picture of the normals in view space
-        (x
-            right, y up, z towards the viewer, 0..1 for -1..1), which are those of the pixel centres.
+            (x right, y up, z towards the viewer, 0..1 for -1..1), which are those of the pixel centres.
         background: Red, green, blue and perhaps alpha, 0..1, as displayed (sRGB).
         supersampling: Samples along each side of a pixel.
         lights: (L, 14) in view space, rows as in ``scene.lights``.
+        device: "cpu", "cuda" or "cuda:N".
 
     Raises:
         ValueError: An argument is out of range, or the mesh has no faces.
+        CudaUnavailable: CUDA was asked for and does not work here.
 
     Example:
         >>> from r3d_cli.scene.framing import frame
@@ -85,24 +89,28 @@ def draw(
     red_green_blue, alpha = background[:3], background[3] if len(background) == 4 else 1.0
     behind = np.array([*(red_green_blue if as_shown else srgb_to_linear(red_green_blue)), alpha])
 
+    place, fetch = _transfers(device)
     view, camera = _unit_view(mesh, camera)
     surface = pack_surface(mesh, view, camera.R, want_normals=shading != "flat")
-    faces = _visible_faces(mesh, surface, camera)
+    faces = place(_visible_faces(mesh, surface, camera))
+    layers = _FIRST_LAYERS if surface.material_codes[:, 2].any() else 1
+    surface = Surface(*map(place, surface))
     eye = np.array([0.0, 0.0, 0.0, 1.0] if camera.is_perspective else [0.0, 0.0, -1.0, 0.0])
+    first_faces = place(np.array([0, len(faces)], np.int64))
+    light_table, eye, behind = (place(x.astype(np.float32)) for x in (lights, eye, behind))
     samples = (size[0] * supersampling, size[1] * supersampling)
 
     image = np.empty((*size, 4), np.uint8)
     covered = 0
-    layers = _FIRST_LAYERS if surface.material_codes[:, 2].any() else 1
     row = 0
     while row < size[0]:
         rows = max(_BAND_SAMPLES // (samples[1] * supersampling * layers), 1)
         last = min(row + rows, size[0])
         window = Window(samples, row * supersampling, last * supersampling)
         fragments = rasterize_meshes(
-            camera.to_ndc(view, window.affine()),
+            place(camera.to_ndc(view, window.affine())),
             faces,
-            np.array([0, len(faces)], np.int64),
+            first_faces,
             ((last - row) * supersampling, samples[1]),
             faces_per_pixel=layers,
             perspective_correct=camera.is_perspective,
@@ -112,7 +120,7 @@ def draw(
         pixels = shade_meshes(
             fragments,
             surface,
-            lights,
+            light_table,
             eye,
             behind,
             supersampling=supersampling,
@@ -123,11 +131,29 @@ def draw(
         if not pixels.finished and layers < len(faces):
             layers = min(4 * layers, len(faces))
             continue
-        image[row:last] = pixels.image
-        covered += int(np.count_nonzero(fragments.pix_to_face[..., 0] >= 0))
+        image[row:last] = fetch(pixels.image)
+        covered += int((fragments.pix_to_face[..., 0] >= 0).sum())
         row = last
     opaque = alpha == 1.0
     return Picture(np.ascontiguousarray(image[..., :3]) if opaque else image, covered / math.prod(samples))
+
+
+def _transfers(device: str) -> tuple[Callable[[Any], Any], Callable[[Any], NDArray[Any]]]:
+    """To a device, and back to the host. What is None stays None."""
+    if device == "cpu":
+        return (lambda array: array), np.asarray
+    kind, _, index = device.partition(":")
+    if kind != "cuda" or not (index or "0").isdecimal():
+        raise ValueError(f"device must be cpu, cuda or cuda:N, got {device!r}")
+    from r3d_cli.backend.cuda import require_cuda
+
+    cupy = require_cuda()
+
+    def place(array: Any) -> Any:
+        with cupy.cuda.Device(int(index or 0)):
+            return None if array is None else cupy.asarray(array)
+
+    return place, cupy.asnumpy
 
 
 def _unit_view(mesh: RawMesh, camera: Camera) -> tuple[NDArray[np.float32], Camera]:

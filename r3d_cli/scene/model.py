@@ -58,7 +58,7 @@ class RawMesh:
     colors: NDArray[np.float32] | None = None  # (V, 4) per-vertex colour, linear light
     materials: list[Material] = field(default_factory=list)
     faces_material: NDArray[np.int32] | None = None  # (F,) ids into materials, -1: none
-    up: str | None = None  # the axis that the format declares as up: y (glTF), None: not declared
+    up: str | None = None  # the format's up axis: y (glTF), z (STL: CAD's custom), None: none
     warnings: list[str] = field(default_factory=list)  # one line each, naming the file
 
 

@@ -15,7 +15,7 @@ from r3d_cli.scene.creases import compute_corner_normals
 from r3d_cli.scene.model import Material, RawMesh, Texture
 
 #: What a mesh without materials is made of: a light grey with a soft highlight.
-DEFAULT_MATERIAL = Material(base_color=(0.72, 0.72, 0.72, 1.0), specular=(0.12, 0.12, 0.12), shininess=24.0)
+DEFAULT_MATERIAL = Material(base_color=(0.64, 0.64, 0.64, 1.0), specular=(0.12, 0.12, 0.12), shininess=24.0)
 
 
 #: Linear light of the sRGB codes 0, 0.5, 1, ... 255.

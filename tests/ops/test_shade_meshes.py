@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from r3d_cli import _native
 from r3d_cli.backend.rasterize_meshes import Fragments, rasterize_meshes
-from r3d_cli.backend.shade_meshes import Surface, shade_meshes
+from r3d_cli.backend.shade_meshes import SHADINGS, Surface, shade_meshes
 from r3d_cli.reference.shade_meshes import encode_srgb
 from r3d_cli.reference.shade_meshes import shade_meshes as reference
 from r3d_cli.scene.camera import Camera
@@ -344,3 +345,22 @@ def test_not_a_number_shades_to_something_and_harms_nothing():
     assert empty.any()
     np.testing.assert_array_equal(image[empty], expected[empty])
     assert math.isfinite(image.astype(float).sum())
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="the emulation needs g++")
+@pytest.mark.parametrize("order", ["forward", "reverse", "random"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_cuda_kernel_equals_the_cpu_schedule(dtype, order):
+    from r3d_cli.backend.emulation import Emulation
+
+    device = Emulation(order=order)
+    for seed, shading in enumerate(SHADINGS):
+        scene = random_scene(seed + 20, dtype, shading=shading, supersampling=1 + seed % 2, layers=3)
+        on_cpu, on_cuda = scene.shade(want_linear=True), scene.shade(want_linear=True, device=device)
+        assert on_cpu.finished == on_cuda.finished
+        close = 1e-3 if dtype is np.float32 else 1e-9
+        np.testing.assert_allclose(on_cuda.linear, on_cpu.linear, atol=close)
+        assert np.abs(on_cuda.image.astype(int) - on_cpu.image).max() <= 1
+    only_linear = scene.shade(want_image=False, want_linear=True, device=device)
+    assert only_linear.image is None
+    np.testing.assert_array_equal(only_linear.linear, on_cuda.linear)

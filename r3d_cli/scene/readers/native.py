@@ -30,6 +30,7 @@ def read_stl(source: Source) -> RawMesh:
     mesh, _ = read_arrays(source, "stl")
     mesh.normals = unit_face_normals(mesh.verts, mesh.faces)
     mesh.faces_normals = np.repeat(np.arange(len(mesh.faces))[:, None], 3, axis=1)
+    mesh.up = "z"
     return mesh
 
 
