@@ -46,18 +46,17 @@ class ReadError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Names from the file may be part of it: what is not printable ASCII becomes a question mark.
 inline std::string at_line(i64 line, const std::string& text) {
-  return line > 0 ? ":" + std::to_string(line) + ": " + text : ": " + text;
+  std::string message = line > 0 ? ":" + std::to_string(line) + ": " + text : ": " + text;
+  for (char& c : message)
+    if (c < ' ' || c > '~') c = '?';
+  return message;
 }
 [[noreturn]] inline void fail(i64 line, const std::string& text) { throw ReadError(at_line(line, text)); }
 
-// Text from the file for a message: cut where long, plain ASCII.
-inline std::string quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text.substr(0, 40))
-    out += static_cast<unsigned char>(c) < 32 || static_cast<unsigned char>(c) > 126 ? '?' : c;
-  return out + "'";
-}
+// Text from the file for a message, cut where long.
+inline std::string quoted(std::string_view text) { return "'" + std::string(text.substr(0, 40)) + "'"; }
 
 // Follows the largest index that faces name, so that indices may come before what they point at.
 struct LargestIndex {
