@@ -1,0 +1,84 @@
+"""Builds of the package, once for all tests, without network: with the build tools of this environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def run(*command: object, cwd: Path, **environment: str) -> str:
+    done = subprocess.run(
+        [str(part) for part in command], cwd=cwd, env={**os.environ, **environment}, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def sdist(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution, as the build back end makes it from the repository."""
+    folder = tmp_path_factory.mktemp("sdist")
+    code = f"from scikit_build_core.build import build_sdist; build_sdist({str(folder)!r})"
+    run(sys.executable, "-c", code, cwd=repository)
+    (path,) = folder.glob("*.tar.gz")
+    return path
+
+
+@pytest.fixture(scope="session")
+def unpacked_sdist(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("source")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder)
+    (root,) = folder.iterdir()
+    return root
+
+
+@pytest.fixture(scope="session")
+def wheel(unpacked_sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that pip builds from the source distribution, without network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    offline = ["--no-index", "--no-deps", "--no-build-isolation"]
+    run(sys.executable, "-m", "pip", "wheel", *offline, "-w", folder, ".", cwd=unpacked_sdist)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture
+def fresh_environment(tmp_path: Path) -> Callable[..., Path]:
+    """``fresh_environment(*pip_arguments)`` installs into a new environment and gives its ``bin``.
+
+    """``fresh_environment(*pip_arguments)`` installs into a new environment; returns its ``bin``.
+    .pth file's folders are not searched for .pth files, such as the one of an editable r3d.
+    """
+
+    def create(*pip_arguments: object) -> Path:
+        folder = tmp_path / "environment"
+        venv.EnvBuilder(symlinks=True).create(folder)
+        (site_packages,) = folder.glob("lib/python*/site-packages")
+        borrowed = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+        (site_packages / "borrowed.pth").write_text("".join(f"{path}\n" for path in borrowed))
+        python = folder / "bin" / "python"
+        run(python, "-m", "pip", "install", "--no-index", "--no-deps", *pip_arguments, cwd=tmp_path)
+        return folder / "bin"
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def wheel_tag() -> str:
+    """What a wheel's name must say of this interpreter: one abi3 wheel serves Python 3.12 and up."""
+    version = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    return (
+        "cp312-abi3"
+        if sys.version_info >= (3, 12) and not sysconfig.get_config_var("Py_GIL_DISABLED")
+        else f"{version}-{version}"
+    )
