@@ -129,8 +129,6 @@ def render(
     choice = choose_device(
         device, faces=len(raw.faces), samples=pixels.width * pixels.height * SUPERSAMPLING**2
     )
-    if choice.device != "cpu":
-        raise R3dError(f"--device {device}: pictures are drawn on the CPU so far; use --device cpu")
     try:
         camera = frame(raw, azimuth=azimuth, elevation=elevation, distance=distance, fov=fov, up=up.value)
     except ValueError as error:  # the options were checked above, so this is about the mesh
@@ -142,6 +140,7 @@ def render(
         shading=shading.value,
         background=behind,
         supersampling=SUPERSAMPLING,
+        device=choice.device,
     )
     _write(target, picture.image)
     typer.echo(

@@ -54,9 +54,9 @@ def wheel(unpacked_sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture
 def fresh_environment(tmp_path: Path) -> Callable[..., Path]:
-    """``fresh_environment(*pip_arguments)`` installs into a new environment and gives its ``bin``.
+    """``fresh_environment(*pip_arguments)`` installs into a new environment and returns its ``bin``.
 
-    """``fresh_environment(*pip_arguments)`` installs into a new environment; returns its ``bin``.
+    It borrows the packages that r3d needs from the environment that runs the tests, but not r3d itself: a
     .pth file's folders are not searched for .pth files, such as the one of an editable r3d.
     """
 
