@@ -7,6 +7,7 @@ nothing is imported that the caller has not imported.
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any, Protocol
 
@@ -25,6 +26,8 @@ class Arrays(Protocol):
 
     def full(self, shape: tuple[int, ...], value: int, dtype: str) -> Any: ...
 
+    def fill(self, array: Any, value: int) -> None: ...
+
     def numpy(self, array: Any) -> np.ndarray:
         """A copy on the host; waits for the device."""
 
@@ -36,8 +39,23 @@ class NumpyArrays:
     def empty(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
         return np.empty(shape, dtype)
 
+    def empty_block(self, *specs: tuple[tuple[int, ...], str]) -> list[np.ndarray]:
+        """Arrays in one allocation, which takes far fewer page faults than one each: the kernel hands out
+        huge pages to blocks of megabytes. They live and die together."""
+        align = 64  # bytes: a cache line, and the widest SIMD register
+        sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in specs]
+        starts = np.cumsum([0, *(-(-size // align) * align for size in sizes)])
+        block = np.empty(int(starts[-1]), np.uint8)
+        return [
+            block[start : start + size].view(dtype).reshape(shape)
+            for start, size, (shape, dtype) in zip(starts.tolist(), sizes, specs, strict=False)
+        ]
+
     def full(self, shape: tuple[int, ...], value: int, dtype: str) -> np.ndarray:
         return np.full(shape, value, dtype)
+
+    def fill(self, array: np.ndarray, value: int) -> None:
+        array.fill(value)
 
     def numpy(self, array: Any) -> np.ndarray:
         return np.asarray(array)
@@ -54,6 +72,9 @@ class TorchArrays:
 
     def full(self, shape: tuple[int, ...], value: int, dtype: str) -> Any:
         return self._like.new_full(shape, value, dtype=getattr(self._torch, dtype))
+
+    def fill(self, array: Any, value: int) -> None:
+        array.fill_(value)
 
     def numpy(self, array: Any) -> np.ndarray:
         return array.detach().cpu().numpy()
@@ -73,6 +94,10 @@ class CupyArrays:
     def full(self, shape: tuple[int, ...], value: int, dtype: str) -> Any:
         with self._cupy.cuda.Device(self.place[1]):
             return self._cupy.full(shape, value, dtype)
+
+    def fill(self, array: Any, value: int) -> None:
+        with self._cupy.cuda.Device(self.place[1]):
+            array.fill(value)
 
     def numpy(self, array: Any) -> np.ndarray:
         return self._cupy.asnumpy(array)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from r3d_cli.backend.arrays import Arrays, arrays_like
+from r3d_cli.backend.arrays import Arrays, NumpyArrays, arrays_like
 from r3d_cli.backend.cpu import native
 from r3d_cli.backend.launch import MAX_GRID, Kernels, blocks_for
 from r3d_cli.backend.scan import exclusive_scan
@@ -98,28 +98,25 @@ def rasterize_meshes(
         -math.inf if z_near is None else float(z_near), math.inf if z_far is None else float(z_far),
     )  # fmt: skip
     # Depths decide which faces are kept, so they are always needed on the way.
-    zbuf = arrays.empty(shape, real)
-    bary_coords = arrays.empty((*shape, 3), real) if want_bary_coords else None
-    dists = arrays.empty(shape, real) if want_dists else None
-    if device is None and isinstance(verts, np.ndarray):
-        fragments = Fragments(arrays.empty(shape, "int64"), zbuf, bary_coords, dists)
+    wanted = [True, True, want_bary_coords, want_dists]
+    specs = [(shape, "int64"), (shape, real), ((*shape, 3), real), (shape, real)]
+    specs = [spec for spec, want in zip(specs, wanted, strict=True) if want]
+    if isinstance(arrays, NumpyArrays):
+        made = iter(arrays.empty_block(*specs))
+    else:
+        made = iter([arrays.empty(*spec) for spec in specs])
+    fragments = Fragments(*(next(made) if want else None for want in wanted))
+    if device is None and isinstance(arrays, NumpyArrays):
         bad_face = native().rasterize_meshes_fwd(
-            verts,
-            faces,
-            mesh_first_face,
-            *image_size,
-            faces_per_pixel,
-            *settings,
-            workspace_budget,
+            verts, faces, mesh_first_face, *image_size, faces_per_pixel, *settings, workspace_budget,
             *fragments,
-        )
+        )  # fmt: skip
     else:
         run = _Run(verts, faces, mesh_first_face, shape, settings, arrays, device or _device_of(arrays), real)
         if real == "float32" and faces_per_pixel == 1 and blur_radius == 0:
-            fragments = Fragments(arrays.full(shape, -1, "int64"), zbuf, bary_coords, dists)
+            arrays.fill(fragments.pix_to_face, -1)
             bad_face = run.zbuffer(fragments)
         else:
-            fragments = Fragments(arrays.empty(shape, "int64"), zbuf, bary_coords, dists)
             bad_face = run.tiles(fragments, workspace_budget)
     if bad_face >= 0:
         raise IndexError(
@@ -283,6 +280,15 @@ def check_arguments(
         if array.shape[0] > MAX_PACKED:
             raise ValueError(
                 f"rasterize_meshes: {name} has {array.shape[0]} rows, at most {MAX_PACKED} are taken"
+            )
+        if isinstance(array, np.ndarray) and not array.flags.c_contiguous:
+            raise ValueError(f"rasterize_meshes: {name} must be C-contiguous, got strides {array.strides}")
+    if isinstance(mesh_first_face, np.ndarray):  # elsewhere kernels skip what lies outside, without waiting
+        first = mesh_first_face
+        if len(first) == 0 or first[0] != 0 or first[-1] != len(faces) or (first[1:] < first[:-1]).any():
+            raise ValueError(
+                f"rasterize_meshes: mesh_first_face must rise from 0 to the number of faces, {len(faces)}, "
+                f"got {first.tolist() if len(first) <= 8 else f'{first[:4].tolist()} ... {first[-1]}'}"
             )
     height, width_ = image_size
     if not (0 < height <= MAX_IMAGE_SIDE and 0 < width_ <= MAX_IMAGE_SIDE):
