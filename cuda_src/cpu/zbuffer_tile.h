@@ -149,7 +149,7 @@ void zbuffer_tile(const Frame<float>& frame, i64 image, int tile_y, int tile_x, 
           }
         }
       }
-      if (wrote && (x1 - x0) * 4 >= kZBufferTile && (y1 - y0) * 4 >= kZBufferTile && ++big_faces % 4 == 0) {
+      if (wrote && (x1 - x0) * 4 >= kZBufferTile && (y1 - y0) * 4 >= kZBufferTile && big_faces++ % 4 == 0) {
         farthest = 0;
         for (int r = 0; r < rows; ++r)
           for (int c = 0; c < columns; ++c) farthest = max_of(farthest, tile.z[r * stride + c]);
