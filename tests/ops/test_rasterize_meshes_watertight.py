@@ -53,7 +53,7 @@ def assert_watertight(
 
 
 def fan(center: np.ndarray, rim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Triangles around a centre; of rim points in nearly one direction one is kept: rounding must not fold."""
+    """Triangles around a centre; of rim points in nearly one direction one is kept, lest rounding fold."""
     angle = np.arctan2(*(rim - center).T)
     order = np.argsort(angle)
     rim = rim[order[np.diff(angle[order], append=angle[order[0]] + 2 * np.pi) > 1e-3]]
@@ -112,7 +112,7 @@ def test_delaunay_triangulations(image_size: tuple[int, int], dtype: Any, points
 @pytest.mark.parametrize("image_size", SIZES)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_grid_through_all_pixel_centers(image_size: tuple[int, int], dtype: Any) -> None:
-    """Two triangles a cell, each pixel centre a vertex: edges run along rows, columns, diagonals of centres."""
+    """Every pixel centre is a vertex: edges run along rows, columns and diagonals of centres."""
     height, width = image_size
     grid = pixel_centers(image_size, dtype).reshape(height, width, 2)
     xs, ys = grid[0, :, 0].astype(np.float64), grid[:, 0, 1].astype(np.float64)
