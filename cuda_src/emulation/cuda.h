@@ -37,7 +37,6 @@
 #endif
 
 #define __syncthreads() ::r3d_emulation::barrier(__COUNTER__, __LINE__)
-#define __syncwarp(...) ::r3d_emulation::sync_warp(__LINE__, ##__VA_ARGS__)
 
 struct uint3 {
   unsigned x, y, z;
@@ -54,9 +53,7 @@ namespace r3d_emulation {
 void barrier(int site, int line);
 // Waits for the lanes of `mask`; gives every lane's value, by lane, until the lane's next exchange.
 const u64* exchange(u32 mask, u64 value, int line);
-void atomic_access(const void* address, int size);
-
-static inline void sync_warp(int line, u32 mask = 0xffffffffu) { exchange(mask, 0, line); }
+void atomic_access(const void* address, int size, const void* caller);
 
 static inline int lane() {
   return (int)((threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % warpSize);
@@ -77,7 +74,7 @@ struct Same {
 // One thread runs at a time, so a plain update is atomic; the race build must not take it for a plain one.
 template <class T, class Update>
 __attribute__((noinline, no_sanitize("thread"))) T update(T* address, Update next) {
-  atomic_access(address, sizeof(T));
+  atomic_access(address, sizeof(T), __builtin_return_address(0));
   const T old = *address;
   *address = next(old);
   return old;
@@ -87,7 +84,7 @@ __attribute__((noinline, no_sanitize("thread"))) T update(T* address, Update nex
 
 #define R3D_ATOMIC(name, expression)                                               \
   template <class T>                                                               \
-  static inline T name(T* address, typename r3d_emulation::Same<T>::type v) {      \
+  R3D_FN T name(T* address, typename r3d_emulation::Same<T>::type v) {             \
     return r3d_emulation::update(address, [v](T old) -> T { return expression; }); \
   }
 R3D_ATOMIC(atomicAdd, old + v)
@@ -101,43 +98,53 @@ R3D_ATOMIC(atomicXor, old ^ v)
 #undef R3D_ATOMIC
 
 template <class T>
-static inline T atomicCAS(T* address, typename r3d_emulation::Same<T>::type compare,
-                          typename r3d_emulation::Same<T>::type value) {
+R3D_FN T atomicCAS(T* address, typename r3d_emulation::Same<T>::type compare,
+                   typename r3d_emulation::Same<T>::type value) {
   return r3d_emulation::update(address, [=](T old) -> T { return old == compare ? value : old; });
 }
 
 template <class T>
-static inline T __shfl_sync(u32 mask, T value, int source, int width = warpSize) {
-  const u64* all = r3d_emulation::exchange(mask, r3d_emulation::bits_as<u64>(value), __LINE__);
+static inline T __shfl_sync(u32 mask, T value, int source, int width = warpSize,
+                            int line = __builtin_LINE()) {
+  const u64* all = r3d_emulation::exchange(mask, r3d_emulation::bits_as<u64>(value), line);
   const int first = r3d_emulation::lane() / width * width;
   return r3d_emulation::bits_as<T>(all[first + source % width]);
 }
 template <class T>
-static inline T __shfl_up_sync(u32 mask, T value, unsigned delta, int width = warpSize) {
-  const u64* all = r3d_emulation::exchange(mask, r3d_emulation::bits_as<u64>(value), __LINE__);
+static inline T __shfl_up_sync(u32 mask, T value, unsigned delta, int width = warpSize,
+                               int line = __builtin_LINE()) {
+  const u64* all = r3d_emulation::exchange(mask, r3d_emulation::bits_as<u64>(value), line);
   const int lane = r3d_emulation::lane(), from = lane - (int)delta;
   return r3d_emulation::bits_as<T>(all[from < lane / width * width ? lane : from]);
 }
 template <class T>
-static inline T __shfl_down_sync(u32 mask, T value, unsigned delta, int width = warpSize) {
-  const u64* all = r3d_emulation::exchange(mask, r3d_emulation::bits_as<u64>(value), __LINE__);
+static inline T __shfl_down_sync(u32 mask, T value, unsigned delta, int width = warpSize,
+                                 int line = __builtin_LINE()) {
+  const u64* all = r3d_emulation::exchange(mask, r3d_emulation::bits_as<u64>(value), line);
   const int lane = r3d_emulation::lane(), from = lane + (int)delta;
   return r3d_emulation::bits_as<T>(all[from >= lane / width * width + width ? lane : from]);
 }
 template <class T>
-static inline T __shfl_xor_sync(u32 mask, T value, int other) {
-  const u64* all = r3d_emulation::exchange(mask, r3d_emulation::bits_as<u64>(value), __LINE__);
+static inline T __shfl_xor_sync(u32 mask, T value, int other, int line = __builtin_LINE()) {
+  const u64* all = r3d_emulation::exchange(mask, r3d_emulation::bits_as<u64>(value), line);
   return r3d_emulation::bits_as<T>(all[r3d_emulation::lane() ^ other]);
 }
-static inline u32 __ballot_sync(u32 mask, int predicate) {
-  const u64* all = r3d_emulation::exchange(mask, predicate != 0, __LINE__);
+static inline u32 __ballot_sync(u32 mask, int predicate, int line = __builtin_LINE()) {
+  const u64* all = r3d_emulation::exchange(mask, predicate != 0, line);
   u32 votes = 0;
   for (int i = 0; i < warpSize; ++i)
     if (mask >> i & 1) votes |= (u32)(all[i] << i);
   return votes;
 }
-static inline int __any_sync(u32 mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
-static inline int __all_sync(u32 mask, int predicate) { return __ballot_sync(mask, predicate) == mask; }
+static inline int __any_sync(u32 mask, int predicate, int line = __builtin_LINE()) {
+  return __ballot_sync(mask, predicate, line) != 0;
+}
+static inline int __all_sync(u32 mask, int predicate, int line = __builtin_LINE()) {
+  return __ballot_sync(mask, predicate, line) == mask;
+}
+static inline void __syncwarp(u32 mask = 0xffffffffu, int line = __builtin_LINE()) {
+  r3d_emulation::exchange(mask, 0, line);
+}
 
 static inline int __popc(u32 v) { return __builtin_popcount(v); }
 static inline int __clz(int v) { return v ? __builtin_clz((u32)v) : 32; }

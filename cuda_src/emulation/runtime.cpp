@@ -252,11 +252,11 @@ const u64* exchange(u32 mask, u64 value, int line) {
   return warp.taken;
 }
 
-void atomic_access(const void* address, int size) {
+void atomic_access(const void* address, int size, const void* caller) {
 #ifdef R3D_EMULATION_RACES
-  races_atomic(address, size, __builtin_return_address(0));
+  races_atomic(address, size, caller);
 #else
-  (void)address, (void)size;
+  (void)address, (void)size, (void)caller;
 #endif
 }
 

@@ -165,6 +165,7 @@ def _with_line(message: str, library: str) -> str:
     if not found:
         return message
     address = hex(int(found[1], 16) - 1)  # the call, not the instruction after it
-    tool = subprocess.run(["addr2line", "-e", library, address], capture_output=True, text=True, check=False)
-    line = tool.stdout.strip().rpartition("/")[2].split(" ")[0]
-    return message.replace(found[0], line) if line and not line.startswith("?") else message
+    command = ["addr2line", "-i", "-e", library, address]  # inlined functions first, then who called them
+    lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    ours = [line for line in lines if not line.startswith(("?", str(kernels_folder() / "emulation")))]
+    return message.replace(found[0], ours[0].rpartition("/")[2].split(" ")[0]) if ours else message

@@ -2,25 +2,24 @@
 
 Neither CUDA nor CuPy checks anything: a strided array, a float64 where the kernel reads float, a missing
 argument are read as garbage. This door refuses them in a line that names kernel and argument. The emulated
-kernels pass it too. It imports no array library: NumPy, CuPy and PyTorch arrays differ in what they offer.
+kernels pass it too.
 """
 
 from __future__ import annotations
 
 import ctypes
 import struct
+import threading
 from typing import Any, Protocol
 
 import numpy as np
 
+from r3d_cli.backend.arrays import DESCRIBERS, Place, describer, show
 from r3d_cli.backend.signatures import Parameter, Signature
 
 #: What a GPU takes as a grid and a block.
 MAX_GRID = (2**31 - 1, 65535, 65535)
 MAX_BLOCK = 1024
-
-#: ("cpu", 0), ("cuda", 1), …
-Place = tuple[str, int]
 
 
 class LaunchError(ValueError):
@@ -50,13 +49,8 @@ class Kernels:
     """
 
     def __init__(self, signatures: dict[str, Signature], program: Program) -> None:
-        self.signatures = signatures
         self._program = program
-        # Argument addresses first, then the arguments: one buffer, filled by one call.
-        self._packers = {
-            name: (signature, struct.Struct("=" + "Q" * len(signature.parameters) + signature.slots))
-            for name, signature in signatures.items()
-        }
+        self._kernels = {name: _Kernel(signature, program.place) for name, signature in signatures.items()}
 
     def launch(
         self,
@@ -78,118 +72,138 @@ class Kernels:
         Raises:
             LaunchError: anything that does not fit.
         """
-        if name not in self._packers:
-            raise LaunchError(f"there is no kernel {name}; this file has {', '.join(self._packers)}")
-        signature, packer = self._packers[name]
-        count = len(signature.parameters)
-        if len(arguments) != count:
-            names = ", ".join(parameter.name for parameter in signature.parameters)
-            raise LaunchError(f"{name} takes {count} arguments ({names}), got {len(arguments)}")
-        values = [
-            self._address(name, parameter, argument)
-            if parameter.pointer
-            else _scalar(name, parameter, argument)
-            for parameter, argument in zip(signature.parameters, arguments, strict=True)
-        ]
-        blocks = _dimensions(name, "grid", grid, MAX_GRID)
-        threads = _dimensions(name, "block", block or signature.block, (signature.block,) * 3)
-        if not 0 < threads[0] * threads[1] * threads[2] <= min(signature.block, MAX_BLOCK):
-            raise LaunchError(f"{name} runs with 1..{signature.block} threads a block, got {block}")
-        if 0 in blocks:
-            return
-        buffer = ctypes.create_string_buffer(packer.size)
+        kernel = self._kernels.get(name)
+        if kernel is None:
+            raise LaunchError(f"there is no kernel {name}; this file has {', '.join(self._kernels)}")
+        parameters = kernel.marshal(arguments)
+        blocks = (grid, 1, 1) if type(grid) is int and 0 <= grid <= MAX_GRID[0] else kernel.grid(grid)
+        threads = kernel.default_block if block is None else kernel.block(block)
+        if 0 not in blocks:
+            self._program.start(name, blocks, threads, parameters, stream)
+
+
+class _Kernel:
+    """One kernel's signature, made ready to check and pack arguments."""
+
+    def __init__(self, signature: Signature, place: Place) -> None:
+        self.name, self.parameters = signature.name, signature.parameters
+        self.default_block = (signature.block, 1, 1)
+        self._place = place
+        # What an argument's type must be for the short way; None for arrays.
+        self._kinds = tuple(None if p.pointer else _PLAIN[p.dtype.kind] for p in self.parameters)
+        self._packer = struct.Struct("=" + "".join(p.slot for p in self.parameters))
+        self._buffers = threading.local()
+
+    def marshal(self, arguments: tuple[Any, ...]) -> int:
+        """Address of an array of pointers to the arguments, valid until this thread's next call."""
+        if len(arguments) != len(self.parameters):
+            names = ", ".join(parameter.name for parameter in self.parameters)
+            raise LaunchError(
+                f"{self.name} takes {len(self.parameters)} arguments ({names}), got {len(arguments)}"
+            )
+        values = list(arguments)
+        place = self._place
+        for i, kind in enumerate(self._kinds):
+            value = values[i]
+            if kind is None:
+                parameter = self.parameters[i]
+                describe = DESCRIBERS.get(type(value))
+                if describe is None:
+                    values[i] = self._address(parameter, value)
+                    continue
+                pointer, dtype, contiguous, where = describe(value)
+                if dtype is parameter.dtype and contiguous and where == place:
+                    values[i] = pointer
+                else:
+                    values[i] = self._address(parameter, value)
+            elif type(value) not in kind:
+                values[i] = self._scalar(self.parameters[i], value)
+        try:
+            buffer, address = self._buffers.pair
+        except AttributeError:
+            buffer, address = self._buffers.pair = self._new_buffer()
+        try:
+            self._packer.pack_into(buffer, 8 * len(values), *values)
+        except (struct.error, OverflowError):
+            raise self._does_not_fit(values) from None
+        return address
+
+    def _new_buffer(self) -> tuple[Any, int]:
+        """The pointers, then eight bytes an argument."""
+        count = len(self.parameters)
+        buffer = ctypes.create_string_buffer(max(1, 16 * count))
         address = ctypes.addressof(buffer)
         first = address + 8 * count
-        try:
-            packer.pack_into(buffer, 0, *range(first, first + 8 * count, 8), *values)
-        except (struct.error, OverflowError):
-            raise _does_not_fit(signature, values) from None
-        self._program.start(name, blocks, threads, address, stream)
+        struct.pack_into(f"={count}Q", buffer, 0, *range(first, first + 8 * count, 8))
+        return buffer, address
 
-    def _address(self, kernel: str, parameter: Parameter, array: Any) -> int:
+    def _address(self, parameter: Parameter, array: Any) -> int:
+        where = f"{self.name}: {parameter.name}"
         if array is None:
             if parameter.optional:
                 return 0
-            raise LaunchError(f"{kernel}: {parameter.name} must be an array, got None")
-        pointer, dtype, contiguous, place = describe(array, kernel, parameter.name)
+            raise LaunchError(f"{where} must be an array, got None")
+        describe = describer(array)
+        if describe is None:
+            raise LaunchError(f"{where} must be a NumPy, CuPy or PyTorch array, got {type(array).__name__}")
+        pointer, dtype, contiguous, place = describe(array)
         if dtype != parameter.dtype:
-            raise LaunchError(f"{kernel}: {parameter.name} must be {parameter.dtype}, got {dtype}")
+            raise LaunchError(f"{where} must be {parameter.dtype}, got {dtype}")
         if not contiguous:
-            raise LaunchError(f"{kernel}: {parameter.name} must be C-contiguous; make a contiguous copy")
-        if place != self._program.place:
-            raise LaunchError(
-                f"{kernel}: {parameter.name} is on {show(place)}, not on {show(self._program.place)}"
-            )
+            raise LaunchError(f"{where} must be C-contiguous; make a contiguous copy")
+        if place != self._place:
+            raise LaunchError(f"{where} is on {show(place)}, not on {show(self._place)}")
         return pointer
 
-
-def describe(array: Any, kernel: str = "array", name: str = "it") -> tuple[int, Any, bool, Place]:
-    """Address, dtype, contiguity and place of a NumPy, CuPy or PyTorch array."""
-    if isinstance(array, np.ndarray):
-        return array.__array_interface__["data"][0], array.dtype, array.flags.c_contiguous, ("cpu", 0)
-    if hasattr(array, "data_ptr"):  # a torch.Tensor
-        device = array.device
-        return (
-            array.data_ptr(),
-            _torch_dtype(array.dtype),
-            array.is_contiguous(),
-            (device.type, device.index or 0),
+    def _scalar(self, parameter: Parameter, value: Any) -> Any:
+        """A NumPy number as Python's; nothing else is taken for a number."""
+        for numpy_type, plain in _NUMPY[parameter.dtype.kind]:
+            if isinstance(value, numpy_type):
+                return plain(value)
+        raise LaunchError(
+            f"{self.name}: {parameter.name} must be {parameter.dtype}, got {type(value).__name__}"
         )
-    if hasattr(array, "__cuda_array_interface__"):  # a cupy.ndarray
-        return array.data.ptr, array.dtype, array.flags.c_contiguous, ("cuda", array.device.id)
-    raise LaunchError(f"{kernel}: {name} must be a NumPy, CuPy or PyTorch array, got {type(array).__name__}")
+
+    def _does_not_fit(self, values: list[Any]) -> LaunchError:
+        for parameter, value in zip(self.parameters, values, strict=True):
+            try:
+                struct.pack("=" + parameter.slot, value)
+            except (struct.error, OverflowError):
+                return LaunchError(f"{self.name}: {parameter.name} = {value} does not fit {parameter.dtype}")
+        return LaunchError(f"{self.name}: arguments do not fit")
+
+    def grid(self, given: int | tuple[int, ...]) -> tuple[int, int, int]:
+        return self._dimensions("grid", given, MAX_GRID)
+
+    def block(self, given: int | tuple[int, ...]) -> tuple[int, int, int]:
+        most = min(self.default_block[0], MAX_BLOCK)
+        x, y, z = self._dimensions("block", given, (most, most, most))
+        if not 0 < x * y * z <= most:
+            raise LaunchError(f"{self.name} runs with 1..{most} threads a block, got {given}")
+        return x, y, z
+
+    def _dimensions(
+        self, what: str, given: int | tuple[int, ...], limits: tuple[int, int, int]
+    ) -> tuple[int, int, int]:
+        sizes = given if isinstance(given, tuple) else (given,)
+        fits = all(type(size) is int and 0 <= size <= most for size, most in zip(sizes, limits, strict=False))
+        if not fits or not 1 <= len(sizes) <= 3:
+            raise LaunchError(f"{self.name}: {what} must be one to three numbers up to {limits}, got {given}")
+        x, y, z = (*sizes, 1, 1)[:3]
+        return x, y, z
 
 
-def show(place: Place) -> str:
-    return "the CPU" if place[0] == "cpu" else f"{place[0]}:{place[1]}"
+# By the kind of a parameter's dtype: Python's types that it takes, and NumPy's with what they become.
+_PLAIN: dict[str, set[type]] = {"b": {bool}, "i": {int}, "u": {int}, "f": {float, int}}
+_INTEGERS: list[tuple[type, type]] = [(np.integer, int)]
+_NUMPY: dict[str, list[tuple[type, type]]] = {
+    "b": [(np.bool_, bool)],
+    "i": _INTEGERS,
+    "u": _INTEGERS,
+    "f": [(np.floating, float), *_INTEGERS],
+}
 
 
 def blocks_for(items: int, per_block: int = 256) -> int:
     """Blocks that cover ``items``."""
     return -(-items // per_block)
-
-
-_TORCH_DTYPES: dict[Any, Any] = {}
-
-
-def _torch_dtype(dtype: Any) -> Any:
-    if dtype not in _TORCH_DTYPES:
-        try:
-            _TORCH_DTYPES[dtype] = np.dtype(str(dtype).removeprefix("torch."))
-        except TypeError:  # bfloat16 and others that NumPy lacks match no parameter
-            _TORCH_DTYPES[dtype] = str(dtype)
-    return _TORCH_DTYPES[dtype]
-
-
-def _scalar(kernel: str, parameter: Parameter, value: Any) -> Any:
-    kind = parameter.dtype.kind
-    if kind == "b":
-        if isinstance(value, (bool, np.bool_)):
-            return bool(value)
-    elif isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        return float(value) if kind == "f" else int(value)
-    elif kind == "f" and isinstance(value, (float, np.floating)):
-        return float(value)
-    raise LaunchError(
-        f"{kernel}: {parameter.name} must be a {parameter.dtype} number, got {type(value).__name__}"
-    )
-
-
-def _does_not_fit(signature: Signature, values: list[Any]) -> LaunchError:
-    for parameter, value in zip(signature.parameters, values, strict=True):
-        try:
-            struct.pack("=" + parameter.slot, value)
-        except (struct.error, OverflowError):
-            return LaunchError(f"{signature.name}: {parameter.name} = {value} does not fit {parameter.dtype}")
-    return LaunchError(f"{signature.name}: arguments do not fit")
-
-
-def _dimensions(
-    kernel: str, what: str, given: int | tuple[int, ...], limits: tuple[int, int, int]
-) -> tuple[int, int, int]:
-    sizes = (given, 1, 1) if isinstance(given, int) else (*given, 1, 1)[: max(3, len(given))]
-    if len(sizes) != 3 or not all(
-        isinstance(s, int) and 0 <= s <= m for s, m in zip(sizes, limits, strict=True)
-    ):
-        raise LaunchError(f"{kernel}: {what} must be one to three numbers up to {limits}, got {given}")
-    return sizes

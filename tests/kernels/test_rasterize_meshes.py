@@ -8,22 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import make_meshes
+from exercises import assert_same, make_meshes
 
 from r3d_cli.backend.emulation import Emulation
 from r3d_cli.backend.rasterize_meshes import Fragments, rasterize_meshes
-
-
-def assert_same(got: Fragments, want: Fragments, tolerance: float = 1e-5) -> None:
-    """The same faces, but for depths that tie once rounded; the same numbers, but for rounding."""
-    same = got.pix_to_face == want.pix_to_face
-    swapped = ~same & (got.pix_to_face >= 0) & (want.pix_to_face >= 0)
-    swapped &= np.abs(got.zbuf - want.zbuf) <= tolerance
-    assert (same | swapped).all(), f"{(~(same | swapped)).sum()} of {same.size} slots hold other faces"
-    for name in ("zbuf", "bary_coords", "dists"):
-        a, b = getattr(got, name)[same], getattr(want, name)[same]
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=tolerance, err_msg=name)
-
 
 CASES = {
     "one face": {},

@@ -1,0 +1,91 @@
+"""One small run of each kernel file that launches all of its kernels and checks what they wrote.
+
+The race, mutation and sanitizer tests repeat these runs, the last two in a process of their own:
+``python exercises.py STEM BUILD ORDER [BARRIER]`` leaves out the barrier of that number.
+A new kernel file takes an entry in ``EXERCISES``; a test names the kernels that no run launches.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+
+import numpy as np
+
+from r3d_cli.backend.arrays import NumpyArrays
+from r3d_cli.backend.emulation import Emulation
+from r3d_cli.backend.rasterize_meshes import Fragments, rasterize_meshes
+from r3d_cli.backend.scan import exclusive_scan
+from r3d_cli.backend.signatures import blank_comments_and_strings
+from r3d_cli.backend.sources import kernels_folder
+
+Meshes = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def make_meshes(*faces_per_mesh: int, size: float = 0.3, dtype: type = np.float32, seed: int = 0) -> Meshes:
+    """Packed meshes of independent random triangles: vertices, faces, first faces."""
+    rng = np.random.default_rng(seed)
+    count = sum(faces_per_mesh)
+    centers = np.concatenate([rng.uniform(-1.1, 1.1, (count, 1, 2)), rng.uniform(0.5, 3, (count, 1, 1))], 2)
+    corners = centers + rng.normal(0, size, (count, 3, 3)) * (1, 1, 0.5)
+    verts = corners.reshape(-1, 3).astype(dtype)
+    first = np.concatenate([[0], np.cumsum(faces_per_mesh)]).astype(np.int64)
+    return verts, np.arange(3 * count).reshape(-1, 3), first
+
+
+def assert_same(got: Fragments, want: Fragments, tolerance: float = 1e-5) -> None:
+    """The same faces, but for depths that tie once rounded; the same numbers, but for rounding."""
+    same = got.pix_to_face == want.pix_to_face
+    swapped = ~same & (got.pix_to_face >= 0) & (want.pix_to_face >= 0)
+    swapped &= np.abs(got.zbuf - want.zbuf) <= tolerance
+    assert (same | swapped).all(), f"{(~(same | swapped)).sum()} of {same.size} slots hold other faces"
+    for name in ("zbuf", "bary_coords", "dists"):
+        a, b = getattr(got, name)[same], getattr(want, name)[same]
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=tolerance, err_msg=name)
+
+
+def scan(device: Emulation) -> None:
+    """Three levels of chunks are not needed to reach both kernels: two are."""
+    values = np.random.default_rng(0).integers(0, 100, 2500)
+    want = np.concatenate([[0], np.cumsum(values)[:-1]])
+    exclusive_scan(values, len(values), device.kernels("scan", "float32"), NumpyArrays())
+    np.testing.assert_array_equal(values, want)
+
+
+def rasterize(device: Emulation) -> None:
+    """Faces for one thread, a warp and the grid; lists longer than a batch; registers, insertion and heap."""
+    verts = make_meshes(400)[0]
+    verts[:, :2] = verts[:, :2] * 0.15 + (0.1, -0.05)  # nearly all in one tile
+    large = make_meshes(8, size=1, seed=3)
+    verts = np.concatenate([verts, large[0], 8 * large[0][:6]])
+    faces = np.arange(len(verts)).reshape(-1, 3)
+    first = np.array([0, 406, 406, len(faces)])
+    for faces_per_pixel, image_size in ((1, (70, 82)), (2, (70, 82)), (9, (18, 20)), (34, (18, 20))):
+        options = {"image_size": image_size, "faces_per_pixel": faces_per_pixel}
+        want = rasterize_meshes(verts, faces, first, **options)
+        assert_same(rasterize_meshes(verts, faces, first, device=device, **options), want)
+
+
+EXERCISES: dict[str, Callable[[Emulation], None]] = {"rasterize_meshes": rasterize, "scan": scan}
+
+
+def barriers(text: str) -> list[re.Match[str]]:
+    """The barriers of a kernel file."""
+    return list(re.finditer(r"__syncthreads\(\);", blank_comments_and_strings(text)))
+
+
+def without_barrier(stem: str, number: int) -> str:
+    """A kernel file with one barrier deleted."""
+    text = (kernels_folder() / f"{stem}.cu").read_text()
+    barrier = barriers(text)[number]
+    return text[: barrier.start()] + text[barrier.end() :]
+
+
+def main(stem: str, build: str, order: str, barrier: str = "") -> None:
+    texts = {stem: without_barrier(stem, int(barrier))} if barrier else {}
+    EXERCISES[stem](Emulation(order, build=build, texts=texts))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
