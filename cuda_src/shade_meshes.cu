@@ -42,6 +42,6 @@ extern "C" __global__ void __launch_bounds__(128)
                                      width,       supersampling, faces_per_pixel};
   ShadeFace<R3D_REAL> face = no_face<R3D_REAL>();
   Rgba<R3D_REAL> sum = {{0, 0, 0}, 0};
-  if (!shade_samples(scene, grid, at / width, at % width, &face, &sum)) *unfinished = 1;
+  if (!shade_samples(scene, grid, at / width, at % width, &face, &sum)) atomicMax(unfinished, 1);
   store_pixel(scene, composite(scene, grid, sum), at, image, linear);
 }

@@ -1,4 +1,4 @@
-"""What the backend needs of NumPy, CuPy and PyTorch: where an array lies, and new ones beside it.
+"""Outputs and workspace from the caller's own array library, on the caller's device and stream.
 
 A kernel that works for PyTorch must use PyTorch's allocator and stream: the backward runs on another thread,
 where CuPy's current stream is another one. The libraries are looked up only once an array of theirs is here:
@@ -9,62 +9,11 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
-#: ("cpu", 0), ("cuda", 1), …
-Place = tuple[str, int]
-
-
-#: Address, dtype, C-contiguity and place of an array.
-Description = tuple[int, Any, bool, Place]
-_CPU: Place = ("cpu", 0)
-_DTYPES: dict[Any, Any] = {}  # PyTorch's -> NumPy's
-_PLACES: dict[Any, Place] = {}  # torch.device -> ours
-
-
-def _describe_numpy(array: Any) -> Description:
-    return array.__array_interface__["data"][0], array.dtype, array.flags.c_contiguous, _CPU
-
-
-def _describe_cupy(array: Any) -> Description:
-    data = array.data
-    return data.ptr, array.dtype, array.flags.c_contiguous, ("cuda", data.device_id)
-
-
-def _describe_torch(tensor: Any) -> Description:
-    dtype, device = tensor.dtype, tensor.device
-    if dtype not in _DTYPES:
-        try:
-            _DTYPES[dtype] = np.dtype(str(dtype).removeprefix("torch."))
-        except TypeError:  # bfloat16 and others that NumPy lacks match no parameter
-            _DTYPES[dtype] = str(dtype)
-    if device not in _PLACES:
-        _PLACES[device] = (device.type, device.index or 0)
-    return tensor.data_ptr(), _DTYPES[dtype], tensor.is_contiguous(), _PLACES[device]
-
-
-#: Array type -> how to read its arrays; filled by `describer`.
-DESCRIBERS: dict[type, Callable[[Any], Description]] = {np.ndarray: _describe_numpy}
-
-
-def describer(array: Any) -> Callable[[Any], Description] | None:
-    """How to read an array of this type, told by what it offers and remembered; None for other things."""
-    kind = type(array)
-    if kind not in DESCRIBERS:
-        if isinstance(array, np.ndarray):
-            DESCRIBERS[kind] = _describe_numpy
-        elif hasattr(array, "data_ptr"):
-            DESCRIBERS[kind] = _describe_torch
-        elif hasattr(array, "__cuda_array_interface__"):
-            DESCRIBERS[kind] = _describe_cupy
-    return DESCRIBERS.get(kind)
-
-
-def show(place: Place) -> str:
-    return "the CPU" if place[0] == "cpu" else f"{place[0]}:{place[1]}"
+from r3d_cli.backend.launch import Place, describe
 
 
 class Arrays(Protocol):
@@ -155,15 +104,8 @@ class CupyArrays:
 
 
 def arrays_like(array: Any) -> Arrays:
-    """The library of an array, bound to the array's device.
-
-    Raises:
-        TypeError: neither a NumPy, a CuPy nor a PyTorch array.
-    """
+    """The library of an array, bound to the array's device."""
     if isinstance(array, np.ndarray):
         return NumpyArrays()
-    describe = describer(array)
-    if describe is None:
-        raise TypeError(f"expected a NumPy, CuPy or PyTorch array, got {type(array).__name__}")
     place = describe(array)[3]
     return TorchArrays(array, place) if hasattr(array, "data_ptr") else CupyArrays(place)

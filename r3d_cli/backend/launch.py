@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from r3d_cli.backend.arrays import DESCRIBERS, Place, describer, show
+from r3d_cli.backend.places import DESCRIBERS, Place, describer, show
+from r3d_cli.backend.places import describe as describe
 from r3d_cli.backend.signatures import Parameter, Signature
 
 #: What a GPU takes as a grid and a block.
@@ -107,11 +108,11 @@ class _Kernel:
             value = values[i]
             if kind is None:
                 parameter = self.parameters[i]
-                describe = DESCRIBERS.get(type(value))
-                if describe is None:
+                read = DESCRIBERS.get(type(value))
+                if read is None:
                     values[i] = self._address(parameter, value)
                     continue
-                pointer, dtype, contiguous, where = describe(value)
+                pointer, dtype, contiguous, where = read(value)
                 if dtype is parameter.dtype and contiguous and where == place:
                     values[i] = pointer
                 else:
@@ -143,10 +144,10 @@ class _Kernel:
             if parameter.optional:
                 return 0
             raise LaunchError(f"{where} must be an array, got None")
-        describe = describer(array)
-        if describe is None:
+        read = describer(array)
+        if read is None:
             raise LaunchError(f"{where} must be a NumPy, CuPy or PyTorch array, got {type(array).__name__}")
-        pointer, dtype, contiguous, place = describe(array)
+        pointer, dtype, contiguous, place = read(array)
         if dtype != parameter.dtype:
             raise LaunchError(f"{where} must be {parameter.dtype}, got {dtype}")
         if not contiguous:

@@ -17,6 +17,7 @@ from r3d_cli.backend.arrays import NumpyArrays
 from r3d_cli.backend.emulation import Emulation
 from r3d_cli.backend.rasterize_meshes import Fragments, rasterize_meshes
 from r3d_cli.backend.scan import exclusive_scan
+from r3d_cli.backend.shade_meshes import Surface, shade_meshes
 from r3d_cli.backend.signatures import blank_comments_and_strings
 from r3d_cli.backend.sources import kernels_folder
 
@@ -67,7 +68,33 @@ def rasterize(device: Emulation) -> None:
         assert_same(rasterize_meshes(verts, faces, first, device=device, **options), want)
 
 
-EXERCISES: dict[str, Callable[[Emulation], None]] = {"rasterize_meshes": rasterize, "scan": scan}
+def shade(device: Emulation) -> None:
+    """Two materials, one see-through; more layers than a sample keeps, so that the flag is raised as well."""
+    verts, faces, first = make_meshes(60, size=0.8)
+    layers = 4
+    fragments = rasterize_meshes(verts, faces, first, (24, 20), faces_per_pixel=layers, want_dists=False)
+    materials = np.array([[1, 1, 1, 1] + [0] * 6 + [32, 0.5], [1, 0.5, 0.2, 0.1] + [0] * 6 + [8, 0.5]])
+    codes = np.array([[-1, -1, 0, 0], [-1, -1, 2, 0]], np.int32)
+    blended = (np.arange(60) % 3 > 0).astype(np.int32)
+    surface = Surface(
+        verts, faces, None, None, None, None, None, blended, materials.astype(np.float32), codes,
+        np.empty((0, 4), np.uint8), np.empty((0, 7), np.int64), np.linspace(0, 1, 511, dtype=np.float32),
+    )  # fmt: skip
+    light = np.array([[1, 2, -3, 0] + [0.1] * 3 + [0.6] * 3 + [0.2] * 3 + [0.5]], np.float32)
+    scene = (fragments, surface, light, np.array([0, 0, 0, 1], np.float32), np.ones(4, np.float32))
+    options = {"supersampling": 2, "want_linear": True}
+    want, got = shade_meshes(*scene, **options), shade_meshes(*scene, device=device, **options)
+    assert not want.finished
+    assert got.finished == want.finished
+    np.testing.assert_allclose(got.linear, want.linear, atol=1e-4)
+    assert np.abs(got.image.astype(int) - want.image).max() <= 1
+
+
+EXERCISES: dict[str, Callable[[Emulation], None]] = {
+    "rasterize_meshes": rasterize,
+    "scan": scan,
+    "shade_meshes": shade,
+}
 
 
 def barriers(text: str) -> list[re.Match[str]]:
