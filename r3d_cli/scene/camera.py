@@ -20,9 +20,8 @@ UP_AXES: dict[str, NDArray[np.float64]] = {
     "z": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]]),
 }
 
-#: A depth is kept this far from zero, relative to the mesh's largest view coordinate: dividing by it stays
-#: finite in float32, and the rasterizer's clipping (which multiplies x by z again) gets the view coordinate
-#: back.
+#: Depths are kept this far from zero, as a share of the point's distance from the optical axis: the quotient
+#: stays finite, and the rasterizer's clipping (which multiplies x by z again) gets the view coordinate back.
 _SMALLEST_DEPTH = 1e-6
 
 
@@ -82,8 +81,8 @@ class Camera:
     ) -> NDArray[np.floating]:  # (P, 3) -> (P, 3)
         """View space to NDC x and y beside the view depth z, in the type of ``view``.
 
-        Depths next to zero are moved away from it, to 1e-6 of the largest finite coordinate, in the result
-        too: ``x * z`` is the view coordinate times the focal length for every point, whatever its depth.
+        Depths next to zero are moved away from it, to 1e-6 of x or y, in the result too: ``x * z`` is the
+        view coordinate times the focal length for every point, whatever its depth.
 
         Args:
             view: (P, 3) points in view space.
@@ -96,8 +95,8 @@ class Camera:
             np.multiply(view[:, 0], self.focal * scale_x, out=ndc[:, 0])
             np.multiply(view[:, 1], self.focal * scale_y, out=ndc[:, 1])
         else:
-            largest = np.max(np.abs(view), where=np.isfinite(view), initial=0.0)
-            smallest = float(max(largest, 1e-20)) * _SMALLEST_DEPTH
+            smallest = np.maximum(np.abs(view[:, 0]), np.abs(view[:, 1])) * view.dtype.type(_SMALLEST_DEPTH)
+            smallest += np.finfo(view.dtype).tiny
             depth = np.where(np.abs(depth) < smallest, np.copysign(smallest, depth), depth)
             with np.errstate(invalid="ignore", over="ignore"):
                 np.divide(view[:, 0] * (self.focal * scale_x), depth, out=ndc[:, 0])

@@ -27,10 +27,10 @@ def compute_corner_normals(
     A corner's normal sums, weighted by area, the vertex's faces that lie within CREASE_ANGLE of the corner's
     own. Where no two faces of a vertex lie farther apart, that is the vertex's normal.
     """
-    face_normals = compute_face_normals(verts, faces)
-    normals = sum_at(faces.ravel(), np.repeat(face_normals, 3, axis=0), len(verts))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        face_normals = compute_face_normals(verts, faces)
         units = face_normals / np.linalg.norm(face_normals, axis=1, keepdims=True)
+    normals = sum_at(faces.ravel(), np.repeat(face_normals, 3, axis=0), len(verts))
     # Two faces can only be that far apart where one of them leans half as far from the vertex's normal.
     half = math.cos(math.radians(CREASE_ANGLE / 2))
     leans = np.zeros(len(verts), dtype=bool)

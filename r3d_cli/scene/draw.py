@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from r3d_cli.backend.rasterize_meshes import rasterize_meshes
 from r3d_cli.backend.shade_meshes import Surface, shade_meshes
+from r3d_cli.constants import MAX_IMAGE_SIDE
 from r3d_cli.scene.camera import Camera, Window
 from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.lights import DEFAULT_LIGHTS
@@ -86,6 +87,10 @@ def draw(
     as_shown = shading == "normals"
     if as_shown:
         supersampling = 1
+    samples = (size[0] * supersampling, size[1] * supersampling)
+    if not (min(samples) >= 1 and max(samples) <= MAX_IMAGE_SIDE):
+        most = MAX_IMAGE_SIDE // supersampling
+        raise ValueError(f"size must lie in 1..{most} pixels at this supersampling, got {size}")
     red_green_blue, alpha = background[:3], background[3] if len(background) == 4 else 1.0
     behind = np.array([*(red_green_blue if as_shown else srgb_to_linear(red_green_blue)), alpha])
 
@@ -98,7 +103,6 @@ def draw(
     eye = np.array([0.0, 0.0, 0.0, 1.0] if camera.is_perspective else [0.0, 0.0, -1.0, 0.0])
     first_faces = place(np.array([0, len(faces)], np.int64))
     light_table, eye, behind = (place(x.astype(np.float32)) for x in (lights, eye, behind))
-    samples = (size[0] * supersampling, size[1] * supersampling)
 
     image = np.empty((*size, 4), np.uint8)
     covered = 0
@@ -157,13 +161,14 @@ def _transfers(device: str) -> tuple[Callable[[Any], Any], Callable[[Any], NDArr
 
 
 def _unit_view(mesh: RawMesh, camera: Camera) -> tuple[NDArray[np.float32], Camera]:
-    """The vertices in view space, and the camera, both scaled so that the largest coordinate is near 1.
+    """The vertices in view space, and the camera, both scaled so that most coordinates are near 1.
 
     Lengths then lie far from float32's ends, whatever the mesh's unit; a power of two rounds nothing.
     """
     view = camera.to_view(mesh.verts.astype(np.float64))
-    largest = float(np.max(np.abs(view), where=np.isfinite(view), initial=0.0))
-    scale = 2.0 ** -round(math.log2(largest)) if largest > 0 else 1.0
+    reach = np.abs(view).max(axis=1)
+    reach = reach[np.isfinite(reach) & (reach > 0)]
+    scale = 2.0 ** -round(math.log2(np.median(reach))) if len(reach) else 1.0
     half_extent = None if camera.half_extent is None else camera.half_extent * scale
     scaled = replace(camera, T=camera.T * scale, half_extent=half_extent, z_near=camera.z_near * scale)
     with np.errstate(over="ignore"):

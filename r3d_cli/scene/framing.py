@@ -98,7 +98,7 @@ def frame(
     if not (math.isfinite(azimuth) and math.isfinite(elevation)):
         raise ValueError(f"azimuth and elevation must be finite numbers, got {azimuth} and {elevation}")
     center, radius = bounding_sphere(mesh.verts, mesh.faces)
-    radius = max(radius, 1e-6 * float(np.abs(center).max()), 1e-20) * _MARGIN
+    radius = max(radius, 1e-12 * float(np.abs(center).max()), 1e-30) * _MARGIN
     fitting = radius / math.sin(math.radians(fov) / 2)
     if distance is None:
         distance = 2 * radius if orthographic else fitting
