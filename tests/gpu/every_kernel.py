@@ -1,0 +1,65 @@
+"""Runs every kernel once over a small shape, for compute-sanitizer, which slows kernels a hundredfold."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from r3d_cli.backend import cuda
+from r3d_cli.backend.rasterize_meshes import rasterize_meshes
+from r3d_cli.backend.sources import stems
+from r3d_cli.scene.draw import draw
+from r3d_cli.scene.framing import frame
+from r3d_cli.scene.model import Material, RawMesh, Texture
+
+
+def scene(dtype: str, faces: int = 200) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    verts = rng.normal(0.0, 0.5, (3 * faces, 3)) + (0, 0, 2)
+    verts[:9] *= (8, 8, 1)  # some faces that are large in the image
+    return [verts.astype(dtype), np.arange(3 * faces).reshape(-1, 3), np.array([0, faces // 2, faces])]
+
+
+def textured_quad(alpha_mode: str) -> RawMesh:
+    corners = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 4)).astype(np.uint8)
+    material = Material(base_color_texture=Texture(image), alpha_mode=alpha_mode)
+    faces = np.array([[0, 1, 2], [0, 2, 3]])
+    return RawMesh(corners, faces, uvs=corners[:, :2].copy(), materials=[material])
+
+
+def main() -> None:
+    cupy = cuda.require_cuda()
+    launched: set[str] = set()
+    start = cuda._Program.start
+
+    def recording_start(self: cuda._Program, name: str, *arguments: object) -> None:
+        launched.add(name)
+        start(self, name, *arguments)
+
+    cuda._Program.start = recording_start
+    for dtype in ("float32", "float64"):
+        arrays = [cupy.asarray(array) for array in scene(dtype)]
+        for options in (
+            {"perspective_correct": True, "z_near": 1.0},
+            {"faces_per_pixel": 6, "blur_radius": 1e-3, "clip_barycentric_coords": True},
+            {"faces_per_pixel": 40, "workspace_budget": 1 << 14, "z_near": 1.0},
+        ):
+            rasterize_meshes(*arrays, (48, 80), **options)
+        rasterize_meshes(
+            *arrays, (544, 544), faces_per_pixel=2
+        )  # so many tiles that their scan needs two levels
+    for alpha_mode in ("opaque", "mask", "blend"):
+        for shading in ("phong", "flat", "normals"):
+            mesh = textured_quad(alpha_mode)
+            draw(mesh, frame(mesh), size=(32, 32), shading=shading, device="cuda")
+    cupy.cuda.runtime.deviceSynchronize()
+
+    device = cuda.CudaDevice.at(0)
+    missed = {name for stem in stems() for name in device.kernels(stem, "float32").signatures} - launched
+    if missed:
+        raise SystemExit(f"never launched: {', '.join(sorted(missed))}")
+    print(f"{len(launched)} kernels ran")
+
+
+if __name__ == "__main__":
+    main()
