@@ -90,6 +90,7 @@ def rasterize_meshes(
         [[-1, -1], [0, 0]]
     """
     check_arguments(verts, faces, mesh_first_face, image_size, faces_per_pixel, blur_radius)
+    check_planes(z_near, z_far)
     arrays = arrays_like(verts)
     real = str(verts.dtype).removeprefix("torch.")
     shape = (len(mesh_first_face) - 1, *image_size, faces_per_pixel)
@@ -277,6 +278,8 @@ def check_arguments(
         letters = "(N + 1,)" if width is None else f"({name[0].upper()}, 3)"
         if array.ndim != (1 if width is None else 2) or (width and array.shape[1] != width):
             raise ValueError(f"rasterize_meshes: {name} must have shape {letters}, got {tuple(array.shape)}")
+        if not (array.flags.c_contiguous if hasattr(array, "flags") else array.is_contiguous()):
+            raise ValueError(f"rasterize_meshes: {name} must be C-contiguous; make a contiguous copy")
         if array.shape[0] > MAX_PACKED:
             raise ValueError(
                 f"rasterize_meshes: {name} has {array.shape[0]} rows, at most {MAX_PACKED} are taken"
@@ -290,6 +293,13 @@ def check_arguments(
                 f"rasterize_meshes: mesh_first_face must rise from 0 to the number of faces, {len(faces)}, "
                 f"got {first.tolist() if len(first) <= 8 else f'{first[:4].tolist()} ... {first[-1]}'}"
             )
+    # On a GPU these would have to be waited for.
+    if isinstance(mesh_first_face, np.ndarray):
+        first = mesh_first_face
+        if not first.size or first[0] != 0 or first[-1] != len(faces) or (np.diff(first) < 0).any():
+            raise ValueError(
+                f"rasterize_meshes: mesh_first_face must ascend from 0 to the number of faces, {len(faces)}"
+            )
     height, width_ = image_size
     if not (0 < height <= MAX_IMAGE_SIDE and 0 < width_ <= MAX_IMAGE_SIDE):
         raise ValueError(
@@ -299,3 +309,10 @@ def check_arguments(
         raise ValueError(f"rasterize_meshes: faces_per_pixel must be at least 1, got {faces_per_pixel}")
     if not (blur >= 0 and math.isfinite(blur)):
         raise ValueError(f"rasterize_meshes: blur_radius must be a finite number >= 0, got {blur}")
+
+
+def check_planes(z_near: float | None, z_far: float | None) -> None:
+    """Raise a ValueError unless the clipping planes are numbers."""
+    for name, z in (("z_near", z_near), ("z_far", z_far)):
+        if z is not None and math.isnan(z):
+            raise ValueError(f"rasterize_meshes: {name} must be a number or None, got {z}")
