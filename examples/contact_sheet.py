@@ -32,6 +32,9 @@ def main() -> int:
         "--tile", type=int, default=224, help="side of a picture, pixels (default %(default)s)"
     )
     parser.add_argument("--columns", type=int, default=5, help="pictures in a row (default %(default)s)")
+    parser.add_argument(
+        "--z-up", action="append", default=[], metavar="NAME", help="a file whose z axis is up"
+    )
     arguments = parser.parse_args()
 
     tiles, faults = [], 0
@@ -48,7 +51,8 @@ def main() -> int:
         if not len(mesh.faces):
             print(f"{name}: a point cloud, left out")
             continue
-        picture = draw(mesh, frame(mesh), size=(arguments.tile, arguments.tile))
+        camera = frame(mesh, up="z" if name in arguments.z_up else "auto")
+        picture = draw(mesh, camera, size=(arguments.tile, arguments.tile))
         colors = len(np.unique(picture.image.reshape(-1, 3), axis=0))
         fits = picture.coverage > LEAST_COVERAGE and colors > LEAST_COLORS
         faults += not fits

@@ -14,6 +14,9 @@ from r3d_cli.scene.model import RawMesh
 #: The bounding sphere grown by this just fits into the picture.
 _MARGIN = 1.05
 
+#: Vertices that decide where the sphere's centre goes.
+_CANDIDATES = 2048
+
 #: Nearest clipping plane, as a share of the camera's distance: a camera inside a mesh sees its inside.
 _NEAR = 1e-3
 
@@ -24,8 +27,8 @@ def bounding_sphere(
 ) -> tuple[NDArray[np.float64], float]:
     """A sphere around the vertices that are in a face and finite, close to the smallest one.
 
-    The centre walks towards the farthest vertex by ever smaller steps: after i steps the radius is within a
-    factor 1 + 1/sqrt(i) of the smallest (Badoiu and Clarkson 2003, "Smaller core-sets for balls").
+    The centre walks towards the farthest vertex by ever smaller steps (Badoiu and Clarkson 2003, "Smaller
+    core-sets for balls").
 
     Returns:
         The centre (3,) and the radius, world units.
@@ -40,18 +43,18 @@ def bounding_sphere(
     if not len(points):
         raise ValueError("the mesh has no face with finite vertices")
     center = (points.min(axis=0) + points.max(axis=0)) / 2
-    best, best_radius = center, math.inf
-    for step in range(1, 65):
-        offsets = points - center
-        squares = np.einsum("ij,ij->i", offsets, offsets)
-        farthest = int(np.argmax(squares))
-        radius = math.sqrt(squares[farthest])
-        if radius < best_radius:
-            best, best_radius = center, radius
-        center = center + offsets[farthest] / (step + 8)
-        if len(points) > 100_000:  # the box's centre is close already, and each step reads every vertex
-            break
-    return best, best_radius
+    distances = np.linalg.norm(points - center, axis=1)
+    outer = points[distances > 0.7 * distances.max()]
+    outer = outer[:: -(-len(outer) // _CANDIDATES)] if len(outer) else points[:1]
+    candidates = [center]
+    for step in range(8, 64):
+        offsets = outer - center
+        center = center + offsets[np.argmax(np.einsum("ij,ij->i", offsets, offsets))] / step
+        candidates.append(center)
+    # Those were steps among some of the vertices; the sphere holds them all.
+    radii = [np.linalg.norm(outer - c, axis=1).max() for c in candidates]
+    center = candidates[int(np.argmin(radii))]
+    return center, float(np.linalg.norm(points - center, axis=1).max())
 
 
 def resolve_up(mesh: RawMesh, up: str = "auto") -> str:
