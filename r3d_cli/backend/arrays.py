@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from r3d_cli.backend.launch import Place, describe
+from r3d_cli.backend.places import Place, describe
 
 
 class Arrays(Protocol):

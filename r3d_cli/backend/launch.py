@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from r3d_cli.backend.places import DESCRIBERS, Place, describer, show
-from r3d_cli.backend.places import describe as describe
 from r3d_cli.backend.signatures import Parameter, Signature
 
 #: What a GPU takes as a grid and a block.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import r3d_cli
 from r3d_cli.backend.sources import SourcesMissing, inline_headers, kernel_source, kernels_folder, stems
 
 
@@ -35,6 +36,17 @@ def test_the_repository_is_found(repository: Path) -> None:
     assert {"rasterize_meshes", "scan"} <= set(stems())
     for stem in stems():
         assert '#include "' not in kernel_source(stem)
+
+
+def test_an_installed_package_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "site-packages" / "r3d_cli"
+    package.mkdir(parents=True)
+    monkeypatch.setattr(r3d_cli, "__file__", str(package / "__init__.py"))
+    with pytest.raises(SourcesMissing, match="the installation is incomplete; reinstall r3d"):
+        kernels_folder()
+    (package / "_kernels" / "common").mkdir(parents=True)
+    (package / "_kernels" / "common" / "kernel.h").touch()
+    assert kernels_folder() == package / "_kernels"
 
 
 def test_a_missing_file_is_named() -> None:

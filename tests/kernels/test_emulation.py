@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from r3d_cli.backend.emulation import Emulation, EmulationError
+from r3d_cli.backend.emulation import Emulation, EmulationError, build_library
+from r3d_cli.backend.signatures import parse_kernels
 
 FAULTS = r"""
 #include "common/kernel.h"
@@ -159,6 +160,14 @@ def test_kernels_that_do_not_compile_say_why() -> None:
     text = 'extern "C" __global__ void broken(i32* out) { out[0] = nothing; }'
     with pytest.raises(EmulationError, match=r"broken.cu does not compile[\s\S]*broken.cu:1:.*nothing"):
         Emulation(texts={"broken": text}).kernels("broken", "float32")
+
+
+def test_a_misread_signature_does_not_compile() -> None:
+    """Each launch stands on the parse, so the compiler holds it against the declaration."""
+    text = 'extern "C" __global__ void f(float* x, int n) {}'
+    misread = parse_kernels(text.replace("int n", "u32 n"), "float32")
+    with pytest.raises(EmulationError, match="f: the launch door parsed another signature"):
+        build_library("f", text, misread, "float32", "plain")
 
 
 CHILD = """

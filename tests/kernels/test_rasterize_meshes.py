@@ -144,6 +144,27 @@ def test_the_first_bad_face_is_named(bad: int, faces_per_pixel: int, emulation: 
         rasterize_meshes(verts, faces, first, (8, 8), faces_per_pixel=faces_per_pixel, device=emulation)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("faces_per_pixel", [1, 3])
+def test_vertices_at_pixel_centres(faces_per_pixel: int, dtype: type, emulation: Emulation) -> None:
+    """A fan and a grid on the lattice of centres: each pixel in one face, the same as on the CPU."""
+    side = 16
+    center = (2 * np.arange(side) + 1) / side - 1
+    x, y = np.meshgrid(center, center)
+    grid = np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3).astype(dtype)
+    corner = (np.arange(side - 1)[:, None] * side + np.arange(side - 1)).reshape(-1, 1)
+    faces = np.concatenate([corner + (0, 1, side), corner + (side + 1, side, 1)])
+    rim = [0, side - 1, side * side - 1, side * (side - 1)]
+    fan = [[side * 5 + 9, rim[i], rim[(i + 1) % 4]] for i in range(4)]
+    for mesh in (faces, np.array(fan)):
+        first = np.array([0, len(mesh)])
+        options = {"faces_per_pixel": faces_per_pixel}
+        want = rasterize_meshes(grid, mesh, first, (side, side), **options)
+        got = rasterize_meshes(grid, mesh, first, (side, side), device=emulation, **options)
+        np.testing.assert_array_equal(got.pix_to_face, want.pix_to_face)
+        assert (got.pix_to_face[0, 1:-1, 1:-1] >= 0).sum() == (side - 2) ** 2
+
+
 def test_unbounded_coordinates(emulation: Emulation) -> None:
     """Not finite: skipped. Huge: covered like any other face."""
     verts, faces, first = make_meshes(40)
