@@ -6,9 +6,15 @@ for each reader, and `run.sh` hunts in the native ones under sanitizers, guided 
 
 from __future__ import annotations
 
+import copy
+import json
+import math
 import random
+import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +48,9 @@ WORDS = {
 }
 
 
-def mutate(data: bytes, words: list[str], rng: random.Random) -> bytes:
+def mutate(kind: str, data: bytes, rng: random.Random) -> bytes:
+    if kind in ("glb", "gltf") and rng.random() < 0.8:
+        return mutate_document(data, rng)
     mutant = bytearray(data)
     for _ in range(rng.randint(1, 4)):
         at = rng.randrange(len(mutant) + 1)
@@ -58,7 +66,7 @@ def mutate(data: bytes, words: list[str], rng: random.Random) -> bytes:
             case 3:
                 mutant[at:at] = piece * rng.randint(1, 5)
             case 4:
-                mutant[at:at] = rng.choice(words).encode("latin-1")
+                mutant[at:at] = rng.choice(WORDS[kind]).encode("latin-1")
             case 5:
                 del mutant[at:]
             case 6:  # another number in the place of one
@@ -66,6 +74,48 @@ def mutate(data: bytes, words: list[str], rng: random.Random) -> bytes:
                 if digits:
                     mutant[rng.choice(digits)] = rng.randrange(48, 58)
     return bytes(mutant)
+
+
+def mutate_document(data: bytes, rng: random.Random) -> bytes:
+    """A glTF file whose JSON stays well formed, so that mutations reach what is behind the parser."""
+    binary = data[:4] == b"glTF"
+    size = struct.unpack_from("<I", data, 12)[0] if binary else len(data)
+    document = json.loads(data[20 : 20 + size] if binary else data)
+    for _ in range(rng.randint(1, 3)):
+        holder, key = rng.choice(list(places(document)))
+        match rng.randrange(6):
+            case 0 if isinstance(holder, dict):
+                del holder[key]
+            case 1:
+                holder[key] = rng.choice(
+                    [-1, 0, 1, 2, 5, 255, 2**31, 10**12, 0.5, -1e300, math.inf, math.nan]
+                )
+            case 2:
+                holder[key] = rng.choice(
+                    [None, True, "", "VEC3", "a\nb\ud800", "data:,AAAA", [], [0], [[]], {}]
+                )
+            case 3:
+                other, place = rng.choice(list(places(document)))
+                holder[key] = copy.deepcopy(other[place])
+            case 4 if isinstance(holder, list):
+                holder.append(copy.deepcopy(holder[key]))
+            case _:
+                if isinstance(holder[key], int):
+                    holder[key] += rng.choice([-1, 1])
+    text = json.dumps(document).encode()
+    if not binary:
+        return text
+    rest = data[20 + size :]
+    header = struct.pack("<4sIII4s", b"glTF", 2, 20 + len(text) + len(rest), len(text), b"JSON")
+    return header + text + rest
+
+
+def places(document: Any) -> Iterator[tuple[Any, Any]]:
+    """Every value of a JSON document, as what holds it and its key there."""
+    for key, value in document.items() if isinstance(document, dict) else enumerate(document):
+        yield document, key
+        if isinstance(value, (dict, list)):
+            yield from places(value)
 
 
 def check_ids(ids: np.ndarray | None, shape: tuple[int, ...], count: int, least: int = -1) -> None:
@@ -134,7 +184,7 @@ def run(kind: str, inputs: int, folder: Path) -> None:
     for seed in seeds:
         check_input(kind, seed, folder)
     for number in range(inputs):
-        data = mutate(rng.choice(seeds), WORDS[kind], rng)
+        data = mutate(kind, rng.choice(seeds), rng)
         try:
             check_input(kind, data, folder)
         except Exception as error:

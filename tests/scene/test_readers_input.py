@@ -36,6 +36,13 @@ def test_format_by_content(data: bytes) -> None:
     assert read_mesh(data).faces.tolist() == [[0, 1, 2]]
 
 
+@pytest.mark.parametrize(
+    "data", [b"\n" * 5000, b"# comment\n" * 9999, b"# v 1 2 3", b"vertices 1 2 3\n", b"\0v 1"]
+)
+def test_content_that_tells_nothing(data: bytes) -> None:
+    assert error(data).startswith("<bytes>: its format is not told by its name or content")
+
+
 @pytest.mark.parametrize(("name", "data"), [("A.OBJ", OBJ), ("b.Off", OFF), ("c.d.pLy", PLY), ("plain", STL)])
 def test_format_by_extension_of_any_case(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)

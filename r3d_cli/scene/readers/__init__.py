@@ -16,6 +16,9 @@ from r3d_cli.scene.readers.source import Source
 # Names of formats are their extensions. The last three are trimesh's; 3mf and dae need packages of their own.
 FORMATS = ("obj", "ply", "stl", "off", "glb", "gltf", "xyz", "3mf", "dae")
 
+# What the first statement of an OBJ file may be.
+_OBJ_KEYWORDS = {b"v", b"vn", b"vt", b"f", b"o", b"g", b"s", b"mtllib", b"usemtl"}
+
 # float32 squares of coordinates beyond this are infinite.
 _HUGE = 1e18
 
@@ -53,7 +56,8 @@ def read_mesh(
     if not source.data:
         source.fail("is empty; fetch it again or export the mesh again")
     try:
-        mesh = _reader(kind)(source)
+        with np.errstate(all="ignore"):  # files may hold any number
+            mesh = _reader(kind)(source)
     except MemoryError:
         source.fail("needs more memory than there is; reduce the mesh")
     _warn_of_wild_coordinates(mesh, source)
@@ -70,13 +74,19 @@ def detect_format(source: Source, path_or_bytes: str | os.PathLike[str] | bytes)
     for kind, pattern in (
         ("ply", rb"ply\s"),
         ("glb", rb"glTF"),
-        ("off", rb"\s*(#[^\n]*\n\s*)*(ST)?C?N?4?n?OFF"),
         ("gltf", rb"\s*\{"),
         ("stl", rb"\s*solid\b"),
-        ("obj", rb"(\s*(#[^\n]*|[a-z_]+[ \t][^\n\0]*)?\n)*?\s*(v|vn|vt|f|o|g|mtllib)[ \t]"),
     ):
         if re.match(pattern, start):
             return kind
+    for line in start.splitlines():
+        word = line.split(None, 1)[:1]
+        if word and not word[0].startswith(b"#"):
+            if re.fullmatch(rb"(ST)?C?N?4?n?OFF\d*", word[0]):
+                return "off"
+            if word[0] in _OBJ_KEYWORDS:
+                return "obj"
+            break
     facets = int.from_bytes(source.data[80:84], "little")
     if len(source.data) >= 84 and len(source.data) == 84 + 50 * facets:
         return "stl"

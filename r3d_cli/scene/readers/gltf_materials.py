@@ -52,9 +52,11 @@ class GltfMaterials:
         pbr, extensions = found.get("pbrMetallicRoughness", {}), found.get("extensions", {})
         alpha_mode = {"MASK": "mask", "BLEND": "blend"}.get(found.get("alphaMode", ""), "opaque")
         see_through = alpha_mode != "opaque"
-        r, g, b, a = map(float, pbr.get("baseColorFactor", (1, 1, 1, 1)))
+        r, g, b, a = (_clamped(value) for value in pbr.get("baseColorFactor", (1, 1, 1, 1)))
         strength = extensions.get("KHR_materials_emissive_strength", {}).get("emissiveStrength", 1)
-        er, eg, eb = (float(value) * float(strength) for value in found.get("emissiveFactor", (0, 0, 0)))
+        er, eg, eb = (
+            _clamped(value) * _clamped(strength, 1e6) for value in found.get("emissiveFactor", (0, 0, 0))
+        )
         specular, shininess = _highlight(pbr, (r, g, b))
         return Material(
             name=str(found.get("name", "")),
@@ -65,7 +67,7 @@ class GltfMaterials:
             specular=specular,
             shininess=shininess,
             alpha_mode=alpha_mode,
-            alpha_cutoff=float(found.get("alphaCutoff", 0.5)),
+            alpha_cutoff=_clamped(found.get("alphaCutoff", 0.5), 1e6),
             double_sided=bool(found.get("doubleSided", False)),
             unlit="KHR_materials_unlit" in extensions,
         )
@@ -110,7 +112,13 @@ def _highlight(
     The exponent has the width of the microfacet distribution (2 / roughness^4 - 2); the colour, 0.04 for
     dielectrics and the base colour for metals, fades with roughness, which spreads the highlight's energy.
     """
-    metallic = min(max(float(pbr.get("metallicFactor", 1)), 0.0), 1.0)
-    roughness = min(max(float(pbr.get("roughnessFactor", 1)), 0.0), 1.0)
+    metallic, roughness = _clamped(pbr.get("metallicFactor", 1)), _clamped(pbr.get("roughnessFactor", 1))
     r, g, b = ((0.04 * (1 - metallic) + value * metallic) * (1 - roughness) for value in base_color)
     return (r, g, b), min(max(2 / max(roughness, 0.1) ** 4 - 2, 1.0), 1000.0)
+
+
+def _clamped(value: float, most: float = 1.0) -> float:
+    """A number from the file, brought to [0, most]."""
+    if not math.isfinite(value):
+        raise ValueError(f"{value} where a number belongs")
+    return min(max(float(value), 0.0), most)

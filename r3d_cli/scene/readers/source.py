@@ -45,6 +45,7 @@ class Source:
 
     def fail(self, what: str, line: int | None = None) -> NoReturn:
         """Raise a MeshError of one line; `what` says what is wrong and what to do."""
+        what = "".join(char if char.isprintable() else "?" for char in what)  # it may quote the file
         raise MeshError(f"{self.name}: {what}" if line is None else f"{self.name}:{line}: {what}") from None
 
     def find(self, name: str) -> Path | None:
