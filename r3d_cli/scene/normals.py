@@ -44,9 +44,9 @@ def sum_at(
     finite = np.isfinite(normals).all(axis=1)
     if not finite.all():
         targets, normals = targets[finite], normals[finite]
-    sums: NDArray[np.float64] = np.stack(
-        [np.bincount(targets, normals[:, axis], count) for axis in range(3)], axis=1
-    )
+    sums = np.empty((count, 3))
+    for axis in range(3):
+        sums[:, axis] = np.bincount(targets, normals[:, axis], count)
     # By the largest component first: squares of tiny or huge ones would leave the range.
     sums /= np.maximum(np.abs(sums).max(axis=1, keepdims=True, initial=0), np.finfo(np.float64).tiny)
     length = np.sqrt((sums * sums).sum(axis=1, keepdims=True))

@@ -119,9 +119,10 @@ def _reader(kind: str) -> Callable[[Source], RawMesh]:
 
 
 def _warn_of_wild_coordinates(mesh: RawMesh, source: Source) -> None:
-    with np.errstate(all="ignore"):
-        finite = np.isfinite(mesh.verts).all(axis=1)
-        huge = finite & (np.abs(mesh.verts) > _HUGE).any(axis=1)
+    if np.abs(mesh.verts).max(initial=0) <= _HUGE:  # false where anything is NaN
+        return
+    finite = np.isfinite(mesh.verts).all(axis=1)
+    huge = finite & (np.abs(mesh.verts) > _HUGE).any(axis=1)
     for rows, what in ((~finite, "not finite"), (huge, f"beyond {_HUGE:g}")):
         if count := np.count_nonzero(rows):
             mesh.warnings.append(

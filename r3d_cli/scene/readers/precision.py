@@ -14,15 +14,16 @@ def compact(verts: NDArray[np.float64]) -> NDArray[np.floating]:  # (V, 3)
     """The vertices as float32, or as they are where float32 would lose detail or range."""
     with np.errstate(all="ignore"):
         single = verts.astype(np.float32)
-        exact = np.array_equal(single, verts, equal_nan=True)
-        return single if exact or not _needs_double(verts) else verts
+        loses = _needs_double(verts) and not np.array_equal(single, verts, equal_nan=True)
+    return verts if loses else single
 
 
 def _needs_double(verts: NDArray[np.float64]) -> bool:
-    finite = verts[np.isfinite(verts).all(axis=1)]
-    if len(finite) == 0:
+    if len(verts) == 0:
         return False
-    low, high = finite.min(axis=0), finite.max(axis=0)
+    low, high = verts.min(axis=0), verts.max(axis=0)
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        return _needs_double(verts[np.isfinite(verts).all(axis=1)])
     magnitude, extent = max(np.abs(low).max(), np.abs(high).max()), (high - low).max()
     float32 = np.finfo(np.float32)
     return bool(magnitude > _FAR * extent or magnitude > float32.max or extent < float32.tiny / float32.eps)
