@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -107,3 +108,28 @@ def test_importing_every_module_below_the_library_loads_neither_torch_nor_trimes
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_every_op_has_its_siblings() -> None:
+    root = PACKAGE.parent
+    schedules = re.search(
+        r"set\(R3D_SCHEDULES\s+([^)]*)\)", (root / "cuda_src" / "CMakeLists.txt").read_text()
+    )
+    assert schedules
+    stems = set(schedules[1].split())
+    stems |= {path.stem for path in (root / "cuda_src").glob("*.h")}
+    stems |= {path.stem for path in (PACKAGE / "reference").glob("*.py")} - {"__init__"}
+    missing = [
+        f"{stem}: {sibling}"
+        for stem in sorted(stems)
+        for sibling in (
+            f"r3d_cli/backend/{stem}.py",
+            f"r3d_cli/reference/{stem}.py",
+            f"cuda_src/{stem}.h",
+            f"cuda_src/{stem}.cu",
+            f"cuda_src/cpu/{stem}.cpp",
+            f"tests/*/test_{stem}*.py",
+        )
+        if not list(root.glob(sibling))
+    ]
+    assert not missing, missing
