@@ -181,7 +181,8 @@ def _visible_faces(mesh: RawMesh, surface: Surface, camera: Camera) -> NDArray[n
     if all(sides):
         return surface.faces
     double_sided = np.array(sides)[surface.faces_material if surface.faces_material is not None else 0]
-    normals = compute_face_normals(surface.verts, surface.faces)
+    with np.errstate(invalid="ignore", over="ignore"):
+        normals = compute_face_normals(surface.verts, surface.faces)
     if camera.is_perspective:
         away = np.einsum("ij,ij->i", normals, surface.verts[surface.faces[:, 0]]) > 0
     else:

@@ -304,13 +304,17 @@ def test_a_camera_inside_sees_the_inside():
     assert picture.image.min() > 20
 
 
-def test_vertices_that_are_not_finite_harm_only_their_faces():
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("double_sided", [True, False])
+def test_vertices_that_are_not_finite_harm_only_their_faces(double_sided):
     mesh = lumpy()
+    mesh.materials = [Material(double_sided=double_sided)]
     clean = draw(mesh, frame(mesh), size=(64, 64))
     verts = np.concatenate([mesh.verts, [[np.nan, 0, 0], [np.inf, 1, 1], [3e38, 3e38, 3e38]]]).astype(
         np.float32
     )
     broken = RawMesh(verts, np.concatenate([mesh.faces, [[0, 1, len(verts) - 3], [2, 3, len(verts) - 2]]]))
+    broken.materials = mesh.materials
     picture = draw(broken, frame(mesh), size=(64, 64))
     assert different(clean.image, picture.image) < 0.01
 
