@@ -75,8 +75,10 @@ struct Prepared {
   Real xmin, xmax, ymin, ymax;  // of that part
   Real nearest;                 // no pixel finds the face nearer than this
   i32 id;
-  bool plain;  // the polygon is the triangle itself, and products of its coordinates do not overflow
+  bool plain;   // the polygon is the triangle itself, and products of its coordinates do not overflow
+  i32 padding;  // to an odd number of words
 };
+static_assert(sizeof(Prepared<float>) / 4 % 2 == 1, "neighbouring threads store to different banks");
 
 // Depths lie between those of the vertices, but for rounding; outside the face they are extrapolated, and
 // where weights leave the range of float nothing is certain.
@@ -97,6 +99,7 @@ __device__ __noinline__ Prepared<Real> prepare(const Triangle<Real>& f, i32 id,
   Prepared<Real> p;
   p.setup = set_up_face(f);
   p.id = id;
+  p.padding = 0;
   p.polygon = visible_polygon(f, settings);
   p.plain = !wild(f) && !p.polygon.clipped;
   p.nearest = nearest_depth(f, p.polygon, settings);

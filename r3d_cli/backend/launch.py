@@ -49,6 +49,7 @@ class Kernels:
     """
 
     def __init__(self, signatures: dict[str, Signature], program: Program) -> None:
+        self.signatures = signatures
         self._program = program
         self._kernels = {name: _Kernel(signature, program.place) for name, signature in signatures.items()}
 

@@ -177,18 +177,9 @@ class _Run:
         )  # fmt: skip
         if len(faces):
             self.launch(
-                "zbuffer_large",
-                LARGE_GRID,
-                verts,
-                faces,
-                first,
-                self.meshes,
-                *image,
-                *settings,
-                large,
-                num_large,
-                keys,
-            )
+                "zbuffer_large", LARGE_GRID, verts, faces, first, self.meshes, *image, *settings, large,
+                num_large, keys,
+            )  # fmt: skip
         pixels = self.meshes * self.height * self.width
         self.launch("resolve", blocks_for(pixels), verts, faces, pixels, *image, *settings, *fragments)
         return self._bad_face(arrays.numpy(bad_face)[0])
@@ -229,18 +220,9 @@ class _Run:
                     offsets, cursors, lists,
                 )  # fmt: skip
             self.launch(
-                fine,
-                end - begin,
-                verts,
-                faces,
-                offsets,
-                lists,
-                begin,
-                *image,
-                self.K,
-                *self.settings,
+                fine, end - begin, verts, faces, offsets, lists, begin, *image, self.K, *self.settings,
                 *fragments,
-            )
+            )  # fmt: skip
         return -1
 
     def _bad_face(self, mark: int) -> int:
@@ -284,8 +266,6 @@ def check_arguments(
             raise ValueError(
                 f"rasterize_meshes: {name} has {array.shape[0]} rows, at most {MAX_PACKED} are taken"
             )
-        if isinstance(array, np.ndarray) and not array.flags.c_contiguous:
-            raise ValueError(f"rasterize_meshes: {name} must be C-contiguous, got strides {array.strides}")
     if isinstance(mesh_first_face, np.ndarray):  # elsewhere kernels skip what lies outside, without waiting
         first = mesh_first_face
         if len(first) == 0 or first[0] != 0 or first[-1] != len(faces) or (first[1:] < first[:-1]).any():
