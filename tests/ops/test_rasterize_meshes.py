@@ -176,8 +176,8 @@ def random_batch(
     """Ragged meshes of 0..12 faces over shared vertices.
 
     Styles: ``any`` coordinates; ``ties`` with vertices on pixel centres and equal depths, so that edges pass
-    through centres; ``slivers`` of nearly collinear vertices; ``planes`` with vertices behind the camera and
-    past the planes.
+    through centres; ``slivers`` of nearly collinear vertices; ``far`` with vertices up to 1e15 away;
+    ``planes`` with vertices behind the camera and past the planes.
     """
     rng = np.random.default_rng(seed)
     verts, faces, counts = [np.zeros((0, 3))], [np.zeros((0, 3), np.int64)], [0]
@@ -191,6 +191,8 @@ def random_batch(
             v[:, 2] = rng.integers(1, 3, V)
         elif style == "slivers":
             v[:, 1] = v[:, 0] * rng.uniform(-1, 1) + rng.normal(0, 10 ** rng.uniform(-5, -0.5), V)
+        elif style == "far":
+            v[:, :2] *= 10 ** rng.uniform(0, 15, (V, 1))
         elif style == "planes":
             v[:, 2] = rng.uniform(-1, 5, V)
         F = F if V else 0
@@ -207,7 +209,7 @@ def random_batch(
     meshes=st.integers(0, 3),
     image_size=st.tuples(st.integers(1, 20), st.integers(1, 20)),
     dtype=st.sampled_from((np.float32, np.float64)),
-    style=st.sampled_from(("any", "ties", "slivers", "planes")),
+    style=st.sampled_from(("any", "ties", "slivers", "far", "planes")),
     K=st.sampled_from((1, 2, 4, 50, 200)),
     blur_radius=st.sampled_from((0.0, 1e-4, 1e-2, 0.3)),
     perspective=st.booleans(),
