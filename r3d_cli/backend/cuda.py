@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from functools import cache, lru_cache
 from typing import Any
@@ -80,6 +81,9 @@ class _Program:
         self._launch = cupy.cuda.driver.launchKernel
         self._module = cupy.RawModule(code=source, options=options)
         self._functions: dict[str, Any] = {}
+        # A thread that CUDA has not met (PyTorch's backward has one of its own) must first take the context.
+        self._bind = cupy.cuda.runtime.setDevice
+        self._thread = threading.local()
         try:
             with self._device:
                 self._module.compile()
@@ -95,6 +99,9 @@ class _Program:
             with self._device:
                 self.start(name, grid, block, parameters, stream)
             return
+        if not hasattr(self._thread, "bound"):
+            self._bind(self.place[1])
+            self._thread.bound = True
         if name not in self._functions:
             self._functions[name] = self._module.get_function(name).kernel
         self._launch(self._functions[name].ptr, *grid, *block, 0, stream, parameters, 0)

@@ -68,6 +68,15 @@ extern "C" __global__ void __launch_bounds__(64) unwritten(i32* out) {
 
 extern "C" __global__ void __launch_bounds__(64) past_the_end(i32* out, int at) { out[at] = 1; }
 
+extern "C" __global__ void __launch_bounds__(64) past_shared(i32* out, int at) {
+  __shared__ i32 values[64];
+  values[threadIdx.x] = 0;
+  __syncthreads();
+  if (threadIdx.x == 0) values[at] = 1;
+  __syncthreads();
+  out[threadIdx.x] = values[threadIdx.x];
+}
+
 // Sums of a warp in every lane, by exchange, and the votes of its even lanes.
 extern "C" __global__ void __launch_bounds__(64) warp(const R3D_REAL* in, R3D_REAL* sums, u32* votes,
                                                        bool lonely) {
@@ -174,7 +183,7 @@ CHILD = """
 import sys, numpy as np
 sys.path.insert(0, {folder!r})
 from test_emulation import faults, launch
-launch(faults("sanitized"), "past_the_end", 1, np.zeros(1024, np.int32), int(sys.argv[1]))
+launch(faults("sanitized"), sys.argv[1], 1, np.zeros(1024, np.int32), int(sys.argv[2]))
 """
 
 
@@ -194,9 +203,14 @@ def sanitized(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_sanitizer_finds_an_overflow() -> None:
+@pytest.mark.parametrize(
+    ("name", "size", "message"),
+    [("past_the_end", 1024, "heap-buffer-overflow"), ("past_shared", 64, "index 64 out of bounds")],
+)
+def test_the_sanitizer_finds_an_overflow(name: str, size: int, message: str) -> None:
     child = CHILD.format(folder=str(Path(__file__).parent))
-    assert sanitized("-c", child, "1023").returncode == 0
-    failed = sanitized("-c", child, "1024")
-    assert failed.returncode != 0
-    assert "heap-buffer-overflow" in failed.stderr
+    inside = sanitized("-c", child, name, str(size - 1))
+    assert inside.returncode == 0, inside.stderr
+    outside = sanitized("-c", child, name, str(size))
+    assert outside.returncode != 0
+    assert message in outside.stderr
