@@ -1,5 +1,4 @@
-// Object File Format (Geomview): OFF with the prefixes ST, C and N, in ASCII. Colours of faces are passed
-// over.
+// Object File Format (Geomview): OFF with the prefixes ST, C and N, in ASCII, but without the colours of faces.
 #include "cpu/readers.h"
 #include "cpu/text_scanner.h"
 
@@ -25,8 +24,7 @@ class OffReader {
   }
 
  private:
-  // "[ST][C][N]OFF", then the counts, on the same line or on the next. ModelNet's files lack the blank
-  // between.
+  // "[ST][C][N]OFF", then the counts, on the same line or the next; ModelNet's files lack the blank before.
   void header() {
     if (!text_.next_words()) fail(0, "is empty; expected an OFF file");
     const std::string_view word = text_.peek();

@@ -22,8 +22,7 @@ bool is(std::string_view word, const char* keyword) {
   return keyword[i] == 0;
 }
 
-// Binary files often begin with "solid" too: a size that fits their count settles it, and text has no zero
-// bytes.
+// Binary files often begin with "solid" too: a size that fits their count settles it; text has no zero bytes.
 bool is_ascii(std::string_view file) {
   const i64 size = static_cast<i64>(file.size());
   if (size >= kHeader && kHeader + kFacet * static_cast<i64>(load_u32(file.data() + 80)) == size)

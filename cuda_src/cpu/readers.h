@@ -21,8 +21,7 @@ struct Fan {
 struct MeshData {
   std::vector<double> verts;  // (V, 3)
   std::vector<i64> faces;     // (F, 3) ids into verts
-  // Any of these may be empty: the file has none. Without ids of their own, normals and uvs belong to
-  // vertices.
+  // The rest may be empty: the file has none. Normals and uvs without ids of their own belong to vertices.
   std::vector<float> normals;       // (VN, 3)
   std::vector<i64> faces_normals;   // (F, 3) ids into normals, -1: none
   std::vector<float> uvs;           // (VT, 2)
@@ -39,8 +38,7 @@ struct MeshData {
   i64 num_faces() const { return static_cast<i64>(faces.size() / 3); }
 };
 
-// What is wrong and what to do, after the place: ":12: text" (line 12) or ": text", to follow the file's
-// name.
+// What is wrong and what to do, to follow the file's name: ":12: text" (line 12) or ": text".
 class ReadError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -69,12 +67,10 @@ struct LargestIndex {
 // Appends the polygon with these vertices as a fan; nothing below three corners.
 void add_polygon(MeshData& mesh, const i64* corners, i64 num_corners);
 
-// Gives concave polygons a triangulation without overlaps; convex ones keep their fan. Every id must be
-// valid.
+// Gives concave polygons a triangulation without overlaps; convex ones keep their fan. Ids must be valid.
 void triangulate(MeshData& mesh);
 
-// Brings colours to [0, 1]. Text formats do not say whether 1 or 255 is full: beyond 1 (and rounding) it is
-// 255.
+// Brings colours to [0, 1]. Text formats do not say whether 1 or 255 is full: 255 where any exceeds 1.
 const float kNoAlpha = -1;  // stands for an alpha that the file does not give: opaque
 void scale_colors(MeshData& mesh);
 
