@@ -136,7 +136,8 @@ class ObjReader {
       mesh_.faces_material.insert(mesh_.faces_material.end(), static_cast<size_t>(size - 2), material_);
   }
 
-  // The polygon's texture coordinates or normals beside its fan; the array starts with the first face that has any.
+  // The polygon's texture coordinates or normals beside its fan; the array starts with the first face that
+  // has any.
   static void add_ids(std::vector<i64>& ids, const std::vector<i64>& corners, bool any, size_t faces_before) {
     if (ids.empty() && !any) return;
     if (ids.empty()) ids.resize(faces_before, -1);

@@ -1,4 +1,5 @@
-// Object File Format (Geomview): OFF with the prefixes ST, C and N, in ASCII, but without the colours of faces.
+// Object File Format (Geomview): OFF with the prefixes ST, C and N, in ASCII, but without the colours of
+// faces.
 #include "cpu/readers.h"
 #include "cpu/text_scanner.h"
 
