@@ -75,7 +75,7 @@ def encode_picture(file: BinaryIO | Path, pixels: NDArray[np.uint8], format: str
 
         note = PngInfo()
         note.add_text(_SOFTWARE, _SIGNATURE)
-        options = {"compress_level": 1, "pnginfo": note}  # level 6 takes 4 times as long to save a tenth
+        options = {"compress_level": 1, "pnginfo": note}  # level 6: 3 times as long for a fifth less
     elif format == "JPEG":
         image = image.convert("RGB")
         options = {"quality": 92, "subsampling": 0}
