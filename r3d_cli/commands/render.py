@@ -184,8 +184,8 @@ def _read(mesh: str, texture: str | None) -> RawMesh:
     """Read the mesh, pass on the reader's warnings, and refuse what has nothing to draw."""
     from r3d_cli.scene.readers import read_mesh
 
-    name = "standard input" if mesh == STANDARD_STREAM else mesh
-    raw = read_mesh(sys.stdin.buffer.read() if mesh == STANDARD_STREAM else mesh)
+    name = "<stdin>" if mesh == STANDARD_STREAM else mesh
+    raw = read_mesh(mesh)
     for warning in raw.warnings:
         typer.echo(f"r3d: warning: {warning}", err=True)
     if not len(raw.faces):
