@@ -10,8 +10,8 @@ VERSION = "0.1.0"
 
 #: Name -> value of every constant that kernels see (as ``-DNAME=value``).
 DEFINES = {
-    # Smallest magnitude of a denominator (depth, area, squared length): below it a quotient is taken with this
-    # value and the sign of the denominator, so that values and gradients stay finite. Normal in float32.
+    # Smallest magnitude of a denominator (depth, area, squared length): below it a quotient is taken with
+    # this value and the sign of the denominator, so that values and gradients stay finite. Normal in float32.
     "R3D_TINY": "1e-37f",
     # PyTorch3D's floor of the sum by which clipped barycentric coordinates are divided again.
     "R3D_CLIP_BARY_FLOOR": "1e-5f",

@@ -1,5 +1,5 @@
-"""Shared fixtures. The real meshes and recorded answers lie beside the checkout; tests that need them skip where
-they are missing (``R3D_TEST_DATA`` names another folder)."""
+"""Shared fixtures. The real meshes and recorded answers lie beside the checkout; tests that need them skip
+where they are missing (``R3D_TEST_DATA`` names another folder)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread pool: every index once, no data race, alive after fork, honest about how many threads it uses."""
+"""The thread pool: every index once, no data race, alive after fork, honest about its number of threads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ def child(queue: multiprocessing.Queue) -> None:
 def count_in_subprocess(environment: dict[str, str], affinity: str = "") -> int:
     code = f"{affinity}\nfrom r3d_cli import _native; print(_native.num_threads())"
     result = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return int(result.stdout)
 

@@ -6,11 +6,12 @@
 set -eu
 inputs=${1:-100000}
 [ $# -gt 0 ] && shift
+[ $# -gt 0 ] || set -- obj ply stl off
 here=$(cd "$(dirname "$0")" && pwd)
 source="$here/../../cuda_src"
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
-for reader in ${*:-obj ply stl off}; do
+for reader; do
   "${CXX:-clang++-14}" -std=c++17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
     -I "$source" -DR3D_READER="read_$reader" "$here/fuzz_reader.cpp" "$source"/cpu/read_*.cpp -o "$build/$reader"
   mkdir "$build/$reader.corpus"
