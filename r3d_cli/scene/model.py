@@ -44,9 +44,9 @@ class Material:
 class RawMesh:
     """A triangle mesh as a file holds it, all parts and materials in one.
 
-    ``verts`` is float32, or float64 where float32 would lose detail (coordinates far from the origin). Normals
-    and texture coordinates may have faces of their own; where those are None, ``faces`` indexes them too. -1 in
-    ``faces_uvs`` or ``faces_normals`` marks a corner without one.
+    ``verts`` is float32, or float64 where float32 would lose detail (coordinates far from the origin).
+    Normals and texture coordinates may have faces of their own; where those are None, ``faces`` indexes them
+    too. -1 in ``faces_uvs`` or ``faces_normals`` marks a corner without one.
     """
 
     verts: NDArray[np.floating]  # (V, 3)
