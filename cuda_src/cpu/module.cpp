@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu/ceilings.h"
 #include "cpu/isa.h"
 #include "cpu/schedules.h"
 #include "cpu/threads.h"
@@ -163,6 +164,24 @@ void bind_shade_meshes(nb::module_& m) {
       "supersampling"_a, "image"_a.noconvert().none(), "linear"_a.noconvert().none());
 }
 
+void bind_ceilings(nb::module_& m) {
+  m.def(
+      "ceiling_copy",
+      [](Array<const float> from, Array<float> to) {
+        nb::gil_scoped_release release;
+        R3D_DISPATCH(ceiling_copy, from.data(), to.data(), static_cast<i64>(to.size()));
+      },
+      "from_"_a.noconvert(), "to"_a.noconvert());
+  m.def(
+      "ceiling_fma",
+      [](Array<const float> start, float a, float b, i64 rounds, Array<float> out) {
+        nb::gil_scoped_release release;
+        return R3D_DISPATCH(ceiling_fma, start.data(), a, b, rounds, out.data(),
+                            static_cast<i64>(out.size()));
+      },
+      "start"_a.noconvert(), "a"_a, "b"_a, "rounds"_a, "out"_a.noconvert());
+}
+
 }  // namespace
 }  // namespace r3d
 
@@ -190,6 +209,7 @@ NB_MODULE(_native, m) {
       "name"_a);
   bind_rasterize_meshes<float>(m);
   bind_rasterize_meshes<double>(m);
+  bind_ceilings(m);
   bind_readers(m);
   bind_shade_meshes<float>(m);
   bind_shade_meshes<double>(m);

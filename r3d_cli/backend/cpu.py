@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import platform
 from typing import Any
 
 from r3d_cli.errors import R3dError
@@ -54,3 +55,15 @@ def set_isa(name: str) -> None:
         ValueError: the machine does not have it.
     """
     native().set_isa(name)
+
+
+def cpu_model() -> str:
+    """The CPU's name as the system tells it, else its architecture."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.machine()

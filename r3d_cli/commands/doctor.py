@@ -62,7 +62,9 @@ def _cpu() -> dict[str, Any]:
     """The CPU path, tried out on one triangle."""
     import os
 
-    report: dict[str, Any] = {"model": _cpu_model(), "allowed_cpus": len(os.sched_getaffinity(0))}
+    from r3d_cli.backend.cpu import cpu_model
+
+    report: dict[str, Any] = {"model": cpu_model(), "allowed_cpus": len(os.sched_getaffinity(0))}
     try:
         import numpy as np
 
@@ -85,19 +87,6 @@ def _cpu() -> dict[str, Any]:
         report["fault"] = f"{type(error).__name__}: {' '.join(str(error).split())}"
     report["mend"] = "reinstall: pip install --force-reinstall --no-deps r3d-cli" if report["fault"] else None
     return report
-
-
-def _cpu_model() -> str:
-    import platform
-
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.machine()
 
 
 def _threads_from() -> str:
