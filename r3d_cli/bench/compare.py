@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from r3d_cli.bench.layout import OURS, describe, format_bytes, format_figure, format_ms
+from r3d_cli.bench.formats import describe, format_bytes, format_figure, format_ms
+from r3d_cli.bench.layout import OURS
 from r3d_cli.bench.results import Key, Results, Row
 
 #: Changes below this part of the old figure are noise, whatever the spreads say.
@@ -71,6 +72,11 @@ class Comparison:
     @property
     def regressions(self) -> list[Change]:
         return [change for change in self.changes if change.is_regression]
+
+    @property
+    def regressed(self) -> bool:
+        """What decides the command's exit code."""
+        return bool(self.regressions)
 
     def lines(self) -> Iterator[str]:
         """The comparison for a terminal or a pipe, a line a change."""

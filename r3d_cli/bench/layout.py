@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from r3d_cli.bench.ceilings import COPY, FMA, shares
+from r3d_cli.bench.formats import describe, format_bytes, format_figure, format_ms, format_parameter
 from r3d_cli.bench.machine import machine_lines
 from r3d_cli.bench.results import Key, Parameter, Results, Row
 
@@ -248,52 +249,3 @@ def _ratio_cell(ratio: float | None) -> Cell:
         return Cell()
     text = format_figure(ratio)
     return Cell(text, "" if text == "1.00" else "better" if ratio > 1 else "worse")
-
-
-def format_parameter(value: Parameter) -> str:
-    """A case's parameter: 1,280 | 1e-06 | yes | ico."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is None:
-        return "none"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:g}" if isinstance(value, float) else value
-
-
-def describe(parameters: dict[str, Parameter], names: Iterable[str] | None = None) -> str:
-    """Parameters in words: "faces 1280, image 512"; of ``names`` alone where they are given."""
-    chosen = parameters if names is None else [name for name in names if name in parameters]
-    return ", ".join(f"{name} {format_parameter(parameters[name])}" for name in chosen)
-
-
-def format_figure(value: float) -> str:
-    """Three significant digits, at most three after the point, no exponent: 0.012, 1.23, 123, 12,300."""
-    rounded = float(f"{value:.3g}")
-    if rounded >= 1000 or not rounded:
-        return f"{rounded:,.0f}"
-    return f"{rounded:.{3 - len(str(int(rounded))) if rounded >= 1 else 3}f}"
-
-
-def format_ms(milliseconds: float | None) -> str:
-    """1.23 ms | 45 µs | 2.10 s; empty for None."""
-    if milliseconds is None:
-        return ""
-    if milliseconds < 0.1:
-        return f"{format_figure(milliseconds * 1e3)} µs"
-    return (
-        f"{format_figure(milliseconds)} ms"
-        if milliseconds < 1e4
-        else f"{format_figure(milliseconds / 1e3)} s"
-    )
-
-
-def format_bytes(count: float | None) -> str:
-    """In powers of 1,024: 0 B | 1.50 MiB; empty for None."""
-    if count is None:
-        return ""
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{format_figure(count) if unit != 'B' else int(count)} {unit}"
-        count /= 1024
-    return f"{format_figure(count)} GiB"

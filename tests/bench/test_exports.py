@@ -18,7 +18,8 @@ from PIL import Image
 from rich.console import Console
 
 from r3d_cli.bench.exports import csv, html, markdown, plot, table
-from r3d_cli.bench.layout import format_bytes, format_figure, format_ms, format_parameter, tables
+from r3d_cli.bench.formats import format_bytes, format_figure, format_ms, format_parameter
+from r3d_cli.bench.layout import tables
 from r3d_cli.bench.results import Results, Row
 from r3d_cli.errors import R3dError
 
@@ -313,5 +314,5 @@ def test_units() -> None:
         *("", "0 B", "1023 B", "1.50 KiB", "3.00 GiB")
     ]
     assert [format_parameter(value) for value in (True, None, 10**7, 1e-6, "ico")] == [
-        *("yes", "none", "10,000,000", "1e-06", "ico")
+        *("yes", "\N{EN DASH}", "10,000,000", "1e-06", "ico")
     ]

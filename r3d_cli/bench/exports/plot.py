@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from r3d_cli.bench.ceilings import COPY, FMA
 from r3d_cli.bench.files import write_whole
-from r3d_cli.bench.layout import OURS, Case, contestants, describe, format_parameter, split_parameters, suites
+from r3d_cli.bench.formats import describe, format_parameter
+from r3d_cli.bench.layout import OURS, Case, contestants, split_parameters, suites
 from r3d_cli.bench.results import Results, Row
 from r3d_cli.errors import R3dError
 
@@ -128,12 +129,11 @@ def draw(results: Results, *, ink: str = _INK) -> Figure:
 def all_series(results: Results) -> Iterator[Series]:
     """The fewest, longest series that show every case which has a time."""
     for (suite, device), cases in suites(results).items():
-        left = [case for case in cases if any(row.status == "ok" for row in case.rows.values())]
-        timed, unseen = left, {id(case) for case in left}
-        lines = sorted(_lines(timed), key=lambda line: -len(line[1]))
-        for axis, line in lines:
-            if len(unseen & {id(case) for case in line}) > 0 and len(line) > 1:
-                unseen -= {id(case) for case in line}
+        timed = [case for case in cases if any(row.status == "ok" for row in case.rows.values())]
+        unseen = set(map(id, timed))
+        for axis, line in sorted(_lines(timed), key=lambda line: -len(line[1])):
+            if len(line) > 1 and not unseen.isdisjoint(map(id, line)):
+                unseen -= set(map(id, line))
                 shared, _ = split_parameters(line)
                 yield Series(suite, device, axis, describe(line[0].parameters, shared), line)
         if rest := [case for case in timed if id(case) in unseen]:
@@ -146,10 +146,10 @@ def _lines(cases: list[Case]) -> list[tuple[str, list[Case]]]:
     _, varying = split_parameters(cases)
     found = []
     for axis in varying:
-        if not all(_is_number(case.parameters.get(axis)) for case in cases):
-            continue
         groups: dict[tuple[Any, ...], list[Case]] = {}
         for case in cases:
+            if not _is_number(case.parameters.get(axis)):
+                continue
             groups.setdefault(
                 tuple(case.parameters.get(name) for name in varying if name != axis), []
             ).append(case)
@@ -224,7 +224,7 @@ def _set_ticks(axes: Axes, series: Series, places: list[float]) -> None:
     if series.axis is None:
         _, varying = split_parameters(series.cases)
         labels = [
-            "\n".join(format_parameter(case.parameters.get(name)) for name in varying)
+            "\n".join(format_parameter(case.parameters.get(name, "")) for name in varying)
             for case in series.cases
         ]
         axes.set_xticks(places, labels)
@@ -240,7 +240,7 @@ def _set_ticks(axes: Axes, series: Series, places: list[float]) -> None:
 
 
 def _short(value: float) -> str:
-    """1,280 | 20k | 1.5M | 1e-06."""
+    """1,280 | 20.5k | 1.5M | 1e-06."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if value >= size:
             return f"{value / (1e3 if unit == 'k' else size):.3g}{unit}"
