@@ -254,8 +254,9 @@ R3D_FN Reflection<Real> reflect_lights(const ShadeScene<Real>& scene, const Vec3
     sum.diffuse = sum.diffuse + load3(light + kAmbient, 0);
     if (wrapped > 0) sum.diffuse = sum.diffuse + wrapped * load3(light + kDiffuse, 0);
     const Real mirrored = dot(view, 2 * cosine * normal - direction);
-    if (cosine > 0 && mirrored > 0)
-      sum.specular = sum.specular + pow(mirrored, shininess) * load3(light + kLightSpecular, 0);
+    const Vec3<Real> highlight = load3(light + kLightSpecular, 0);
+    if (cosine > 0 && mirrored > 0 && dot(highlight, highlight) > 0)  // a power costs more than the rest
+      sum.specular = sum.specular + pow(mirrored, shininess) * highlight;
   }
   return sum;
 }
