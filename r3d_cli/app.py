@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from r3d_cli.commands.bench import bench
 from r3d_cli.commands.doctor import doctor
 from r3d_cli.commands.render import render
 from r3d_cli.commands.warmup import warmup
@@ -33,5 +34,5 @@ def r3d(
         typer.echo(context.get_help())
 
 
-for command in (render, doctor, warmup):
+for command in (render, bench, doctor, warmup):
     app.command()(command)

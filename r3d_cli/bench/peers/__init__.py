@@ -1,0 +1,1 @@
+"""What r3d is compared with: a file a peer. ``bench.contestants`` says what a peer's file defines."""

@@ -1,0 +1,62 @@
+"""PyTorch3D: its rasterizer on the same NDC vertices, and its OBJ and PLY readers."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from r3d_cli.backend.rasterize_meshes import Fragments
+from r3d_cli.bench.arrays import as_torch
+from r3d_cli.bench.suite import Prepared, Unsupported
+
+if TYPE_CHECKING:
+    from r3d_cli.bench.cases.io import Inputs as Files
+    from r3d_cli.bench.cases.io import Soup
+    from r3d_cli.bench.cases.rasterize_meshes import Inputs
+
+NAME = "PyTorch3D"
+REQUIRES = "pytorch3d"
+INSTALL = "pip install --no-build-isolation git+https://github.com/facebookresearch/pytorch3d.git@stable"
+
+
+def rasterize_meshes(inputs: Inputs) -> Prepared:
+    from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes
+    from pytorch3d.structures import Meshes
+
+    verts, faces = as_torch(inputs.verts), as_torch(inputs.faces)
+    first_vert, first_face = inputs.mesh_first_vert.tolist(), inputs.mesh_first_face.tolist()
+    meshes = Meshes(
+        [verts[a:b] for a, b in itertools.pairwise(first_vert)],
+        [
+            faces[a:b] - start
+            for (a, b), start in zip(itertools.pairwise(first_face), first_vert, strict=False)
+        ],
+    )
+    meshes.verts_packed()  # packs them, which we get as inputs
+
+    def call() -> Any:
+        return rasterize_meshes(
+            meshes,
+            inputs.image_size,
+            blur_radius=inputs.blur_radius,
+            faces_per_pixel=inputs.faces_per_pixel,
+            perspective_correct=True,
+        )
+
+    return Prepared(call, lambda outputs: Fragments(*outputs))
+
+
+def io(inputs: Files) -> Prepared:
+    from pytorch3d.io import load_obj, load_ply
+
+    if inputs.path.suffix == ".obj":
+        return Prepared(lambda: load_obj(inputs.path), lambda read: _soup(read[0], read[1].verts_idx))
+    if inputs.path.suffix == ".ply":
+        return Prepared(lambda: load_ply(inputs.path), lambda read: _soup(*read))
+    raise Unsupported
+
+
+def _soup(verts: Any, faces: Any) -> Soup:
+    return np.asarray(verts), np.asarray(faces)
