@@ -59,7 +59,7 @@ class Contestant:
             return ""
         peer = load_peer(self.source)
         module, program = getattr(peer, "REQUIRES", None), getattr(peer, "EXECUTABLE", None)
-        if module and importlib.util.find_spec(module) is None:
+        if module and not _is_importable(module):
             return self.install or f"needs the Python module {module}"
         if program and shutil.which(program) is None:
             return self.install or f"needs the program {program}"
@@ -81,6 +81,13 @@ class Contestant:
         function = suite.ours if self.source == OURS else getattr(load_peer(self.source), _function(suite))
         ready = function(inputs)
         return ready if isinstance(ready, Prepared) else Prepared(ready)
+
+
+def _is_importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the package around it is missing
+        return False
 
 
 def _function(suite: Suite) -> str:

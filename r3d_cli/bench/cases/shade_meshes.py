@@ -43,14 +43,14 @@ class Inputs:
     focal: float
     supersampling: int = _SAMPLES
 
-    def tables(self, convert: Callable[[Any], Any]) -> tuple[Any, ...]:
+    def tables(self, convert: Callable[[Any], Any]) -> tuple[Any, Any, Any, Any, Any]:
         """Fragments, surface, lights, camera and background, each array converted."""
 
         def convert_all(table: Any) -> Any:
             return type(table)(*(None if array is None else convert(array) for array in table))
 
-        tables = (self.lights, self.camera, self.background)
-        return convert_all(self.fragments), convert_all(self.surface), *map(convert, tables)
+        lights, camera, background = map(convert, (self.lights, self.camera, self.background))
+        return convert_all(self.fragments), convert_all(self.surface), lights, camera, background
 
 
 def cases(selection: Selection) -> Iterator[Case]:
@@ -78,7 +78,7 @@ def make_inputs(case: Case, place: Place) -> Inputs:
     )
     surface = pack_surface(mesh, view, view_from.R)
     on_host = Inputs(fragments, surface, lights, camera, background, view_from.focal * side / 2)
-    return Inputs(*on_host.tables(to_device(place.device)), focal=on_host.focal)
+    return Inputs(*on_host.tables(to_device(place.device)), on_host.focal)
 
 
 def _textured(faces: int, texture: int) -> RawMesh:

@@ -1,0 +1,135 @@
+"""Each suite on a small case: every contestant that is installed agrees with the reference."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from r3d_cli.bench.cases import io, rasterize_meshes, shade_meshes
+from r3d_cli.bench.contestants import OURS, Contestant
+from r3d_cli.bench.measure import METHODS, Job, Method, time_case
+from r3d_cli.bench.meshes import batch, sphere, sphere_faces
+from r3d_cli.bench.results import Row
+from r3d_cli.bench.runner import Plan, run
+from r3d_cli.bench.suite import Case, Place, suites
+
+Statuses = Callable[[Any], dict[str, str]]
+FAST = Method(seconds=0.01, least=2, most=2, timeout=120.0)
+RASTER: dict[str, Case] = {
+    "one": {},
+    "blurred": {"K": 8, "blur": 1e-3},
+    "ragged": {"batch": 3, "ragged": True, "K": 2},
+    "rectangular": {"image": "96x64"},
+}
+
+
+def measure(suite: str, case: Case, folder: Path, fake_clock: Callable[..., Any]) -> list[str]:
+    """Those of the suite's own peers that are installed, do the case and are right."""
+    contestants = [Contestant(source) for source in (OURS, *suites()[suite].peers)]
+    here = tuple(c for c in contestants if c.takes_part(suites()[suite], "cpu") and not c.missing)
+    job = Job(suite, case, Place("cpu", folder), here, FAST)
+    rows = [event for event in time_case(job, fake_clock(1.0)) if isinstance(event, Row)]
+    assert not [row.message for row in rows if row.status not in ("ok", "missing")]
+    return [row.contestant for row in rows if row.status == "ok"]
+
+
+@pytest.mark.parametrize("change", RASTER.values(), ids=RASTER.keys())
+def test_rasterizers_agree(change: Case, tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case = {**rasterize_meshes.BASE, "faces": 980, "image": 64, **change}
+    found = measure("rasterize-meshes", case, tmp_path, fake_clock)
+    assert {"r3d", "naive PyTorch"} <= set(found)
+    casts_rays = case["K"] == 1 and case["batch"] == 1
+    assert ("Embree" in found) == casts_rays  # embreex is a dependency of the tests
+
+
+@pytest.mark.parametrize("texture", [64, None])
+def test_shaders_agree(texture: int | None, tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case = {**shade_meshes.BASE, "faces": 980, "image": 64, "texture": texture}
+    assert set(measure("shade-meshes", case, tmp_path, fake_clock)) == {"r3d", "naive PyTorch"}
+
+
+@pytest.mark.parametrize("format", io.FORMATS)
+def test_readers_agree(format: str, tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case: Case = {"mesh": f"ico.{format}", "faces": 320}
+    assert {"r3d", "trimesh"} <= set(measure("io", case, tmp_path, fake_clock))
+
+
+def test_renderers_agree(tmp_path: Path, statuses: Statuses) -> None:
+    rows = run(Plan(("render",), sizes=(980,), method=FAST)).rows
+    found = statuses(rows)
+    assert found["r3d"] == "ok"
+    assert rows[0].peak_bytes is not None
+    assert rows[0].peak_bytes > 20e6
+    if shutil.which("f3d") and shutil.which("Xvfb"):
+        assert found["f3d"] == "ok", rows[1].message
+
+
+def test_files_of_a_folder_become_cases(repository: Path, fake_clock: Callable[..., Any]) -> None:
+    data = next(path.parent for path in sorted((repository / "examples").rglob("*.obj")))
+    plan = Plan(("io", "rasterize-meshes"), sizes=(80,), peers=(), data=data, method=FAST)
+    rows = [row for row in run(plan, clock=fake_clock(1.0)).rows if row.case["faces"] is None]
+    assert {row.suite for row in rows} == {"io", "rasterize-meshes"}
+    assert {row.status for row in rows} == {"ok"}
+
+
+# What a kernel may get wrong, and the word that the message must hold.
+WRONG_FRAGMENTS: dict[str, Callable[[Any], Any]] = {
+    "pix_to_face": lambda f: f._replace(
+        pix_to_face=np.where(f.pix_to_face > 5, 5, f.pix_to_face), zbuf=1.1 * f.zbuf
+    ),
+    "zbuf": lambda f: f._replace(zbuf=1.001 * f.zbuf),
+    "bary_coords": lambda f: f._replace(bary_coords=f.bary_coords[..., [1, 0, 2]]),
+    "dists": lambda f: f._replace(dists=-f.dists),
+    "slots": lambda f: type(f)(*(array[..., :1] if array.ndim == 4 else array[..., :1, :] for array in f)),
+}
+
+
+@pytest.mark.parametrize("word", WRONG_FRAGMENTS)
+def test_each_output_of_a_rasterizer_is_checked(word: str) -> None:
+    case = {**rasterize_meshes.BASE, "faces": 980, "image": 64, "K": 2, "blur": 1e-3}
+    inputs = rasterize_meshes.make_inputs(case, Place())
+    expected = rasterize_meshes.reference(inputs)
+    right = rasterize_meshes.ours(inputs)()
+    assert rasterize_meshes.differs(rasterize_meshes.outcome(inputs, right), expected) == ""
+    wrong = WRONG_FRAGMENTS[word](right)
+    assert word in rasterize_meshes.differs(rasterize_meshes.outcome(inputs, wrong), expected)
+
+
+def test_a_shader_s_picture_is_checked() -> None:
+    inputs = shade_meshes.make_inputs({**shade_meshes.BASE, "faces": 980, "image": 64}, Place())
+    expected = shade_meshes.reference(inputs)
+    image = shade_meshes.ours(inputs).call().image
+    assert shade_meshes.differs(shade_meshes.outcome(inputs, image), expected) == ""
+    darker = (0.9 * image).astype(np.uint8)
+    assert "the picture differs" in shade_meshes.differs(shade_meshes.outcome(inputs, darker), expected)
+    dimmed = replace(inputs, lights=0.9 * inputs.lights)
+    other = shade_meshes.ours(dimmed).call().image
+    assert "the picture differs" in shade_meshes.differs(shade_meshes.outcome(inputs, other), expected)
+
+
+def test_a_sphere_is_closed_and_as_large_as_asked() -> None:
+    for faces in (20, 980, 5_120):
+        verts, ids = sphere(faces)
+        assert len(ids) == sphere_faces(faces) == faces
+        np.testing.assert_allclose(np.linalg.norm(verts, axis=1), 1, atol=1e-6)
+        # Vertices that meet at the icosahedron's edges are equal to the last bit, so each edge has two faces.
+        _, merged = np.unique(verts, axis=0, return_inverse=True)
+        edges = np.sort(merged.ravel()[ids][:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+        assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
+        corners = verts[ids].astype(np.float64)
+        assert (np.linalg.det(corners) > 0).all()  # wound counter-clockwise from outside
+
+
+def test_a_ragged_batch_s_sizes_fall() -> None:
+    assert [len(mesh.faces) for mesh in batch(5_120, 3, ragged=True)] == [5_120, 2_420, 1_280]
+    assert [len(mesh.faces) for mesh in batch(5_120, 2, ragged=False)] == [5_120, 5_120]
+
+
+def test_levels_grow() -> None:
+    assert METHODS["quick"].seconds < METHODS["default"].seconds < METHODS["full"].seconds
