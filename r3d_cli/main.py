@@ -51,8 +51,9 @@ def run(arguments: list[str]) -> int:
 
 def _set_up_process() -> None:
     # NumPy's BLAS would start its threads when it is imported, 60 ms of CPU time on two cores, and no command
-    # multiplies large matrices with it.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # multiplies large matrices with it; but the peers of `bench` may.
+    if sys.argv[1:2] != ["bench"]:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # `r3d doctor | head -1` ends like any Unix filter; a terminated render still removes its temporary file.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
