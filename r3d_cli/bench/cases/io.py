@@ -89,5 +89,4 @@ suite = Suite(
     peers=("trimesh", "open3d", "pytorch3d"),
     tiny={"mesh": "ico.obj", "faces": 80},
     devices=("cpu",),
-    work=lambda inputs: {"bytes": float(inputs.path.stat().st_size)},
 )
