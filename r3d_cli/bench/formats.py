@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from r3d_cli.bench.results import Parameter
 
@@ -18,7 +18,7 @@ def format_parameter(value: Parameter) -> str:
     return f"{value:g}" if isinstance(value, float) else value
 
 
-def describe(parameters: dict[str, Parameter], names: Iterable[str] | None = None) -> str:
+def describe(parameters: Mapping[str, Parameter], names: Iterable[str] | None = None) -> str:
     """Parameters in words: "faces 1,280, image 512"; of ``names`` alone where they are given."""
     chosen = parameters if names is None else [name for name in names if name in parameters]
     return ", ".join(f"{name} {format_parameter(parameters[name])}" for name in chosen)

@@ -98,12 +98,12 @@ def facts(results: Results) -> list[tuple[str, str]]:
         f"{device}: " + ", ".join(unit.format(found[name]) for name, unit in units.items() if name in found)
         for device, found in results.ceilings.items()
     )
-    method = (f"{name.replace('_', ' ')} {value}" for name, value in results.method.items())
+    method = {name: value for name, value in results.method.items() if isinstance(value, str | int | float)}
     found = [
         *machine_lines(results.machine),
         ("Ceilings", "; ".join(ceilings)),
         ("r3d", results.r3d),
-        ("Method", ", ".join(method)),
+        ("Method", describe(method)),
         ("Run", results.created),
     ]
     return [(label, text) for label, text in found if text]

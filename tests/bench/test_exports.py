@@ -21,6 +21,7 @@ from r3d_cli.bench.exports import csv, html, markdown, plot, table
 from r3d_cli.bench.formats import format_bytes, format_figure, format_ms, format_parameter
 from r3d_cli.bench.layout import tables
 from r3d_cli.bench.results import Results, Row
+from r3d_cli.bench.series import all_series
 from r3d_cli.errors import R3dError
 
 needs_matplotlib = pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed")
@@ -47,7 +48,7 @@ def results() -> Results:
             "packages": {"numpy": "2.4.6"},
         },
         ceilings={"cpu": {"copy_gb_s": 20.0, "fma_gflop_s": 100.0}},
-        method={"repetitions": 3},
+        method={"repetitions": 3, "contestants": ["r3d", "slow"]},
         rows=[
             row("slow", 1000, 8.0, peak_bytes=3 * 2**20),
             row("r3d", 1000, 2.0, peak_bytes=2**20, cold_ms=30.0, work={"bytes": 1e7}),
@@ -118,6 +119,7 @@ def test_a_pipe_gets_plain_unwrapped_text(results: Results, capsys: pytest.Captu
     text = capsys.readouterr().out
     assert "\x1b" not in text
     assert "CPU       Imaginary <9000>, 2 CPUs" in text
+    assert "Method    repetitions 3\n" in text
     assert "Ceilings  cpu: copy 20 GB/s, FMA 100 GFLOP/s" in text
     lines = text.splitlines()
     header = lines.index("rasterize-meshes on cpu: mesh ico") + 1
@@ -174,7 +176,7 @@ def test_csv_reads_back(results: Results, tmp_path: Path) -> None:
 
 @needs_matplotlib
 def test_a_plot_has_a_panel_for_each_series(results: Results) -> None:
-    series = list(plot.all_series(results))
+    series = list(all_series(results))
     assert [(one.suite, one.axis, one.shared) for one in series] == [
         ("rasterize-meshes", "faces", "mesh ico, image 512"),
         ("rasterize-meshes", "image", "mesh ico, faces 1,000"),
@@ -196,12 +198,30 @@ def test_a_plot_has_a_panel_for_each_series(results: Results) -> None:
     ]
 
 
+@needs_matplotlib
+def test_only_r3d_has_its_colour(results: Results) -> None:
+    results.rows += [row(f"peer {i}", 1000, 4.0 + i) for i in range(9)]
+    containers = plot.draw(results).axes[0].containers
+    colors = {container.get_label(): container[0].get_color() for container in containers}
+    assert len(colors) == 12
+    assert colors.pop("r3d") not in colors.values()
+
+
+@needs_matplotlib
+def test_contestants_of_a_named_case_stand_beside_each_other(results: Results) -> None:
+    render = plot.draw(results).axes[4]
+    places = {container.get_label(): container[0].get_xydata()[0, 0] for container in render.containers}
+    assert places["r3d"] < -0.1 < 0.1 < places["f3d"]
+    low, high = render.get_ylim()
+    assert high / low == pytest.approx(10)  # 180 and 540 ms
+
+
 def test_every_case_of_a_grid_is_drawn_once_or_more() -> None:
     grid = Results(
         rows=[row("r3d", faces, 1.0, image) for faces in (1, 10, 100) for image in (64, 128)]
         + [row("r3d", 7, 1.0, 7)]  # shares no parameter with the others
     )
-    series = list(plot.all_series(grid))
+    series = list(all_series(grid))
     assert [(one.axis, len(one.cases)) for one in series] == [("faces", 3), ("faces", 3), (None, 1)]
 
 

@@ -23,7 +23,7 @@ _STYLE = """
   --rule: #d9dce1; --better: #0b7a3b; --worse: #b3261e; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --quiet: #9aa1aa; --paper: #14161a;
   --panel: #1d2025; --rule: #363b43; --better: #5fd38d; --worse: #ff8a80; } }
-body { margin: 2rem auto; max-width: 72rem; padding: 0 1.2rem; background: var(--paper); color: var(--ink);
+body { margin: 2rem auto; max-width: 86rem; padding: 0 1.2rem; background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.2rem; margin: 2.6rem 0 .6rem; }
 p, li, dl { color: var(--quiet); } ul { padding-left: 1.2rem; margin: .6rem 0; }

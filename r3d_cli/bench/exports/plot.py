@@ -5,16 +5,15 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from r3d_cli.bench.ceilings import COPY, FMA
 from r3d_cli.bench.files import write_whole
-from r3d_cli.bench.formats import describe, format_parameter
-from r3d_cli.bench.layout import OURS, Case, contestants, split_parameters, suites
+from r3d_cli.bench.formats import describe
+from r3d_cli.bench.layout import OURS, contestants, split_parameters
 from r3d_cli.bench.results import Results, Row
+from r3d_cli.bench.series import Series, all_series, timed_row
 from r3d_cli.errors import R3dError
 
 if TYPE_CHECKING:
@@ -30,17 +29,8 @@ _MARKERS = "osD^vPX"
 _PANEL = (4.6, 3.1)  # inches
 _INK = "#222222"
 _DPI = 144
-
-
-@dataclass(frozen=True)
-class Series:
-    """Cases that differ in one parameter only, ordered by it; without an ``axis`` they differ in more."""
-
-    suite: str
-    device: str
-    axis: str | None
-    shared: str  # the other parameters, in words
-    cases: list[Case]
+_LEGEND_COLUMNS = 6
+_LEAST_SPAN = 10  # from bottom to top of a panel: a small difference shall look small
 
 
 def write(results: Results, path: str | os.PathLike[str]) -> None:
@@ -97,9 +87,11 @@ def draw(results: Results, *, ink: str = _INK) -> Figure:
     if not has_times(results):
         raise R3dError("nothing to plot: no contestant has a time; look at the table's notes")
     every = list(all_series(results))
-    names = contestants(case for cases in suites(results).values() for case in cases)
-    looks = {name: (_COLORS[i % len(_COLORS)], _MARKERS[i % len(_MARKERS)]) for i, name in enumerate(names)}
-    columns = 2 if any(row.peak_bytes for row in _right(every)) else 1
+    cases = [case for series in every for case in series.cases]
+    names = [name for name in contestants(cases) if any(timed_row(case, name) for case in cases)]
+    looks = {name: _look(i) for i, name in enumerate(names)}
+    timed = [row for case in cases for name in names if (row := timed_row(case, name))]
+    columns = 2 if any(row.peak_bytes for row in timed) else 1
     inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     with matplotlib.rc_context({**dict.fromkeys(inked, ink), "font.size": 9, "axes.titlesize": 9}):
         size = (_PANEL[0] * columns, _PANEL[1] * len(every) + 0.4)
@@ -110,80 +102,40 @@ def draw(results: Results, *, ink: str = _INK) -> Figure:
             _draw_ceiling(axes[0], series, results.ceilings.get(series.device, {}), ink)
             if columns > 1:
                 _draw_panel(axes[1], series, "memory", looks)
-        handles = {
-            label: handle
-            for axes in grid.flat
-            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-        }
-        order = sorted(handles, key=lambda label: names.index(label) if label in names else len(names))
-        figure.legend(
-            [handles[label] for label in order],
-            order,
-            loc="outside upper center",
-            ncols=min(len(order), 6),
-            frameon=False,
-        )
+        _draw_legend(figure, names)
     return figure
 
 
-def all_series(results: Results) -> Iterator[Series]:
-    """The fewest, longest series that show every case which has a time."""
-    for (suite, device), cases in suites(results).items():
-        timed = [case for case in cases if any(row.status == "ok" for row in case.rows.values())]
-        unseen = set(map(id, timed))
-        for axis, line in sorted(_lines(timed), key=lambda line: -len(line[1])):
-            if len(line) > 1 and not unseen.isdisjoint(map(id, line)):
-                unseen -= set(map(id, line))
-                shared, _ = split_parameters(line)
-                yield Series(suite, device, axis, describe(line[0].parameters, shared), line)
-        if rest := [case for case in timed if id(case) in unseen]:
-            shared, _ = split_parameters(rest)
-            yield Series(suite, device, None, describe(rest[0].parameters, shared), rest)
+def _draw_legend(figure: Figure, names: list[str]) -> None:
+    """One for all panels, in the tables' order."""
+    handles = {}
+    for axes in figure.axes:
+        handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    labels = sorted(handles, key=lambda label: names.index(label) if label in names else len(names))
+    columns = min(len(labels), _LEGEND_COLUMNS)
+    place = "outside upper center"
+    figure.legend([handles[label] for label in labels], labels, loc=place, ncols=columns, frameon=False)
 
 
-def _lines(cases: list[Case]) -> list[tuple[str, list[Case]]]:
-    """For each parameter that is a number, the cases that differ in it alone, by its value."""
-    _, varying = split_parameters(cases)
-    found = []
-    for axis in varying:
-        groups: dict[tuple[Any, ...], list[Case]] = {}
-        for case in cases:
-            if not _is_number(case.parameters.get(axis)):
-                continue
-            groups.setdefault(
-                tuple(case.parameters.get(name) for name in varying if name != axis), []
-            ).append(case)
-        found += [(axis, sorted(group, key=lambda case: _value(case, axis))) for group in groups.values()]
-    return found
-
-
-def _value(case: Case, axis: str) -> float:
-    value = case.parameters[axis]
-    if not _is_number(value):
-        raise TypeError(f"{axis} is no number in {describe(case.parameters)}")
-    return value  # type: ignore[return-value]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _right(every: list[Series]) -> list[Row]:
-    return [
-        row for series in every for case in series.cases for row in case.rows.values() if row.status == "ok"
-    ]
+def _look(index: int) -> tuple[str, str]:
+    """Colour and marker; only r3d, the first, has the first colour."""
+    color = _COLORS[index] if index < len(_COLORS) else _COLORS[1 + (index - 1) % (len(_COLORS) - 1)]
+    return color, _MARKERS[index % len(_MARKERS)]
 
 
 def _draw_panel(axes: Axes, series: Series, measure: str, looks: dict[str, tuple[str, str]]) -> None:
-    places = _places(series)
-    for name in contestants(series.cases):
-        rows = [row if (row := case.rows.get(name)) and row.status == "ok" else None for case in series.cases]
+    places = series.places
+    names = [name for name in looks if any(timed_row(case, name) for case in series.cases)]
+    for index, name in enumerate(names):
+        rows = [timed_row(case, name) for case in series.cases]
         heights = [_height(row, measure) for row in rows]
         if all(map(math.isnan, heights)):
             continue
         color, marker = looks[name]
+        # Where places are but names, contestants stand beside each other.
+        aside = 0.0 if series.axis else 0.6 * ((index + 0.5) / len(names) - 0.5)
         axes.errorbar(
-            places,
+            [place + aside for place in places],
             heights,  # a gap where there is none
             yerr=_quartile_bars(rows) if measure == "time" else None,
             color=color,
@@ -205,13 +157,6 @@ def _draw_panel(axes: Axes, series: Series, measure: str, looks: dict[str, tuple
     _set_ticks(axes, series, places)
 
 
-def _places(series: Series) -> list[float]:
-    """Where on the x axis each case stands."""
-    if series.axis:
-        return [_value(case, series.axis) for case in series.cases]
-    return list(range(len(series.cases)))
-
-
 def _set_ticks(axes: Axes, series: Series, places: list[float]) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -219,17 +164,15 @@ def _set_ticks(axes: Axes, series: Series, places: list[float]) -> None:
     axes.yaxis.set_major_formatter(plain)
     axes.yaxis.set_minor_formatter(NullFormatter())
     low, high = axes.get_ylim()
+    if (room := math.sqrt(_LEAST_SPAN / (high / low))) > 1:
+        low, high = axes.set_ylim(low / room, high * room)
     if high / low < 30:  # powers of ten alone would leave one number, or none
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low > 5 else (1, 1.5, 2, 3, 5, 7)))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     if series.axis is None:
         _, varying = split_parameters(series.cases)
-        labels = [
-            "\n".join(format_parameter(case.parameters.get(name, "")) for name in varying)
-            for case in series.cases
-        ]
-        axes.set_xticks(places, labels)
+        labels = [describe(case.parameters, varying).replace(", ", "\n") for case in series.cases]
+        axes.set_xticks(places, labels, fontsize=7)
         axes.set_xlim(-0.5, len(places) - 0.5)
-        axes.set_xlabel(", ".join(varying))
         return
     axes.set_xlabel(series.axis)
     if min(places) > 0:
@@ -269,7 +212,7 @@ def _quartile_bars(rows: list[Row | None]) -> list[list[float]]:
 
 def _draw_ceiling(axes: Axes, series: Series, ceilings: dict[str, float], ink: str) -> None:
     places, least = [], []
-    for place, case in zip(_places(series), series.cases, strict=True):
+    for place, case in zip(series.places, series.cases, strict=True):
         work = next((row.work for row in case.rows.values() if row.work), {})
         times = [
             work[kind] / (ceilings[name] * 1e9) * 1e3
