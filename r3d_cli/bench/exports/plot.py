@@ -108,13 +108,17 @@ def draw(results: Results, *, ink: str = _INK) -> Figure:
 
 def _draw_legend(figure: Figure, names: list[str]) -> None:
     """One for all panels, in the tables' order."""
-    handles = {}
+    handles: dict[str, Any] = {}
     for axes in figure.axes:
-        handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        handles |= {str(label): line for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     labels = sorted(handles, key=lambda label: names.index(label) if label in names else len(names))
-    columns = min(len(labels), _LEGEND_COLUMNS)
-    place = "outside upper center"
-    figure.legend([handles[label] for label in labels], labels, loc=place, ncols=columns, frameon=False)
+    figure.legend(
+        [handles[label] for label in labels],
+        labels,
+        loc="outside upper center",
+        ncols=min(len(labels), _LEGEND_COLUMNS),
+        frameon=False,
+    )
 
 
 def _look(index: int) -> tuple[str, str]:
