@@ -101,6 +101,8 @@ def bench(
     for path in (json, *exports.values()):
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise R3dError(f"{path}: cannot be written: name a file in a folder that exists")
+    if plot is not None or html is not None:
+        _require_matplotlib()
 
     from r3d_cli.bench.results import Results
     from r3d_cli.bench.runner import Plan, run
@@ -156,6 +158,13 @@ def _list() -> None:
         typer.echo(f"  {source.replace('_', '-'):18} {contestant.name}, {state}")
 
 
+def _require_matplotlib() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        raise R3dError("--plot and --html need matplotlib; pip install 'r3d-cli[bench]'")
+
+
 def _parse_sizes(text: str | None) -> tuple[int, ...]:
     if text is None:
         return ()
@@ -179,7 +188,10 @@ def _devices(device: str) -> tuple[str, ...]:
     if device == "auto":
         from r3d_cli.backend.cuda_state import cuda_state
 
-        return ("cpu",) if cuda_state(load_cupy=False).fault else ("cpu", "cuda:0")
+        state = cuda_state(load_cupy=False)
+        if state.gpus and state.fault:
+            typer.echo(f"r3d: warning: the GPU is left out: {state.fault}; {state.mend}", err=True)
+        return ("cpu", "cuda:0") if state.gpus and not state.fault else ("cpu",)
     from r3d_cli.backend.devices import choose_device
 
     return (choose_device(device, faces=0, samples=0).device,)
