@@ -144,6 +144,10 @@ def test_a_terminal_gets_colours_and_only_columns_that_fit(results: Results) -> 
     assert "4.00" in narrow
     assert "…" not in narrow
     assert max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in narrow.splitlines()) <= 72
+    narrowest = show(50)  # each parameter on a line of its own
+    assert "image 2,048" in narrowest
+    assert re.search(r"slow +8\.00 ms", re.sub(r"\x1b\[[0-9;]*m", "", narrowest))
+    assert "…" not in narrowest
 
 
 def test_markdown_has_a_table_a_suite_with_marks_escaped(results: Results) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from r3d_cli.bench.layout import LEGEND, Table, facts, tables
+from r3d_cli.bench.layout import LEGEND, Cell, Line, Table, facts, tables
 from r3d_cli.bench.results import Results
 
 if TYPE_CHECKING:
@@ -66,16 +67,33 @@ def _plain(table: Table) -> str:
 
 
 def _fitting_grid(table: Table, console: rich.console.Console) -> rich.table.Table:
-    """The grid, without its most expendable columns where the terminal is narrow."""
-    columns = list(range(len(table.columns)))
+    """The grid; where the terminal is narrow, with fewer columns, at last with cases in words."""
     unbounded = console.options.update(max_width=10**6)
-    while True:
-        grid = _grid(table, columns)
-        fits = console.measure(grid, options=unbounded).maximum <= console.width
-        expendable = max(columns, key=lambda i: table.columns[i].expendable)
-        if fits or not table.columns[expendable].expendable:
-            return grid
-        columns.remove(expendable)
+    for narrowed in (table, _cases_in_words(table)):
+        columns = list(range(len(narrowed.columns)))
+        while True:
+            grid = _grid(narrowed, columns)
+            expendable = max(columns, key=lambda i: narrowed.columns[i].expendable)
+            if console.measure(grid, options=unbounded).maximum <= console.width:
+                return grid
+            if not narrowed.columns[expendable].expendable:
+                break
+            columns.remove(expendable)
+    return grid
+
+
+def _cases_in_words(table: Table) -> Table:
+    """The table with a line for each parameter of a case above its contestants, in their column."""
+    at = [column.name for column in table.columns].index("contestant")
+    lines = []
+    for line in table.lines:
+        if line.opens_case:
+            named = zip(table.columns[:at], line.cells[:at], strict=True)
+            words = [f"{column.name} {cell.text}" for column, cell in named]
+            empty = [Cell()] * (len(line.cells) - at - 1)
+            lines += [Line([Cell(text, "quiet"), *empty], i == 0) for i, text in enumerate(words)]
+        lines.append(Line(line.cells[at:], line.opens_case and at == 0))
+    return replace(table, columns=table.columns[at:], lines=lines)
 
 
 def _grid(table: Table, columns: list[int]) -> rich.table.Table:
