@@ -74,7 +74,10 @@ def time_case(job: Job, clock: Clock | None = None) -> Iterator[str | Row]:
         Names, and in the end a row for each contestant that does the case.
     """
     suite = find_suite(job.suite)
-    inputs = suite.inputs(job.case, job.place)
+    try:
+        inputs = suite.inputs(job.case, job.place)
+    except Unsupported:
+        return
     clock = clock or clock_for(job.place.device)
     runners: list[_Runner] = []
     outcomes: list[dict[str, Any]] = []
@@ -98,7 +101,10 @@ def time_case(job: Job, clock: Clock | None = None) -> Iterator[str | Row]:
             del result
     if not runners:
         return
-    expected = suite.reference(inputs)
+    try:
+        expected = suite.reference(inputs)
+    except Unsupported:
+        return
     for runner, outcome in zip(tuple(runners), outcomes, strict=True):
         if difference := suite.differs(outcome, expected):
             runners.remove(runner)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from r3d_cli.bench.suite import Unsupported
 from r3d_cli.scene.camera import Camera, look_at
 
 #: Where PyTorch3D's own benchmarks and the published figures look from.
@@ -95,10 +96,16 @@ def batch(faces: int, count: int, ragged: bool) -> list[Mesh]:
 
 
 def read_centered(path: Path) -> Mesh:
-    """A file's mesh, its vertices' mean at the origin and the farthest at a distance of 1."""
+    """A file's mesh, its vertices' mean at the origin and the farthest at a distance of 1.
+
+    Raises:
+        Unsupported: It has no faces.
+    """
     from r3d_cli.scene.readers import read_mesh
 
     mesh = read_mesh(path)
+    if not len(mesh.faces):
+        raise Unsupported
     verts = mesh.verts - mesh.verts.mean(axis=0, dtype=np.float64)
     verts /= np.linalg.norm(verts, axis=1).max()
     return Mesh(verts.astype(np.float32), mesh.faces)

@@ -22,7 +22,7 @@ LEVELS = ("quick", "default", "full")
 
 
 class Unsupported(Exception):
-    """A contestant does not do this case: no row, since there is nothing to compare."""
+    """A contestant does not do this case: no row. From a suite: nobody does, as with a file without faces."""
 
 
 class Prepared(NamedTuple):

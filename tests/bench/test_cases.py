@@ -78,6 +78,17 @@ def test_files_of_a_folder_become_cases(repository: Path, fake_clock: Callable[.
     assert {row.status for row in rows} == {"ok"}
 
 
+def test_a_file_without_faces_is_no_case(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    (tmp_path / "points.ply").write_text(
+        "ply\nformat ascii 1.0\nelement vertex 1\n"
+        "property float x\nproperty float y\nproperty float z\nend_header\n0 0 0\n"
+    )
+    plan = Plan(("io", "rasterize-meshes", "render"), sizes=(80,), peers=(), data=tmp_path, method=FAST)
+    rows = run(plan, clock=fake_clock(1.0)).rows
+    assert {row.status for row in rows} == {"ok"}
+    assert not [row for row in rows if row.case["faces"] is None]
+
+
 # What a kernel may get wrong, and the word that the message must hold.
 WRONG_FRAGMENTS: dict[str, Callable[[Any], Any]] = {
     "pix_to_face": lambda f: f._replace(

@@ -11,7 +11,7 @@ import numpy as np
 
 from r3d_cli.bench.cases.render import mesh_path
 from r3d_cli.bench.meshes import sphere, sphere_faces
-from r3d_cli.bench.suite import Case, Place, Prepared, Selection, Suite
+from r3d_cli.bench.suite import Case, Place, Prepared, Selection, Suite, Unsupported
 from r3d_cli.scene.readers import read_mesh
 
 FORMATS = ("obj", "ply", "stl", "glb")
@@ -51,6 +51,8 @@ def ours(inputs: Inputs) -> Prepared:
 def outcome(inputs: Inputs, result: Soup) -> dict[str, Any]:
     """The surface that was read, told by its size, its place and its area."""
     verts, faces = np.asarray(result[0], dtype=np.float64), np.asarray(result[1])
+    if not len(faces):
+        return {"faces": 0, "area": 0.0, "box": np.zeros(6)}
     corners = verts[faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     area = np.linalg.norm(normals, axis=1).sum() / 2
@@ -59,12 +61,18 @@ def outcome(inputs: Inputs, result: Soup) -> dict[str, Any]:
 
 
 def reference(inputs: Inputs) -> dict[str, Any]:
-    """The sphere that was written; of other files, what trimesh reads."""
+    """The sphere that was written; of other files, what trimesh reads.
+
+    Raises:
+        Unsupported: It reads no faces: a point cloud, or triangle strips.
+    """
     if inputs.faces is not None:
         return outcome(inputs, sphere(inputs.faces))
     import trimesh
 
     mesh: Any = trimesh.load(inputs.path, force="mesh", process=False)
+    if not len(getattr(mesh, "faces", ())):
+        raise Unsupported
     return outcome(inputs, (mesh.vertices, mesh.faces))
 
 

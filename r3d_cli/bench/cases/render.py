@@ -12,7 +12,16 @@ import numpy as np
 from r3d_cli.bench.command_line import Command, r3d_command
 from r3d_cli.bench.meshes import sphere_faces, sphere_file
 from r3d_cli.bench.oracle import fragments_at
-from r3d_cli.bench.suite import Case, Change, Place, Prepared, Selection, Suite, share_that_differs
+from r3d_cli.bench.suite import (
+    Case,
+    Change,
+    Place,
+    Prepared,
+    Selection,
+    Suite,
+    Unsupported,
+    share_that_differs,
+)
 from r3d_cli.scene.camera import Camera
 from r3d_cli.scene.framing import frame
 from r3d_cli.scene.readers import read_mesh
@@ -60,7 +69,10 @@ def mesh_path(case: Case, place: Place) -> Path:
 
 def make_inputs(case: Case, place: Place) -> Inputs:
     path = mesh_path(case, place)
-    return Inputs(path, int(case["image"] or 0), frame(read_mesh(path)), place.folder, place.device)
+    mesh = read_mesh(path)
+    if not len(mesh.faces):
+        raise Unsupported
+    return Inputs(path, int(case["image"] or 0), frame(mesh), place.folder, place.device)
 
 
 def ours(inputs: Inputs) -> Prepared:
