@@ -128,6 +128,7 @@ def test_every_op_has_its_siblings() -> None:
             f"cuda_src/{stem}.h",
             f"cuda_src/{stem}.cu",
             f"cuda_src/cpu/{stem}.cpp",
+            f"r3d_cli/bench/cases/{stem}.py",
             f"tests/*/test_{stem}*.py",
         )
         if not list(root.glob(sibling))
