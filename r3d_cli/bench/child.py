@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
@@ -47,10 +48,12 @@ def run_in_child(function: Callable[[Any], Iterator[Any]], job: Any, timeout: fl
     receiver, sender = context.Pipe(duplex=False)
     with tempfile.NamedTemporaryFile(prefix="r3d-bench-", suffix=".log") as log:
         process = context.Process(target=_work, args=(function, job, sender, log.name), daemon=True)
-        process.start()
+        interrupts = _start(process)
         sender.close()
         deadline = time.monotonic() + timeout
         try:
+            if interrupts:
+                raise KeyboardInterrupt
             while True:
                 if not receiver.poll(max(deadline - time.monotonic(), 0)):
                     raise ChildTimedOut(f"stopped after {timeout:g} s")
@@ -70,11 +73,31 @@ def run_in_child(function: Callable[[Any], Iterator[Any]], job: Any, timeout: fl
             process.join()
 
 
+def _start(process: multiprocessing.process.BaseProcess) -> int:
+    """Start the process whole and return how often Ctrl-C came meanwhile.
+
+    Cut in half, the start would leave a process that nobody knows of.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        process.start()
+        return 0
+    interrupts: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    return len(interrupts)
+
+
 def _work(function: Callable[[Any], Iterator[Any]], job: Any, sender: Connection, log: str) -> None:
     """The process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     die_with_parent()
-    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
+    except FileNotFoundError:
+        return  # the parent has ended or given up already
     os.dup2(descriptor, 1)  # libraries that print do not print into the table
     os.dup2(descriptor, 2)
     failure = ""

@@ -24,7 +24,8 @@ _VARIANTS: list[Change] = [{"faces": 1_000_000}, {"texture": None}]
 _LEVELS: dict[str, list[Change]] = {
     "quick": [{"image": 256}],
     "default": [*({"image": image} for image in (128, 256, 512, 1024)), *_VARIANTS],
-    "full": [*({"image": image} for image in (128, 256, 512, 1024, 2048)), *_VARIANTS],
+    # Larger pictures take naive PyTorch minutes a call, and tell nothing new.
+    "full": [*({"image": image} for image in (128, 256, 512, 1024)), *_VARIANTS],
 }
 _SAMPLES = 2  # along each side of a pixel
 _ROWS = 16  # of the picture that are compared with the reference
