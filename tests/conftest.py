@@ -4,11 +4,18 @@ where they are missing (``R3D_TEST_DATA`` names another folder)."""
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+# A shell that starts the tests in the background has them ignore SIGINT, and every process that they start
+# inherits it: the tests of interrupts would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
