@@ -15,8 +15,8 @@ def check_shape(where: str, name: str, array: Any, shape: str, **sizes: int) -> 
         where: The function, as its user calls it.
         name: The argument.
         array: Anything with a ``shape``.
-        shape: Dimensions with spaces between them: a number is that size, a letter any size; a leading "..."
-            stands for any number of dimensions.
+        shape: Dimensions with spaces between them: a number is that size, a letter any size; a leading or a
+            trailing "..." stands for any number of dimensions.
         **sizes: What a letter must be.
 
     Returns:
@@ -40,6 +40,9 @@ def check_shape(where: str, name: str, array: Any, shape: str, **sizes: int) -> 
     if wanted and wanted[0] == "...":
         wanted = wanted[1:]
         have = have[max(0, len(have) - len(wanted)) :]
+    elif wanted and wanted[-1] == "...":
+        wanted = wanted[:-1]
+        have = have[: len(wanted)]
     found = {letter: int(size) for letter, size in zip(wanted, have, strict=False) if not letter.isdigit()}
     fits = len(wanted) == len(have) and all(
         size == (int(letter) if letter.isdigit() else sizes.get(letter, found[letter]))

@@ -1,0 +1,111 @@
+"""The bridge between PyTorch and the launchers of ``backend/``: tensors around, raw arrays below.
+
+An op is made of two registered functions, forward and backward, that see raw arrays only::
+
+    _fwd = register("knn_fwd(Tensor p1, Tensor p2, SymInt K) -> (Tensor, Tensor)", backend.knn_fwd, _fake_fwd)
+    _bwd = register("knn_bwd(Tensor p1, Tensor p2, Tensor idx, Tensor grad_dists) -> (Tensor, Tensor)", ...)
+    differentiate(_fwd, _save, _backward)
+
+and of a public function, which checks its arguments (`checks.py`), passes the floating ones through
+`prepare`, and calls ``_fwd``. Both are ``torch.library`` ops, so ``torch.compile`` keeps them whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.library import custom_op
+
+from r3d_cli.checks import check_same_device
+
+#: Where the kernels run.
+DEVICES = ("cpu", "cuda")
+_HALVES = (torch.float16, torch.bfloat16)
+
+
+def register(schema: str, run: Callable[..., Any], fake: Callable[..., Any]) -> Any:
+    """Make a ``torch.library`` op of a launcher.
+
+    Args:
+        schema: The op's name and signature, as the dispatcher writes them, without a namespace.
+        run: Takes the arguments in this order, each tensor as a raw array: NumPy's on the CPU, without a copy
+            where it is contiguous; on a GPU the tensor itself, contiguous and without its graph, which the
+            launch door reads (its allocator and stream are PyTorch's current ones). Returns arrays of the
+            same kind, newly made.
+        fake: Takes the tensors themselves, returns empty ones of the results' shapes and dtypes.
+
+    Returns:
+        The op, to be called with tensors.
+    """
+    name, _, signature = schema.partition("(")
+
+    def call(*arguments: Any) -> Any:
+        results = run(*map(to_raw, arguments))
+        return tuple(map(to_tensor, results)) if isinstance(results, tuple) else to_tensor(results)
+
+    op = custom_op(f"r3d::{name}", call, mutates_args=(), device_types=DEVICES, schema=f"({signature}")
+    op.register_fake(fake)
+    return op
+
+
+def differentiate(
+    op: Any, save: Callable[[Any, tuple[Any, ...], Any], None], backward: Callable[..., Any]
+) -> None:
+    """Give an op its gradient.
+
+    Args:
+        op: What `register` returned.
+        save: ``save(ctx, inputs, output)`` keeps what the backward needs.
+        backward: ``backward(ctx, *grads)`` calls the backward op; a gradient, or None, for each argument.
+    """
+    op.register_autograd(backward, setup_context=save)
+
+
+def prepare(where: str, **tensors: Tensor | None) -> tuple[Any, ...]:
+    """Tensors as the kernels take them: on one device that has kernels, and, under autocast, in float32.
+
+    Autocast hands out halves, which PyTorch's own geometry would not survive either; float64 stays.
+
+    Args:
+        where: The public function.
+        **tensors: By their argument's name; None passes through.
+
+    Returns:
+        The tensors in order.
+
+    Raises:
+        ValueError: Two devices, or one without kernels.
+
+    Example:
+        >>> with torch.autocast("cpu", torch.bfloat16):
+        ...     points, ids = prepare("knn_points", points=torch.ones(2).bfloat16(), ids=torch.arange(2))
+        >>> points.dtype, ids.dtype
+        (torch.float32, torch.int64)
+    """
+    check_same_device(where, **tensors)
+    kind = next((tensor.device.type for tensor in tensors.values() if tensor is not None), "cpu")
+    if kind not in DEVICES:
+        raise ValueError(f"{where}: has no kernels for {kind}; move its tensors to cpu or cuda with .to()")
+    if not torch.is_autocast_enabled(kind):
+        return tuple(tensors.values())
+    return tuple(
+        tensor.float() if tensor is not None and tensor.dtype in _HALVES else tensor
+        for tensor in tensors.values()
+    )
+
+
+def to_raw(value: Any) -> Any:
+    """A tensor as a launcher takes it; anything else as it is."""
+    if not isinstance(value, Tensor):
+        return value
+    value = value.detach().contiguous()
+    return value.numpy() if value.is_cpu else value
+
+
+def to_tensor(array: Any) -> Tensor:
+    """A launcher's result as a tensor, on the same memory."""
+    return torch.from_numpy(array) if isinstance(array, np.ndarray) else array
