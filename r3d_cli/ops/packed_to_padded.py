@@ -90,8 +90,9 @@ def padded_to_packed(
     ids = torch.arange(num_inputs, device=inputs.device)
     batch = torch.searchsorted(first_idxs, ids, right=True) - 1
     owned = batch >= 0
+    batch, ids = batch[owned], ids[owned]
     packed = inputs.new_zeros((num_inputs, *inputs.shape[2:]))
-    return packed.index_put((owned,), inputs[batch[owned], (ids - first_idxs[batch])[owned]])
+    return packed.index_put((owned,), inputs[batch, ids - first_idxs[batch]])
 
 
 def _check(where: str, inputs: Tensor, first_idxs: Tensor, num_rows: int, max_size: int) -> None:
