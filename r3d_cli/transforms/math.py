@@ -1,0 +1,97 @@
+"""Scalar functions that stay exact where the textbook form divides by zero, and a matrix product that keeps
+its precision under autocast.
+
+The quotients below are the coefficients of the exponential and logarithm maps of SO(3) and SE(3) (Eade,
+"Lie Groups for 2D and 3D Transformations", 2013). They take the squared angle: that is a smooth function of
+the rotation vector where its length is not, so derivatives at angle zero come out right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+
+def acos_linear_extrapolation(x: Tensor, bounds: tuple[float, float] = (-0.9999, 0.9999)) -> Tensor:
+    """arccos inside the bounds, continued as its tangent outside: finite with finite derivatives everywhere.
+
+    Args:
+        x: (...) cosines, of any size.
+        bounds: (lower, upper) with -1 < lower <= upper < 1.
+
+    Returns:
+        (...) radians; below 0 or above π for an x far outside [-1, 1].
+
+    Raises:
+        ValueError: The bounds are not as above.
+
+    Example:
+        >>> acos_linear_extrapolation(torch.tensor([0.0, 1.0]))
+        tensor([1.5708, 0.0071])
+    """
+    lower, upper = bounds
+    if not -1.0 < lower <= upper < 1.0:
+        raise ValueError(
+            f"acos_linear_extrapolation: bounds must be -1 < lower <= upper < 1, got ({lower}, {upper})"
+        )
+    inside = x.clamp(lower, upper)
+    outside = x - inside
+    slope = torch.where(outside > 0, _acos_slope(upper), _acos_slope(lower))
+    return torch.acos(inside) + slope.to(x.dtype) * outside
+
+
+def _acos_slope(x: float) -> float:
+    return -1.0 / math.sqrt(1.0 - x * x)
+
+
+def sine_quotient(square: Tensor) -> Tensor:
+    """sin θ / θ of θ²."""
+    return _even(square, (1.0, -1 / 6, 1 / 120), lambda angle: angle.sin() / angle)
+
+
+def versine_quotient(square: Tensor) -> Tensor:
+    """(1 - cos θ) / θ² of θ², without cancellation."""
+    return 0.5 * sine_quotient(0.25 * square) ** 2
+
+
+def sine_defect_quotient(square: Tensor) -> Tensor:
+    """(θ - sin θ) / θ³ of θ²."""
+    return _even(
+        square, (1 / 6, -1 / 120, 1 / 5040, -1 / 362880), lambda angle: (angle - angle.sin()) / angle**3
+    )
+
+
+def cotangent_defect_quotient(square: Tensor) -> Tensor:
+    """(1 - θ/2 · cot(θ/2)) / θ² of θ², for θ < 2π."""
+    return _even(
+        square,
+        (1 / 12, 1 / 720, 1 / 30240, 1 / 1209600),
+        lambda angle: (1 - 0.5 * angle / (0.5 * angle).tan()) / angle**2,
+    )
+
+
+def _even(square: Tensor, series: Sequence[float], direct: Callable[[Tensor], Tensor]) -> Tensor:
+    """An even function of θ: its power series in θ² while the first term left out rounds away, else
+    ``direct(θ)``. The branch not taken never sees a value at which its derivative is infinite."""
+    small = square < torch.finfo(square.dtype).eps ** (1 / len(series))
+    near = torch.full_like(square, series[-1])
+    for coefficient in reversed(series[:-1]):
+        near = near * square + coefficient
+    return torch.where(small, near, direct(torch.where(small, 1.0, square).sqrt()))
+
+
+def safe_atan2(y: Tensor, x: Tensor, least: float = 0.0) -> Tensor:
+    """atan2(y, x), and 0 with zero derivative where neither |x| nor |y| is above ``least``."""
+    undefined = (x.abs() <= least) & (y.abs() <= least)
+    return torch.atan2(torch.where(undefined, 0.0, y), torch.where(undefined, 1.0, x))
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b in the tensors' own precision: autocast's half precision would move points by pixels."""
+    if not torch.is_autocast_enabled(a.device.type):
+        return a @ b
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b

@@ -1,0 +1,491 @@
+"""Batches of 3D transforms as 4x4 matrices for row vectors: points @ R + T, translation in the last row."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from r3d_cli.checks import check_dtype, check_same_device, check_shape
+from r3d_cli.transforms.math import matmul
+from r3d_cli.transforms.rotation_conversions import FLOATS, axis_rotation
+from r3d_cli.transforms.se3 import se3_log_map
+
+
+class Link(NamedTuple):
+    """One matrix of a chain, with what its maker knows of it."""
+
+    matrix: Tensor  # (N or 1, 4, 4)
+    invert: Callable[[Tensor], Tensor]
+    affine: bool  # the last column is (0, 0, 0, 1), so points need no division
+
+
+def _invert(matrix: Tensor) -> Tensor:
+    return torch.linalg.inv(matrix)
+
+
+def _invert_translation(matrix: Tensor) -> Tensor:
+    return 2 * torch.eye(4, dtype=matrix.dtype, device=matrix.device) - matrix
+
+
+def _invert_scale(matrix: Tensor) -> Tensor:
+    return torch.diag_embed(matrix.diagonal(dim1=-2, dim2=-1).reciprocal())
+
+
+def _invert_rotation(matrix: Tensor) -> Tensor:
+    return matrix.mT
+
+
+class Transform3d:
+    """A batch of N transforms of 3D space, composed left to right.
+
+    Points are row vectors: ``t.transform_points(p)`` is ``p @ M[:3, :3] + M[3, :3]``, divided by the
+    homogeneous coordinate where M has one. Batches of one transform broadcast against batches of N. A
+    transform does not change once made; ``compose`` and its relatives return new ones.
+
+    Translations, scalings and rotations stay what they are within a chain, so that its inverse is exact and
+    needs no matrix inversion; the product of a chain is taken once and kept, unless it carries gradients.
+
+    Args:
+        dtype: Of the identity that is made without ``matrix``.
+        device: Of the identity that is made without ``matrix``.
+        matrix: (4, 4) or (N, 4, 4) for row vectors; it brings its dtype and device along.
+
+    Raises:
+        ValueError: ``matrix`` has another shape, or is not of floats.
+
+    Example:
+        >>> t = Transform3d().scale(2.0).translate(1.0, 0.0, 0.0)
+        >>> t.transform_points(torch.tensor([[1.0, 1.0, 1.0]]))
+        tensor([[3., 2., 2.]])
+        >>> t.inverse().transform_points(torch.tensor([[3.0, 2.0, 2.0]]))
+        tensor([[1., 1., 1.]])
+    """
+
+    _invert: Callable[[Tensor], Tensor] = staticmethod(_invert)
+    _affine = False
+
+    def __init__(
+        self,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        matrix: Tensor | None = None,
+    ) -> None:
+        affine = self._affine or matrix is None
+        if matrix is None:
+            matrix = torch.eye(4, dtype=dtype, device=device)
+        else:
+            check_shape("Transform3d", "matrix", matrix, "4 4" if matrix.ndim == 2 else "N 4 4")
+            check_dtype("Transform3d", "matrix", matrix, *FLOATS)
+        self._links: tuple[Link, ...] = (Link(matrix.reshape(-1, 4, 4), self._invert, affine),)
+        self._product: tuple[int, Tensor] | None = None
+
+    @staticmethod
+    def _of(links: Sequence[Link]) -> Transform3d:
+        transform = Transform3d(matrix=links[0].matrix)
+        transform._links = tuple(links)
+        return transform
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Transform3d:
+        return Transform3d._of([link._replace(matrix=function(link.matrix)) for link in self._links])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._links[0].matrix.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self._links[0].matrix.device
+
+    def __len__(self) -> int:
+        """N, the number of transforms."""
+        return _batch_size("Transform3d", *(len(link.matrix) for link in self._links))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(N={len(self)}, dtype={self.dtype}, device={self.device})"
+
+    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> Transform3d:
+        """The chosen transforms: by number, slice, list, tensor of indices or mask of bools.
+
+        Raises:
+            IndexError: The index is outside the batch.
+        """
+        count = len(self)
+        if isinstance(index, int):
+            if not -count <= index < count:
+                raise IndexError(f"Transform3d: index {index} is outside a batch of {count}")
+            index = [index]
+        return self._map(lambda matrix: matrix.expand(count, 4, 4)[index])
+
+    def compose(self, *others: Transform3d) -> Transform3d:
+        """This transform, then the others from left to right.
+
+        Args:
+            *others: Batches of N transforms, or of one.
+
+        Raises:
+            ValueError: The batch sizes do not broadcast, the devices differ, or one is no Transform3d.
+
+        Example:
+            >>> t = Translate(1.0, 0.0, 0.0).compose(Scale(2.0))
+            >>> t.transform_points(torch.zeros(1, 3))
+            tensor([[2., 0., 0.]])
+        """
+        _check_relatives("Transform3d.compose", self, others)
+        _batch_size("Transform3d.compose", len(self), *(len(other) for other in others))
+        links = [link for transform in (self, *others) for link in transform._links]
+        dtype = reduce(torch.promote_types, (link.matrix.dtype for link in links))
+        return Transform3d._of([link._replace(matrix=link.matrix.to(dtype)) for link in links])
+
+    def stack(self, *others: Transform3d) -> Transform3d:
+        """The transforms of this batch followed by those of the others, as one batch.
+
+        Raises:
+            ValueError: The devices differ, or one is no Transform3d.
+
+        Example:
+            >>> len(Translate(torch.zeros(2, 3)).stack(Scale(2.0)))
+            3
+        """
+        _check_relatives("Transform3d.stack", self, others)
+        transforms = (self, *others)
+        matrix = torch.cat([transform.get_matrix() for transform in transforms])
+        return Transform3d._of([Link(matrix, _invert, all(t._is_affine for t in transforms))])
+
+    @property
+    def _is_affine(self) -> bool:
+        return all(link.affine for link in self._links)
+
+    def get_matrix(self) -> Tensor:
+        """(N, 4, 4) the matrices of the whole chain, the translation in the last row; a copy."""
+        return self._composed().clone()
+
+    def _composed(self) -> Tensor:  # (N, 4, 4)
+        matrices = [link.matrix for link in self._links]
+        if len(matrices) == 1:
+            return matrices[0]
+        if any(matrix.requires_grad or matrix.is_inference() for matrix in matrices):
+            return reduce(matmul, matrices)  # a kept graph could be run backward only once
+        version = sum(matrix._version for matrix in matrices)  # grows when one is written to
+        if self._product is None or self._product[0] != version:
+            self._product = version, reduce(matmul, matrices)
+        return self._product[1]
+
+    def get_se3_log(self, eps: float = 1e-4, cos_bound: float = 1e-4) -> Tensor:
+        """(N, 6) the logarithms of rigid transforms; see `se3_log_map`."""
+        return se3_log_map(self._composed(), eps=eps, cos_bound=cos_bound)
+
+    def inverse(self, invert_composed: bool = False) -> Transform3d:
+        """The inverse transforms.
+
+        Args:
+            invert_composed: Invert the product of the chain as one matrix, rather than link by link in the
+                closed form that each link has.
+
+        Raises:
+            torch.linalg.LinAlgError: A matrix without closed form is singular.
+        """
+        if invert_composed:
+            return Transform3d._of([Link(_invert(self._composed()), _invert, self._is_affine)])
+        return Transform3d._of(
+            [link._replace(matrix=link.invert(link.matrix)) for link in reversed(self._links)]
+        )
+
+    def transform_points(self, points: Tensor, eps: float | None = None) -> Tensor:
+        """Move points.
+
+        Args:
+            points: (P, 3) or (N, P, 3). The result has the wider of their dtype and the transform's.
+            eps: Least magnitude of the homogeneous coordinate that is divided by; its sign stays, and that
+                of 0 is positive. None divides by it as it is.
+
+        Returns:
+            (N, P, 3); (P, 3) if that was given and the batch has one transform.
+
+        Raises:
+            ValueError: The shapes do not fit, or the devices differ.
+        """
+        where = "Transform3d.transform_points"
+        batch, matrix = _fitted(where, "points", points, self._composed())
+        columns = 3 if self._is_affine else 4
+        moved = matmul(batch, matrix[:, :3, :columns]) + matrix[:, 3:, :columns]  # (N, P, 3 or 4)
+        if columns == 4:
+            w = moved[..., 3:]
+            if eps is not None:
+                w = torch.where(w.abs() < eps, torch.where(w < 0, -eps, eps), w)
+            moved = moved[..., :3] / w
+        return moved.reshape(points.shape) if points.ndim == 2 and len(moved) == 1 else moved
+
+    def transform_normals(self, normals: Tensor) -> Tensor:
+        """Turn normals: by the inverse transpose of the linear part. Their lengths may change.
+
+        Args:
+            normals: (P, 3) or (N, P, 3). The result has the wider of their dtype and the transform's.
+
+        Returns:
+            (N, P, 3); (P, 3) if that was given and the batch has one transform.
+
+        Raises:
+            ValueError: The shapes do not fit, or the devices differ.
+            torch.linalg.LinAlgError: A matrix without closed inverse is singular.
+        """
+        if self._is_affine:
+            inverse = self.inverse()._composed()[:, :3, :3]
+        else:
+            inverse = _invert(self._composed()[:, :3, :3])
+        batch, inverse = _fitted("Transform3d.transform_normals", "normals", normals, inverse)
+        turned = matmul(batch, inverse.mT)
+        return turned.reshape(normals.shape) if normals.ndim == 2 and len(turned) == 1 else turned
+
+    def _then(self, kind: Callable[..., Transform3d], *args: Any, **kwargs: Any) -> Transform3d:
+        return self.compose(kind(*args, dtype=self.dtype, device=self.device, **kwargs))
+
+    def translate(self, *args: Any, **kwargs: Any) -> Transform3d:
+        """This transform, then a `Translate` of the same arguments."""
+        return self._then(Translate, *args, **kwargs)
+
+    def scale(self, *args: Any, **kwargs: Any) -> Transform3d:
+        """This transform, then a `Scale` of the same arguments."""
+        return self._then(Scale, *args, **kwargs)
+
+    def rotate(self, *args: Any, **kwargs: Any) -> Transform3d:
+        """This transform, then a `Rotate` of the same arguments."""
+        return self._then(Rotate, *args, **kwargs)
+
+    def rotate_axis_angle(self, *args: Any, **kwargs: Any) -> Transform3d:
+        """This transform, then a `RotateAxisAngle` of the same arguments."""
+        return self._then(RotateAxisAngle, *args, **kwargs)
+
+    def clone(self) -> Transform3d:
+        """A copy with memory of its own; gradients flow through it."""
+        return self._map(torch.clone)
+
+    def to(
+        self, device: torch.device | str, copy: bool = False, dtype: torch.dtype | None = None
+    ) -> Transform3d:
+        """The transforms on another device or in another dtype; this object itself if nothing changes and no
+        copy is asked for."""
+        dtype = dtype or self.dtype
+        moved = self._map(lambda matrix: matrix.to(device, dtype, copy=copy))
+        same = all(a.matrix is b.matrix for a, b in zip(moved._links, self._links, strict=True))
+        return self if same else moved
+
+    def cpu(self) -> Transform3d:
+        return self.to("cpu")
+
+    def cuda(self) -> Transform3d:
+        return self.to("cuda")
+
+
+class Translate(Transform3d):
+    """Translations.
+
+    Args:
+        x: A number or (N,) along x; or (N, 3) along all axes, without ``y`` and ``z``.
+        y: A number or (N,) along y.
+        z: A number or (N,) along z.
+        dtype: Of the matrices.
+        device: Of the matrices; None takes that of the first tensor given, or else the CPU.
+
+    Raises:
+        ValueError: The shapes are not as above.
+
+    Example:
+        >>> Translate(1.0, 2.0, 3.0).get_matrix()[0, 3]
+        tensor([1., 2., 3., 1.])
+    """
+
+    _invert = staticmethod(_invert_translation)
+    _affine = True
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        z: Any = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str | None = None,
+    ) -> None:
+        xyz = _coordinates("Translate", x, y, z, dtype, device)
+        identity = torch.eye(4, dtype=dtype, device=xyz.device)
+        super().__init__(matrix=identity + pad(xyz[:, None], (0, 1, 3, 0)))
+
+
+class Scale(Transform3d):
+    """Scalings along the axes, about the origin.
+
+    Args:
+        x: A number or (N,) along x, or along all axes if ``y`` and ``z`` are None; or (N, 3).
+        y: A number or (N,) along y.
+        z: A number or (N,) along z.
+        dtype: Of the matrices.
+        device: Of the matrices; None takes that of the first tensor given, or else the CPU.
+
+    Raises:
+        ValueError: The shapes are not as above.
+
+    Example:
+        >>> Scale(2.0).transform_points(torch.ones(1, 3))
+        tensor([[2., 2., 2.]])
+    """
+
+    _invert = staticmethod(_invert_scale)
+    _affine = True
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        z: Any = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str | None = None,
+    ) -> None:
+        xyz = _coordinates("Scale", x, y, z, dtype, device, uniform=True)
+        super().__init__(matrix=torch.diag_embed(pad(xyz, (0, 1), value=1.0)))
+
+
+class Rotate(Transform3d):
+    """Rotations by given matrices for row vectors: points @ R.
+
+    Args:
+        R: (3, 3) or (N, 3, 3). Their inverses are taken to be their transposes.
+        dtype: Of the matrices.
+        device: Of the matrices; None takes that of ``R``.
+        orthogonal_tol: Warn when R R^T or the determinant is farther than this from the identity and from 1.
+            Checked on the CPU only: a GPU would have to be waited for.
+
+    Raises:
+        ValueError: ``R`` has another shape.
+
+    Example:
+        >>> quarter = torch.tensor([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+        >>> Rotate(quarter).transform_points(torch.tensor([[1.0, 0.0, 0.0]]))
+        tensor([[0., 1., 0.]])
+    """
+
+    _invert = staticmethod(_invert_rotation)
+    _affine = True
+
+    def __init__(
+        self,
+        R: Tensor,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str | None = None,
+        orthogonal_tol: float = 1e-5,
+    ) -> None:
+        R = torch.as_tensor(R)
+        check_shape("Rotate", "R", R, "3 3" if R.ndim == 2 else "N 3 3")
+        R = R.to(device or R.device, dtype).reshape(-1, 3, 3)
+        if R.device.type == "cpu" and orthogonal_tol < math.inf and not torch.compiler.is_compiling():
+            _warn_unless_rotation(R.detach(), orthogonal_tol)
+        corner = torch.diag(torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=dtype, device=R.device))
+        super().__init__(matrix=pad(R, (0, 1, 0, 1)) + corner)
+
+
+class RotateAxisAngle(Rotate):
+    """Counterclockwise rotations about a coordinate axis, seen with the axis pointing at the viewer.
+
+    Args:
+        angle: A number or (N,).
+        axis: "X", "Y" or "Z".
+        degrees: Whether the angles are degrees, or radians.
+        dtype: Of the matrices.
+        device: Of the matrices; None takes that of ``angle`` if it is a tensor, or else the CPU.
+
+    Raises:
+        ValueError: ``angle`` has another shape, or the axis is none of the three.
+
+    Example:
+        >>> turned = RotateAxisAngle(90.0, "Z").transform_points(torch.tensor([[1.0, 0.0, 0.0]]))
+        >>> torch.testing.assert_close(turned, torch.tensor([[0.0, 1.0, 0.0]]))
+    """
+
+    def __init__(
+        self,
+        angle: Any,
+        axis: str = "X",
+        degrees: bool = True,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str | None = None,
+    ) -> None:
+        angle = torch.as_tensor(angle, dtype=dtype, device=device)
+        if angle.ndim > 0:
+            check_shape("RotateAxisAngle", "angle", angle, "N")
+        if not isinstance(axis, str) or axis.upper() not in ("X", "Y", "Z"):
+            raise ValueError(f"RotateAxisAngle: axis must be 'X', 'Y' or 'Z', got {axis!r}")
+        radians = angle * (math.pi / 180.0) if degrees else angle
+        R = axis_rotation(axis.upper(), radians.reshape(-1)).mT  # of row vectors
+        super().__init__(R, dtype=dtype, device=angle.device, orthogonal_tol=math.inf)
+
+
+def _coordinates(
+    where: str,
+    x: Any,
+    y: Any,
+    z: Any,
+    dtype: torch.dtype,
+    device: torch.device | str | None,
+    uniform: bool = False,
+) -> Tensor:  # (N, 3)
+    if device is None:
+        device = next((c.device for c in (x, y, z) if isinstance(c, Tensor)), torch.device("cpu"))
+    first = torch.as_tensor(x, dtype=dtype, device=device)
+    if y is None and z is None and (first.ndim >= 2 or not uniform):
+        check_shape(where, "x (without y and z)", first, "N 3")
+        return first
+    if y is None and z is None:
+        y = z = first
+    coordinates = []
+    for name, value in (("x", first), ("y", y), ("z", z)):
+        if value is None:
+            raise ValueError(f"{where}: {name} is missing; give x, y and z, or one tensor (N, 3)")
+        value = torch.as_tensor(value, dtype=dtype, device=device)
+        if value.ndim > 0:
+            check_shape(where, name, value, "N")
+        coordinates.append(value.reshape(-1))
+    count = _batch_size(where, *(len(value) for value in coordinates))
+    return torch.stack([value.expand(count) for value in coordinates], dim=-1)
+
+
+def _batch_size(where: str, *sizes: int) -> int:
+    """What batches of these sizes broadcast to."""
+    wide = [size for size in sizes if size != 1]
+    if any(size != wide[0] for size in wide):
+        got = " and ".join(str(size) for size in sizes)
+        raise ValueError(f"{where}: batch sizes must be equal or 1, got {got}")
+    return wide[0] if wide else 1
+
+
+def _check_relatives(where: str, transform: Transform3d, others: Sequence[Any]) -> None:
+    for other in others:
+        if not isinstance(other, Transform3d):
+            raise ValueError(f"{where}: others must be Transform3d, got {type(other).__name__}")
+        check_same_device(where, self=transform, other=other)
+
+
+def _fitted(where: str, name: str, vectors: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Vectors as (N or 1, P, 3) and matrices in the dtype that both have in common."""
+    check_shape(where, name, vectors, "P 3" if vectors.ndim == 2 else "N P 3")
+    check_same_device(where, **{name: vectors, "transform": matrix})
+    batch = vectors if vectors.ndim == 3 else vectors[None]
+    _batch_size(where, len(batch), len(matrix))
+    dtype = torch.promote_types(vectors.dtype, matrix.dtype)
+    return batch.to(dtype), matrix.to(dtype)
+
+
+def _warn_unless_rotation(R: Tensor, tolerance: float) -> None:
+    identity = torch.eye(3, dtype=R.dtype, device=R.device)
+    determinant = (torch.linalg.cross(R[:, 0], R[:, 1]) * R[:, 2]).sum(-1)
+    off = torch.maximum((matmul(R, R.mT) - identity).abs().amax((-2, -1)), (determinant - 1).abs())
+    worst = float(off.max()) if len(off) else 0.0
+    if not worst <= tolerance:
+        warnings.warn(
+            f"Rotate: R is no rotation matrix: off by {worst:.3g}, more than orthogonal_tol = {tolerance:g}",
+            stacklevel=3,
+        )
