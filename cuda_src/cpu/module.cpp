@@ -1,29 +1,17 @@
-// The Python module r3d_cli._native: raw arrays in, raw arrays out, no PyTorch headers. Arguments were
-// checked in Python (backend/), where messages can name them; the bindings refuse every implicit conversion
-// and copy.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
+// The Python module r3d_cli._native: raw arrays in, raw arrays out, no PyTorch headers.
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <atomic>
 #include <new>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "cpu/bind.h"
 #include "cpu/ceilings.h"
-#include "cpu/isa.h"
-#include "cpu/schedules.h"
 #include "cpu/threads.h"
 
-namespace nb = nanobind;
-using namespace nb::literals;
-
 namespace r3d {
-
-void bind_readers(nb::module_& m);
 
 namespace {
 
@@ -59,14 +47,6 @@ Isa current_isa() {
 }
 
 namespace {
-
-template <class T>
-using Array = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
-
-template <class T>
-T* optional_data(const std::optional<Array<T>>& array) {
-  return array ? array->data() : nullptr;
-}
 
 template <class Real>
 void bind_rasterize_meshes(nb::module_& m) {

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from r3d_cli.backend.arrays import Arrays
 from r3d_cli.backend.places import DESCRIBERS, Place, describer, show
 from r3d_cli.backend.signatures import Parameter, Signature
 
@@ -81,6 +82,22 @@ class Kernels:
         threads = kernel.default_block if block is None else kernel.block(block)
         if 0 not in blocks:
             self._program.start(name, blocks, threads, parameters, stream)
+
+
+class Device(Protocol):
+    """Where kernels run: ``backend.cuda.CudaDevice`` or ``backend.emulation.Emulation``."""
+
+    def kernels(self, stem: str, real: str) -> Kernels: ...
+
+
+def device_of(arrays: Arrays) -> Device:
+    """The GPU that arrays lie on."""
+    from r3d_cli.backend.cuda import CudaDevice
+
+    kind, index = arrays.place
+    if kind != "cuda":
+        raise ValueError(f"arrays on {kind} must be NumPy's; convert them with .numpy()")
+    return CudaDevice.at(index)
 
 
 class _Kernel:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from r3d_cli.backend.arrays import Arrays, NumpyArrays, arrays_like
 from r3d_cli.backend.cpu import native
-from r3d_cli.backend.launch import MAX_GRID, Kernels, blocks_for
+from r3d_cli.backend.launch import MAX_GRID, Device, blocks_for, device_of
 from r3d_cli.backend.scan import exclusive_scan
 from r3d_cli.constants import MAX_IMAGE_SIDE, MAX_PACKED, WORKSPACE_BUDGET
 
@@ -29,12 +29,6 @@ class Fragments(NamedTuple):
     zbuf: Any  # (N, H, W, K) view-space depth, or None
     bary_coords: Any  # (N, H, W, K, 3), or None
     dists: Any  # (N, H, W, K) squared NDC distance to the face's boundary, negative inside, or None
-
-
-class Device(Protocol):
-    """Where kernels run: ``backend.cuda.CudaDevice`` or ``backend.emulation.Emulation``."""
-
-    def kernels(self, stem: str, real: str) -> Kernels: ...
 
 
 def rasterize_meshes(
@@ -113,7 +107,7 @@ def rasterize_meshes(
             *fragments,
         )  # fmt: skip
     else:
-        run = _Run(verts, faces, mesh_first_face, shape, settings, arrays, device or _device_of(arrays), real)
+        run = _Run(verts, faces, mesh_first_face, shape, settings, arrays, device or device_of(arrays), real)
         if real == "float32" and faces_per_pixel == 1 and blur_radius == 0:
             arrays.fill(fragments.pix_to_face, -1)
             bad_face = run.zbuffer(fragments)
@@ -136,15 +130,6 @@ class _Settings(NamedTuple):
     cull_backfaces: bool
     z_near: float
     z_far: float
-
-
-def _device_of(arrays: Arrays) -> Device:
-    from r3d_cli.backend.cuda import CudaDevice
-
-    kind, index = arrays.place
-    if kind != "cuda":
-        raise ValueError(f"rasterize_meshes: arrays on {kind} must be NumPy's; convert them with .numpy()")
-    return CudaDevice.at(index)
 
 
 class _Run:

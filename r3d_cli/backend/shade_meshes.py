@@ -13,8 +13,8 @@ import numpy as np
 
 from r3d_cli.backend.arrays import arrays_like
 from r3d_cli.backend.cpu import native
-from r3d_cli.backend.launch import blocks_for
-from r3d_cli.backend.rasterize_meshes import Device, Fragments
+from r3d_cli.backend.launch import Device, blocks_for, device_of
+from r3d_cli.backend.rasterize_meshes import Fragments
 
 #: Names in the order of the enums of shade_meshes.h.
 SHADINGS = ("phong", "flat", "normals")
@@ -117,10 +117,7 @@ def shade_meshes(
             image, linear,
         )  # fmt: skip
         return Pixels(image, linear, finished)
-    if device is None:
-        from r3d_cli.backend.cuda import CudaDevice
-
-        device = CudaDevice.at(arrays.place[1])
+    device = device or device_of(arrays)
     unfinished = arrays.full((1,), 0, "int32")
     device.kernels("shade_meshes", real).launch(
         "shade_meshes_fwd", blocks_for(height * width, _BLOCK), *samples, height, width, supersampling,
