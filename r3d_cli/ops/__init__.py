@@ -3,13 +3,28 @@
 from r3d_cli.ops.mesh_edges import mesh_edges
 from r3d_cli.ops.mesh_normals import face_areas_normals, vertex_normals
 from r3d_cli.ops.packed_to_padded import packed_to_padded, padded_to_packed
+from r3d_cli.ops.points_normals import estimate_pointcloud_local_coord_frames, estimate_pointcloud_normals
+from r3d_cli.ops.utils import (
+    convert_pointclouds_to_tensor,
+    eyes,
+    get_point_covariances,
+    is_pointclouds,
+    wmean,
+)
 from r3d_cli.ops.vertex_corners import vertex_corners
 
 __all__ = [
+    "convert_pointclouds_to_tensor",
+    "estimate_pointcloud_local_coord_frames",
+    "estimate_pointcloud_normals",
+    "eyes",
     "face_areas_normals",
+    "get_point_covariances",
+    "is_pointclouds",
     "mesh_edges",
     "packed_to_padded",
     "padded_to_packed",
     "vertex_corners",
     "vertex_normals",
+    "wmean",
 ]

@@ -1,0 +1,385 @@
+"""Batches of point clouds of different sizes, with normals and features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from itertools import accumulate, pairwise
+from math import inf
+
+import torch
+from torch import Tensor
+
+from r3d_cli.checks import check_dtype, check_same_device, check_shape
+from r3d_cli.structures.indexing import Index, batch_indices
+from r3d_cli.structures.ragged import Layout, Ragged
+from r3d_cli.structures.reading import read_rows
+
+
+class Pointclouds:
+    """N point clouds: their points and, where given, a normal and a feature vector a point.
+
+    Each of the three is at hand as a list, packed and padded (rows past a cloud's end are zeros), as in
+    PyTorch3D (Ravi et al. 2020, section 3.1). The tensors given are held, not copied; views are made when
+    first asked for, and share memory: do not write to them.
+
+    Args:
+        points: N tensors (P_n, 3), some of them perhaps empty, or one (N, P, 3), all of whose rows count.
+        normals: As ``points``, or None.
+        features: N tensors (P_n, C), or one (N, P, C), or None; any dtype.
+
+    Raises:
+        ValueError: Shapes that do not fit each other, points that are not floating, more than one device.
+
+    Example:
+        >>> import torch
+        >>> clouds = Pointclouds([torch.zeros(2, 3), torch.ones(5, 3)])
+        >>> clouds.points_packed().shape, clouds.points_padded().shape
+        (torch.Size([7, 3]), torch.Size([2, 5, 3]))
+        >>> clouds[1].get_bounding_boxes().tolist()
+        [[[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]]
+    """
+
+    def __init__(
+        self,
+        points: Sequence[Tensor] | Tensor,
+        normals: Sequence[Tensor] | Tensor | None = None,
+        features: Sequence[Tensor] | Tensor | None = None,
+    ) -> None:
+        where = "Pointclouds"
+        self._points = read_rows(where, "points", points, width=3)
+        check_dtype(where, "points", self._points, "float32", "float64", "float16", "bfloat16")
+        layout = self._points.layout
+        self._normals = (
+            None if normals is None else read_rows(where, "normals", normals, layout=layout, width=3)
+        )
+        self._features = None if features is None else read_rows(where, "features", features, layout=layout)
+        check_same_device(where, points=self._points, normals=self._normals, features=self._features)
+
+    def _with(self, points: Ragged, normals: Ragged | None, features: Ragged | None) -> Pointclouds:
+        made = self.__class__.__new__(self.__class__)
+        made._points, made._normals, made._features = points, normals, features
+        return made
+
+    def _map(self, function: Callable[[Ragged], Ragged]) -> Pointclouds:
+        """The same done to points, normals and features."""
+        return self._with(
+            function(self._points),
+            None if self._normals is None else function(self._normals),
+            None if self._features is None else function(self._features),
+        )
+
+    @property
+    def _layout(self) -> Layout:
+        return self._points.layout
+
+    @property
+    def device(self) -> torch.device:
+        return self._points.device
+
+    @property
+    def equisized(self) -> bool:
+        """Whether all clouds have as many points."""
+        return self._layout.equisized
+
+    @cached_property
+    def valid(self) -> Tensor:  # (N,) bool
+        """Which clouds have points."""
+        return self._layout.num_per_batch > 0
+
+    def __len__(self) -> int:
+        return len(self._layout)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(str(length) for length in self._layout.lengths)
+        return f"{type(self).__name__}({len(self)} clouds of [{sizes}] points on {self.device})"
+
+    def __iter__(self) -> Iterator[Pointclouds]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: Index) -> Pointclouds:
+        """Some of the clouds, as a batch that shares no memory with this one: an int, a slice, a list or a
+        tensor of ints, or a mask of N bools.
+
+        Raises:
+            IndexError: There is no such cloud.
+        """
+        chosen = batch_indices("Pointclouds", index, len(self))
+        layout = self._layout.select(chosen)
+        return self._map(lambda field: copied_rows([field.list[cloud] for cloud in chosen], field, layout))
+
+    def isempty(self) -> bool:
+        """Whether there is no point in the batch."""
+        return self._layout.total == 0
+
+    def points_list(self) -> list[Tensor]:
+        """N tensors (P_n, 3)."""
+        return list(self._points.list)
+
+    def points_packed(self) -> Tensor:
+        """(sum P_n, 3): all points, cloud after cloud."""
+        return self._points.packed
+
+    def points_padded(self) -> Tensor:
+        """(N, max P_n, 3); rows past a cloud's end are zeros."""
+        return self._points.padded
+
+    def normals_list(self) -> list[Tensor] | None:
+        """N tensors (P_n, 3), or None."""
+        return None if self._normals is None else list(self._normals.list)
+
+    def normals_packed(self) -> Tensor | None:
+        """(sum P_n, 3), or None."""
+        return None if self._normals is None else self._normals.packed
+
+    def normals_padded(self) -> Tensor | None:
+        """(N, max P_n, 3), or None."""
+        return None if self._normals is None else self._normals.padded
+
+    def features_list(self) -> list[Tensor] | None:
+        """N tensors (P_n, C), or None."""
+        return None if self._features is None else list(self._features.list)
+
+    def features_packed(self) -> Tensor | None:
+        """(sum P_n, C), or None."""
+        return None if self._features is None else self._features.packed
+
+    def features_padded(self) -> Tensor | None:
+        """(N, max P_n, C), or None."""
+        return None if self._features is None else self._features.padded
+
+    def num_points_per_cloud(self) -> Tensor:
+        """(N,) int64."""
+        return self._layout.num_per_batch
+
+    def cloud_to_packed_first_idx(self) -> Tensor:
+        """(N,) int64: the packed row with which each cloud begins."""
+        return self._layout.first_idx
+
+    def packed_to_cloud_idx(self) -> Tensor:
+        """(sum P_n,) int64: the cloud of each packed row."""
+        return self._layout.packed_to_batch_idx
+
+    def padded_to_packed_idx(self) -> Tensor:
+        """(sum P_n,) int64: each packed row's row in the padded view, flattened to (N * max P_n, D)."""
+        return self._layout.padded_to_packed_idx
+
+    def get_cloud(self, index: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Points (P, 3), normals (P, 3) and features (P, C) of one cloud, None where there are none.
+
+        Raises:
+            ValueError: ``index`` is no int in [0, N).
+        """
+        if not isinstance(index, int) or not 0 <= index < len(self):
+            raise ValueError(f"Pointclouds.get_cloud: index must be an int in [0, {len(self)}), got {index}")
+        normals = None if self._normals is None else self._normals.list[index]
+        features = None if self._features is None else self._features.list[index]
+        return self._points.list[index], normals, features
+
+    def get_bounding_boxes(self) -> Tensor:
+        """(N, 3, 2): the least and the greatest coordinate of each axis; inf and -inf for an empty cloud."""
+        cloud = self.packed_to_cloud_idx()[:, None].expand(-1, 3)
+        least = self.points_packed().new_full((len(self), 3), inf)
+        return torch.stack(
+            (
+                least.scatter_reduce(0, cloud, self.points_packed(), "amin"),
+                (-least).scatter_reduce(0, cloud, self.points_packed(), "amax"),
+            ),
+            dim=2,
+        )
+
+    def inside_box(self, box: Tensor) -> Tensor:
+        """Which points lie in a box, its boundary included.
+
+        Args:
+            box: (2, 3), (1, 2, 3), or (N, 2, 3) for a box a cloud: least and greatest coordinates.
+
+        Returns:
+            (sum P_n,) bool, in packed order.
+
+        Raises:
+            ValueError: Another shape, or a least coordinate above its greatest.
+
+        Example:
+            >>> import torch
+            >>> points = torch.tensor([[0.5, 0.5, 0.5], [2.0, 0.5, 0.5]])
+            >>> Pointclouds([points]).inside_box(torch.tensor([[0, 0, 0], [1, 1, 1]])).tolist()
+            [True, False]
+        """
+        boxes = box[None] if box.ndim == 2 else box
+        count = {"N": len(self)} if boxes.ndim == 3 and len(boxes) != 1 else {}
+        check_shape("Pointclouds.inside_box", "box", boxes, "N 2 3", **count)
+        if (boxes[:, 0] > boxes[:, 1]).any():
+            raise ValueError("Pointclouds.inside_box: box holds least coordinates above the greatest ones")
+        if len(boxes) != 1:
+            boxes = boxes[self.packed_to_cloud_idx()]
+        points = self.points_packed()
+        return ((boxes[:, 0] <= points) & (points <= boxes[:, 1])).all(dim=1)
+
+    def subsample(self, max_points: int | Sequence[int]) -> Pointclouds:
+        """At most so many points a cloud, drawn without replacement by torch's generator, in their order.
+
+        Args:
+            max_points: For all clouds, or one a cloud.
+
+        Returns:
+            New clouds, or these where none has more.
+
+        Raises:
+            ValueError: Not one number a cloud, or a negative one.
+        """
+        most = [max_points] * len(self) if isinstance(max_points, int) else [int(most) for most in max_points]
+        if len(most) != len(self):
+            raise ValueError(f"Pointclouds.subsample: max_points must be one or {len(self)}, got {len(most)}")
+        if any(count < 0 for count in most):
+            raise ValueError(f"Pointclouds.subsample: max_points must not be negative, got {min(most)}")
+        kept = [min(pair) for pair in zip(self._layout.lengths, most, strict=True)]
+        layout = Layout(kept, self.device)
+        if kept == list(self._layout.lengths):
+            return self
+        # All points shuffled, then brought back into their clouds: each cloud's first ones are its sample.
+        cloud = self.packed_to_cloud_idx()
+        shuffled = torch.randperm(self._layout.total, device=self.device)
+        shuffled = shuffled[cloud[shuffled].argsort(stable=True)]
+        rank = torch.arange(self._layout.total, device=self.device) - self.cloud_to_packed_first_idx()[cloud]
+        rows = shuffled[rank < layout.num_per_batch[cloud]].sort().values
+        return self._map(lambda field: Ragged(layout, packed=field.packed[rows]))
+
+    def offset_(self, offsets_packed: Tensor) -> Pointclouds:
+        """Move the points of this object by (3,) or (sum P_n, 3); tensors given to it stay as they are.
+
+        Raises:
+            ValueError: Another shape.
+        """
+        if tuple(offsets_packed.shape) != (3,):
+            check_shape("Pointclouds.offset", "offsets_packed", offsets_packed, "P 3", P=self._layout.total)
+        check_same_device("Pointclouds.offset", points=self._points, offsets_packed=offsets_packed)
+        self._points = Ragged(self._layout, packed=self.points_packed() + offsets_packed)
+        return self
+
+    def offset(self, offsets_packed: Tensor) -> Pointclouds:
+        """These clouds with points moved by (3,) or (sum P_n, 3); normals and features are shared."""
+        return self._map(lambda field: field).offset_(offsets_packed)
+
+    def scale_(self, scale: float | Tensor) -> Pointclouds:
+        """Multiply the points of this object by a number, or by one a cloud (N,); normals stay.
+
+        Raises:
+            ValueError: Another shape.
+        """
+        if isinstance(scale, Tensor) and scale.numel() != 1:
+            check_shape("Pointclouds.scale", "scale", scale, "N", N=len(self))
+            scale = scale.to(self.device)[self.packed_to_cloud_idx(), None]
+        elif isinstance(scale, Tensor):
+            scale = scale.to(self.device).reshape(())
+        self._points = Ragged(self._layout, packed=self.points_packed() * scale)
+        return self
+
+    def scale(self, scale: float | Tensor) -> Pointclouds:
+        """These clouds with points multiplied by a number, or by one a cloud (N,)."""
+        return self._map(lambda field: field).scale_(scale)
+
+    def update_padded(
+        self,
+        new_points_padded: Tensor,
+        new_normals_padded: Tensor | None = None,
+        new_features_padded: Tensor | None = None,
+    ) -> Pointclouds:
+        """Clouds of these sizes with new values, padded (N, max P_n, ...); what is None stays.
+
+        Raises:
+            ValueError: Another number of clouds or rows.
+
+        Example:
+            >>> import torch
+            >>> clouds = Pointclouds([torch.zeros(1, 3), torch.zeros(2, 3)])
+            >>> clouds.update_padded(torch.ones(2, 2, 3)).points_packed().sum()
+            tensor(9.)
+        """
+        where, layout = "Pointclouds.update_padded", self._layout
+        points = read_rows(where, "new_points_padded", new_points_padded, layout=layout, width=3)
+        normals, features = self._normals, self._features
+        if new_normals_padded is not None:
+            normals = read_rows(where, "new_normals_padded", new_normals_padded, layout=layout, width=3)
+        if new_features_padded is not None:
+            features = read_rows(where, "new_features_padded", new_features_padded, layout=layout)
+        check_same_device(where, clouds=self, new_points=points, new_normals=normals, new_features=features)
+        return self._with(points, normals, features)
+
+    def split(self, split_sizes: Sequence[int]) -> list[Pointclouds]:
+        """Batches of so many clouds each, from the first on.
+
+        Raises:
+            ValueError: Sizes that are no ints of at least 0, or more than there are clouds.
+        """
+        if not all(isinstance(size, int) and size >= 0 for size in split_sizes):
+            raise ValueError(f"Pointclouds.split: split_sizes must be ints of at least 0, got {split_sizes}")
+        ends = list(accumulate(split_sizes, initial=0))
+        if ends[-1] > len(self):
+            raise ValueError(
+                f"Pointclouds.split: split_sizes sums to {ends[-1]}, there are {len(self)} clouds"
+            )
+        return [self[first:last] for first, last in pairwise(ends)]
+
+    def extend(self, N: int) -> Pointclouds:
+        """Every cloud N times in a row (a a b b), sharing memory with these.
+
+        Raises:
+            ValueError: ``N`` is no int above 0.
+        """
+        if not isinstance(N, int) or N <= 0:
+            raise ValueError(f"Pointclouds.extend: N must be an int above 0, got {N}")
+        layout = self._layout.repeat(N)
+        return self._map(lambda field: field.repeat(N, layout))
+
+    def clone(self) -> Pointclouds:
+        """A copy that shares no memory."""
+        return self._map(lambda field: field.map(torch.clone))
+
+    def detach(self) -> Pointclouds:
+        """These clouds without their gradients' history."""
+        return self._map(lambda field: field.map(Tensor.detach))
+
+    def to(self, device: torch.device | str, copy: bool = False) -> Pointclouds:
+        """On another device; these clouds where they are there already, unless ``copy``."""
+        if not copy and torch.device(device) == self.device:
+            return self
+        return self._map(lambda field: field.map(lambda values: values.to(device, copy=copy)))
+
+    def cpu(self) -> Pointclouds:
+        """On the CPU."""
+        return self.to("cpu")
+
+    def cuda(self) -> Pointclouds:
+        """On the current CUDA device."""
+        return self.to("cuda")
+
+    def estimate_normals(
+        self,
+        neighborhood_size: int = 50,
+        disambiguate_directions: bool = True,
+        assign_to_self: bool = False,
+    ) -> Tensor:
+        """Normals of the surface that the points lie on: `r3d_cli.ops.estimate_pointcloud_normals`.
+
+        Args:
+            neighborhood_size: Nearest points that a normal is fitted to, the point itself among them.
+            disambiguate_directions: Point normals to the side of most neighbours; else the sign is arbitrary.
+            assign_to_self: Also make them the normals of these clouds.
+
+        Returns:
+            (N, max P_n, 3), padded.
+        """
+        from r3d_cli.ops.points_normals import estimate_pointcloud_normals
+
+        normals = estimate_pointcloud_normals(
+            self, neighborhood_size=neighborhood_size, disambiguate_directions=disambiguate_directions
+        )
+        if assign_to_self:
+            self._normals = Ragged(self._layout, padded=normals)
+        return normals
+
+
+def copied_rows(parts: list[Tensor], field: Ragged, layout: Layout) -> Ragged:
+    """Parts one after the other, in memory of their own; where there is no part, no rows like the field's."""
+    return Ragged(layout, packed=torch.cat(parts or [field.packed[:0]]))
