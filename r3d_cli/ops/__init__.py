@@ -1,5 +1,6 @@
 """Operators on packed meshes, point clouds and voxels."""
 
+from r3d_cli.ops.laplacian_matrices import laplacian
 from r3d_cli.ops.mesh_edges import mesh_edges
 from r3d_cli.ops.mesh_normals import face_areas_normals, vertex_normals
 from r3d_cli.ops.packed_to_padded import packed_to_padded, padded_to_packed
@@ -21,6 +22,7 @@ __all__ = [
     "face_areas_normals",
     "get_point_covariances",
     "is_pointclouds",
+    "laplacian",
     "mesh_edges",
     "packed_to_padded",
     "padded_to_packed",

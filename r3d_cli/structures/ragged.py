@@ -12,11 +12,42 @@ for. Meshes, point clouds and volumes are each a few of these.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, wraps
 from itertools import accumulate
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+
+T = TypeVar("T")
+
+
+def lasting(compute: Callable[[Any], T]) -> cached_property[T]:
+    """A cached property of index tensors, which serve every mode of autograd whatever mode they are first
+    asked for in: made under ``torch.inference_mode`` they could not be used in training later."""
+
+    @wraps(compute)
+    def outside_inference(self: Any) -> T:
+        with torch.inference_mode(False):
+            return compute(self)
+
+    return cached_property(outside_inference)
+
+
+def still_serves(view: Tensor | None, source: Tensor) -> bool:
+    """Whether a cached view can be used again: one made under ``torch.no_grad`` carries no gradients to its
+    source, so that outside it has to be made anew."""
+    if view is None or not torch.is_grad_enabled():
+        return view is not None
+    return view.requires_grad == source.requires_grad and view.is_inference() <= source.is_inference()
+
+
+def same_device(device: torch.device | str | int) -> torch.device:
+    """A device as tensors name it: "cuda" is the current one, "cuda:0"."""
+    named = torch.device(device)
+    if named.type == "cuda" and named.index is None and torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    return named
 
 
 class Layout:
@@ -65,22 +96,22 @@ class Layout:
         """Whether the padded view has no padding: it is then the packed one, reshaped."""
         return self.total == len(self) * self.max_length
 
-    @cached_property
+    @lasting
     def num_per_batch(self) -> Tensor:  # (N,) int64
         return torch.tensor(self.lengths, dtype=torch.int64, device=self.device)
 
-    @cached_property
+    @lasting
     def first_idx(self) -> Tensor:  # (N,) int64
         """The packed row with which each sequence begins."""
         return torch.tensor(self.offsets[:-1], dtype=torch.int64, device=self.device)
 
-    @cached_property
+    @lasting
     def packed_to_batch_idx(self) -> Tensor:  # (total,) int64
         """The sequence that each packed row belongs to."""
         batch = torch.arange(len(self), device=self.device)
         return batch.repeat_interleave(self.num_per_batch, output_size=self.total)
 
-    @cached_property
+    @lasting
     def padded_to_packed_idx(self) -> Tensor:  # (total,) int64
         """The row of each packed row in the padded view, flattened to (N * max_length, D)."""
         if self.dense:
@@ -89,7 +120,8 @@ class Layout:
         return torch.arange(self.total, device=self.device) + gaps[self.packed_to_batch_idx]
 
     def to(self, device: torch.device | str) -> Layout:
-        return self if torch.device(device) == self.device else Layout(self.lengths, device, self.max_length)
+        device = same_device(device)
+        return self if device == self.device else Layout(self.lengths, device, self.max_length)
 
     def select(self, indices: Sequence[int]) -> Layout:
         return Layout([self.lengths[index] for index in indices], self.device)
@@ -97,6 +129,10 @@ class Layout:
     def repeat(self, times: int) -> Layout:
         """Every sequence ``times`` times in a row: a a b b c c."""
         return Layout([length for length in self.lengths for _ in range(times)], self.device)
+
+    def as_one(self) -> Layout:
+        """All rows as those of one sequence."""
+        return Layout([self.total], self.device)
 
 
 class Ragged:
@@ -124,6 +160,7 @@ class Ragged:
         self.pad_value = pad_value
         self._packed, self._padded = packed, padded
         self._list = None if list is None else tuple(list)
+        self._given = "packed" if packed is not None else "padded" if padded is not None else "list"
 
     @classmethod
     def from_list(
@@ -136,79 +173,99 @@ class Ragged:
 
     @property
     def device(self) -> torch.device:
-        return self._any.device
+        return self._source.device
 
     @property
     def dtype(self) -> torch.dtype:
-        return self._any.dtype
+        return self._source.dtype
 
     @property
-    def _any(self) -> Tensor:
-        if self._packed is not None:
-            return self._packed
-        if self._padded is not None:
-            return self._padded
-        assert self._list is not None
-        return self._list[0]
+    def _source(self) -> Tensor:
+        """A tensor that was given: it has the device and the dtype of all."""
+        if self._given == "list":
+            assert self._list
+            return next((tensor for tensor in self._list if tensor.requires_grad), self._list[0])
+        given = self._packed if self._given == "packed" else self._padded
+        assert given is not None
+        return given
 
     @property
     def packed(self) -> Tensor:  # (total, *D)
-        if self._packed is None:
-            if self._list is not None:
+        if self._given != "packed" and not still_serves(self._packed, self._source):
+            if self._given == "list":
+                assert self._list
                 self._packed = self._list[0] if len(self._list) == 1 else torch.cat(self._list)
             else:
                 assert self._padded is not None
                 self._packed = pack(self._padded, self.layout)
+        assert self._packed is not None
         return self._packed
 
     @property
     def list(self) -> tuple[Tensor, ...]:  # N of (L, *D)
-        if self._list is None:
-            if self._packed is None and self._padded is not None:
-                self._list = tuple(
-                    row[:length] for row, length in zip(self._padded, self.layout.lengths, strict=True)
-                )
+        if self._given != "list" and not (self._list and still_serves(self._list[0], self._source)):
+            if self._given == "padded":
+                assert self._padded is not None
+                rows = zip(self._padded, self.layout.lengths, strict=True)
+                self._list = tuple(row[:length] for row, length in rows)
             else:
-                self._list = tuple(self.packed.split(self.layout.lengths))
+                self._list = self.packed.split(self.layout.lengths) if len(self.layout) else ()
+        assert self._list is not None
         return self._list
 
     @property
     def padded(self) -> Tensor:  # (N, max_length, *D)
-        if self._padded is None:
-            first = self._list[0] if self._list else None
-            if first is not None and self._packed is None and all(x is first for x in self._list or ()):
-                self._padded = first.expand(len(self.layout), *first.shape)  # one mesh, seen N times
+        if self._given != "padded" and not still_serves(self._padded, self._source):
+            if self.layout.dense and self.repeats == len(self.layout) - 1:
+                self._padded = self.list[0].expand(len(self.layout), *self.list[0].shape)
             else:
                 self._padded = pad(self.packed, self.layout, self.pad_value)
+        assert self._padded is not None
         return self._padded
+
+    @property
+    def repeats(self) -> int:
+        """How many of a list's tensors stand in it already, as those of a mesh seen from many cameras."""
+        if self._given != "list":
+            return 0
+        return len(self.list) - len({id(tensor) for tensor in self.list})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickles and deep copies hold what was given: views follow from it."""
+        given = f"_{self._given}"
+        return {**self.__dict__, "_packed": None, "_padded": None, "_list": None, given: self.__dict__[given]}
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Ragged:
         """A function of tensors that keeps their shape, such as ``detach``, ``clone`` or ``to``: applied to
         one view, the others follow."""
-        layout = self.layout
-        if self._packed is not None:
-            packed = function(self._packed)
-            return Ragged(layout.to(packed.device), packed=packed, pad_value=self.pad_value)
-        if self._padded is not None:
-            padded = function(self._padded)
-            return Ragged(layout.to(padded.device), padded=padded, pad_value=self.pad_value)
-        done: dict[int, Tensor] = {}  # a tensor that stands in the list N times stays one tensor
-        assert self._list is not None
-        for tensor in self._list:
-            if id(tensor) not in done:
-                done[id(tensor)] = function(tensor)
-        tensors = [done[id(tensor)] for tensor in self._list]
-        return Ragged(layout.to(tensors[0].device), list=tensors, pad_value=self.pad_value)
+        if self._given == "padded":
+            return self._like(padded=function(self.padded))
+        if not self.repeats:
+            return self._like(packed=function(self.packed))
+        done = {id(tensor): tensor for tensor in self.list}
+        done = {key: function(tensor) for key, tensor in done.items()}
+        return self._like(list=[done[id(tensor)] for tensor in self.list])
+
+    def _like(self, **view: Any) -> Ragged:
+        new = Ragged(self.layout, **view, pad_value=self.pad_value)
+        new.layout = self.layout.to(new.device)
+        return new
 
     def select(self, indices: Sequence[int], layout: Layout | None = None) -> Ragged:
         """Some of the sequences, sharing their memory."""
-        chosen = [self.list[index] for index in indices]
-        return Ragged(layout or self.layout.select(indices), list=chosen, pad_value=self.pad_value)
+        layout = layout or self.layout.select(indices)
+        if not len(layout):
+            none = self.list[0][:0] if len(self.layout) else self.packed
+            return Ragged(layout, packed=none, pad_value=self.pad_value)
+        return Ragged(layout, list=[self.list[index] for index in indices], pad_value=self.pad_value)
 
     def repeat(self, times: int, layout: Layout | None = None) -> Ragged:
         """Every sequence ``times`` times in a row (a a b b c c), sharing its memory."""
-        repeated = [tensor for tensor in self.list for _ in range(times)]
-        return Ragged(layout or self.layout.repeat(times), list=repeated, pad_value=self.pad_value)
+        return self.select([i for i in range(len(self.layout)) for _ in range(times)], layout)
+
+    def as_one(self, layout: Layout | None = None) -> Ragged:
+        """All rows as those of one sequence."""
+        return Ragged(layout or self.layout.as_one(), packed=self.packed, pad_value=self.pad_value)
 
 
 def pad(packed: Tensor, layout: Layout, value: float = 0.0) -> Tensor:

@@ -1,0 +1,176 @@
+"""What follows from the faces of a batch alone: packed ids, adjacency, edges, the Laplacian.
+
+Moving vertices changes none of it, so that meshes made by moving vertices share one `Topology`. Everything is
+computed once, when first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from r3d_cli.ops.laplacian_matrices import laplacian
+from r3d_cli.ops.mesh_edges import mesh_edges
+from r3d_cli.ops.vertex_corners import vertex_corners
+from r3d_cli.structures.ragged import Layout, Ragged, lasting
+
+#: What Topology computes of packed ids alone.
+_PACKED = ("faces_packed", "corners", "_edges")
+
+
+class Topology:
+    """The faces of N meshes and what follows from them. Immutable.
+
+    Attributes:
+        verts_layout: How many vertices each mesh has.
+        faces: (F_i, 3) int64, ids within each mesh; -1 pads.
+    """
+
+    def __init__(self, verts_layout: Layout, faces: Ragged) -> None:
+        self.verts_layout = verts_layout
+        self.faces = faces
+        self._laplacians: dict[torch.dtype, Tensor] = {}
+
+    @property
+    def faces_layout(self) -> Layout:
+        return self.faces.layout
+
+    @lasting
+    def faces_packed(self) -> Tensor:  # (sum F_i, 3)
+        """Ids of packed vertices."""
+        if len(self.verts_layout) == 1:
+            return self.faces.packed
+        first = self.verts_layout.first_idx[self.faces_layout.packed_to_batch_idx]
+        return self.faces.packed + first[:, None]
+
+    @lasting
+    def corners(self) -> tuple[Tensor, Tensor]:  # (sum V_i + 1,), (3 sum F_i,) int32
+        """The corners of faces that name each packed vertex, as ``ops.vertex_corners`` has them."""
+        return vertex_corners(self.faces_packed, self.verts_layout.total)
+
+    @lasting
+    def _edges(self) -> tuple[Tensor, Tensor]:
+        return mesh_edges(self.faces_packed, self.verts_layout.total, self.corners)
+
+    @property
+    def edges(self) -> Tensor:  # (E, 2)
+        """Unique edges of packed vertices, sorted."""
+        return self._edges[0]
+
+    @property
+    def faces_to_edges(self) -> Tensor:  # (sum F_i, 3)
+        """The edges opposite to each face's corners."""
+        return self._edges[1]
+
+    @lasting
+    def edges_layout(self) -> Layout:
+        """How many edges each mesh has: they are sorted by vertex, hence by mesh."""
+        ends = torch.tensor(self.verts_layout.offsets[1:], dtype=torch.int64, device=self.edges.device)
+        last = torch.searchsorted(self.edges[:, 0].contiguous(), ends)
+        return Layout(last.diff(prepend=last.new_zeros(1)).tolist(), self.edges.device)
+
+    def laplacian(self, verts: Tensor) -> Tensor:  # (sum V_i, sum V_i) sparse
+        """``ops.laplacian`` of packed vertices, which tell it no more than their number and dtype."""
+        if verts.dtype not in self._laplacians:
+            with torch.inference_mode(False):
+                self._laplacians[verts.dtype] = laplacian(verts.detach(), self.edges)
+        return self._laplacians[verts.dtype]
+
+    def to(self, device: torch.device) -> Topology:
+        """On another device, with what is computed already."""
+        if device == self.faces.device:
+            return self
+        moved = Topology(self.verts_layout.to(device), self.faces.map(lambda faces: faces.to(device)))
+        computed = {name: self.__dict__[name] for name in _PACKED if name in self.__dict__}
+        moved.__dict__.update({name: _moved(value, device) for name, value in computed.items()})
+        return moved
+
+    def clone(self) -> Topology:
+        """With faces of its own; what is computed from them stays shared."""
+        new = Topology(self.verts_layout, self.faces.map(torch.clone))
+        new.__dict__.update({**self.__dict__, "faces": new.faces})
+        new.__dict__.pop("faces_packed", None)  # it may be the very tensor of ``faces``
+        return new
+
+    def select(self, indices: list[int]) -> Topology:
+        """Of some of the meshes, with faces of their own."""
+        faces = self.faces.select(indices)
+        packed = torch.cat(faces.list) if indices else faces.packed
+        return Topology(self.verts_layout.select(indices), Ragged(faces.layout, packed=packed, pad_value=-1))
+
+    def repeat(self, times: int) -> Topology:
+        """Every mesh ``times`` times in a row (a a b b c c)."""
+        return _Repeated(self, times)
+
+    def as_one(self) -> Topology:
+        """All meshes as one, with what is computed already: packed ids stay what they are."""
+        layout = self.faces_layout.as_one()
+        one = Topology(self.verts_layout.as_one(), Ragged(layout, packed=self.faces_packed, pad_value=-1))
+        one.__dict__.update({name: self.__dict__[name] for name in _PACKED if name in self.__dict__})
+        return one
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickles and deep copies hold the faces: the rest follows from them."""
+        return {"verts_layout": self.verts_layout, "faces": self.faces, "_laplacians": {}}
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_moved(part, device) for part in value)
+    return value.to(device)
+
+
+class _Repeated(Topology):
+    """Every mesh of ``base`` several times: what follows is repeated with other offsets, not computed."""
+
+    def __init__(self, base: Topology, times: int) -> None:
+        super().__init__(base.verts_layout.repeat(times), base.faces.repeat(times))
+        self._base = base
+        self._times = times
+
+    @lasting
+    def corners(self) -> tuple[Tensor, Tensor]:
+        first, corners = self._base.corners
+        faces, ours = self._base.faces_layout, self.faces_layout
+        starts = self._repeat(first[:-1], self._base.verts_layout, faces, ours, scale=3)
+        first = torch.cat([starts, starts.new_tensor([3 * ours.total])])
+        lengths = [3 * length for length in faces.lengths]
+        corners = self._repeat(corners, Layout(lengths, faces.device), faces, ours, scale=3)
+        return first, corners
+
+    @lasting
+    def _edges(self) -> tuple[Tensor, Tensor]:
+        edges, faces_to_edges = self._base._edges
+        base_edges = self._base.edges_layout
+        verts, faces = self._base.verts_layout, self._base.faces_layout
+        return (
+            self._repeat(edges, base_edges, verts, self.verts_layout),
+            self._repeat(faces_to_edges, faces, base_edges, self.edges_layout),
+        )
+
+    @lasting
+    def edges_layout(self) -> Layout:
+        return self._base.edges_layout.repeat(self._times)
+
+    def _repeat(
+        self,
+        ids: Tensor,  # (total of rows, ...)
+        rows: Layout,
+        of: Layout,
+        ours: Layout,
+        scale: int = 1,
+    ) -> Tensor:
+        """Packed ``rows`` of the base for each mesh here, as ids shifted from the base's ``of`` to ours."""
+        repeated = rows.repeat(self._times)
+        batch = repeated.packed_to_batch_idx
+        base = batch // self._times
+        row = (
+            torch.arange(repeated.total, device=ids.device) - repeated.first_idx[batch] + rows.first_idx[base]
+        )
+        shift = (ours.first_idx[batch] - of.first_idx[base]) * scale
+        return ids[row] + shift.to(ids.dtype).reshape(-1, *[1] * (ids.dim() - 1))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_base": self._base, "_times": self._times}
