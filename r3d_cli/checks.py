@@ -64,6 +64,13 @@ def check_dtype(where: str, name: str, array: Any, *dtypes: str) -> None:
         raise ValueError(f"{where}: {name} must be {' or '.join(dtypes)}, got {got}")
 
 
+def check_floats(where: str, name: str, array: Any, shape: str) -> dict[str, int]:
+    """Raise a ValueError unless the array holds floats and has the shape; the size of each letter."""
+    sizes = check_shape(where, name, array, shape)
+    check_dtype(where, name, array, "float32", "float64", "float16", "bfloat16")
+    return sizes
+
+
 def check_same_device(where: str, **arrays: Any) -> None:
     """Raise a ValueError unless all tensors (None: left out) are on one device."""
     devices = {name: array.device for name, array in arrays.items() if array is not None}

@@ -89,9 +89,26 @@ def safe_atan2(y: Tensor, x: Tensor, least: float = 0.0) -> Tensor:
     return torch.atan2(torch.where(undefined, 0.0, y), torch.where(undefined, 1.0, x))
 
 
-def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """a @ b in the tensors' own precision: autocast's half precision would move points by pixels."""
-    if not torch.is_autocast_enabled(a.device.type):
-        return a @ b
-    with torch.autocast(a.device.type, enabled=False):
-        return a @ b
+def matmul(a: Tensor, b: Tensor, plus: Tensor | None = None) -> Tensor:
+    """a @ b in the tensors' own precision: autocast's half precision would move points by pixels.
+
+    ``plus`` (N, 1, K) is added on the way, for a (N, P, J) and b (N, J, K).
+    """
+    if torch.is_autocast_enabled(a.device.type):
+        with torch.autocast(a.device.type, enabled=False):
+            return matmul(a, b, plus)
+    return a @ b if plus is None else torch.baddbmm(plus, a, b)
+
+
+def normalized(vectors: Tensor, fallback: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
+    """(..., D) vectors over their lengths, and (..., 1) whether they have one: if not, ``fallback`` stands in
+    with zero derivative. Squares of vectors that count as zero (below 4e-16 in float32) would underflow."""
+    length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    limits = torch.finfo(vectors.dtype)
+    nonzero = length > (limits.tiny / limits.eps) ** 0.5
+    return torch.where(nonzero, vectors / torch.where(nonzero, length, 1.0), fallback), nonzero
+
+
+def matrix_of(*entries: Tensor) -> Tensor:
+    """(..., 3, 3) of nine (...), row by row."""
+    return torch.stack(entries, -1).unflatten(-1, (3, 3))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-from r3d_cli.checks import check_dtype, check_same_device, check_shape
+from r3d_cli.checks import check_floats, check_same_device, check_shape
+from r3d_cli.transforms import matrices
+from r3d_cli.transforms.euler_angles import AXES, axis_rotation
 from r3d_cli.transforms.math import matmul
-from r3d_cli.transforms.rotation_conversions import FLOATS, axis_rotation
+from r3d_cli.transforms.matrices import broadcast_size
 from r3d_cli.transforms.se3 import se3_log_map
 
 
@@ -24,22 +24,6 @@ class Link(NamedTuple):
     matrix: Tensor  # (N or 1, 4, 4)
     invert: Callable[[Tensor], Tensor]
     affine: bool  # the last column is (0, 0, 0, 1), so points need no division
-
-
-def _invert(matrix: Tensor) -> Tensor:
-    return torch.linalg.inv(matrix)
-
-
-def _invert_translation(matrix: Tensor) -> Tensor:
-    return 2 * torch.eye(4, dtype=matrix.dtype, device=matrix.device) - matrix
-
-
-def _invert_scale(matrix: Tensor) -> Tensor:
-    return torch.diag_embed(matrix.diagonal(dim1=-2, dim2=-1).reciprocal())
-
-
-def _invert_rotation(matrix: Tensor) -> Tensor:
-    return matrix.mT
 
 
 class Transform3d:
@@ -68,7 +52,7 @@ class Transform3d:
         tensor([[1., 1., 1.]])
     """
 
-    _invert: Callable[[Tensor], Tensor] = staticmethod(_invert)
+    _invert: Callable[[Tensor], Tensor] = staticmethod(matrices.invert)
     _affine = False
 
     def __init__(
@@ -81,8 +65,7 @@ class Transform3d:
         if matrix is None:
             matrix = torch.eye(4, dtype=dtype, device=device)
         else:
-            check_shape("Transform3d", "matrix", matrix, "4 4" if matrix.ndim == 2 else "N 4 4")
-            check_dtype("Transform3d", "matrix", matrix, *FLOATS)
+            check_floats("Transform3d", "matrix", matrix, "4 4" if matrix.ndim == 2 else "N 4 4")
         self._links: tuple[Link, ...] = (Link(matrix.reshape(-1, 4, 4), self._invert, affine),)
         self._product: tuple[int, Tensor] | None = None
 
@@ -105,7 +88,7 @@ class Transform3d:
 
     def __len__(self) -> int:
         """N, the number of transforms."""
-        return _batch_size("Transform3d", *(len(link.matrix) for link in self._links))
+        return broadcast_size("Transform3d", *(len(link.matrix) for link in self._links))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(N={len(self)}, dtype={self.dtype}, device={self.device})"
@@ -138,7 +121,7 @@ class Transform3d:
             tensor([[2., 0., 0.]])
         """
         _check_relatives("Transform3d.compose", self, others)
-        _batch_size("Transform3d.compose", len(self), *(len(other) for other in others))
+        broadcast_size("Transform3d.compose", len(self), *(len(other) for other in others))
         links = [link for transform in (self, *others) for link in transform._links]
         dtype = reduce(torch.promote_types, (link.matrix.dtype for link in links))
         return Transform3d._of([link._replace(matrix=link.matrix.to(dtype)) for link in links])
@@ -156,7 +139,7 @@ class Transform3d:
         _check_relatives("Transform3d.stack", self, others)
         transforms = (self, *others)
         matrix = torch.cat([transform.get_matrix() for transform in transforms])
-        return Transform3d._of([Link(matrix, _invert, all(t._is_affine for t in transforms))])
+        return Transform3d._of([Link(matrix, matrices.invert, all(t._is_affine for t in transforms))])
 
     @property
     def _is_affine(self) -> bool:
@@ -192,7 +175,8 @@ class Transform3d:
             torch.linalg.LinAlgError: A matrix without closed form is singular.
         """
         if invert_composed:
-            return Transform3d._of([Link(_invert(self._composed()), _invert, self._is_affine)])
+            inverse = matrices.invert(self._composed())
+            return Transform3d._of([Link(inverse, matrices.invert, self._is_affine)])
         return Transform3d._of(
             [link._replace(matrix=link.invert(link.matrix)) for link in reversed(self._links)]
         )
@@ -214,7 +198,7 @@ class Transform3d:
         where = "Transform3d.transform_points"
         batch, matrix = _fitted(where, "points", points, self._composed())
         columns = 3 if self._is_affine else 4
-        moved = matmul(batch, matrix[:, :3, :columns]) + matrix[:, 3:, :columns]  # (N, P, 3 or 4)
+        moved = matmul(batch, matrix[:, :3, :columns], plus=matrix[:, 3:, :columns])  # (N, P, 3 or 4)
         if columns == 4:
             w = moved[..., 3:]
             if eps is not None:
@@ -238,7 +222,7 @@ class Transform3d:
         if self._is_affine:
             inverse = self.inverse()._composed()[:, :3, :3]
         else:
-            inverse = _invert(self._composed()[:, :3, :3])
+            inverse = matrices.invert(self._composed()[:, :3, :3])
         batch, inverse = _fitted("Transform3d.transform_normals", "normals", normals, inverse)
         turned = matmul(batch, inverse.mT)
         return turned.reshape(normals.shape) if normals.ndim == 2 and len(turned) == 1 else turned
@@ -301,7 +285,7 @@ class Translate(Transform3d):
         tensor([1., 2., 3., 1.])
     """
 
-    _invert = staticmethod(_invert_translation)
+    _invert = staticmethod(matrices.invert_translation)
     _affine = True
 
     def __init__(
@@ -312,9 +296,8 @@ class Translate(Transform3d):
         dtype: torch.dtype = torch.float32,
         device: torch.device | str | None = None,
     ) -> None:
-        xyz = _coordinates("Translate", x, y, z, dtype, device)
-        identity = torch.eye(4, dtype=dtype, device=xyz.device)
-        super().__init__(matrix=identity + pad(xyz[:, None], (0, 1, 3, 0)))
+        xyz = matrices.coordinates("Translate", x, y, z, dtype, device)
+        super().__init__(matrix=matrices.translation(xyz))
 
 
 class Scale(Transform3d):
@@ -335,7 +318,7 @@ class Scale(Transform3d):
         tensor([[2., 2., 2.]])
     """
 
-    _invert = staticmethod(_invert_scale)
+    _invert = staticmethod(matrices.invert_scaling)
     _affine = True
 
     def __init__(
@@ -346,8 +329,8 @@ class Scale(Transform3d):
         dtype: torch.dtype = torch.float32,
         device: torch.device | str | None = None,
     ) -> None:
-        xyz = _coordinates("Scale", x, y, z, dtype, device, uniform=True)
-        super().__init__(matrix=torch.diag_embed(pad(xyz, (0, 1), value=1.0)))
+        xyz = matrices.coordinates("Scale", x, y, z, dtype, device, uniform=True)
+        super().__init__(matrix=matrices.scaling(xyz))
 
 
 class Rotate(Transform3d):
@@ -369,7 +352,7 @@ class Rotate(Transform3d):
         tensor([[0., 1., 0.]])
     """
 
-    _invert = staticmethod(_invert_rotation)
+    _invert = staticmethod(matrices.invert_rotation)
     _affine = True
 
     def __init__(
@@ -383,9 +366,8 @@ class Rotate(Transform3d):
         check_shape("Rotate", "R", R, "3 3" if R.ndim == 2 else "N 3 3")
         R = R.to(device or R.device, dtype).reshape(-1, 3, 3)
         if R.device.type == "cpu" and orthogonal_tol < math.inf and not torch.compiler.is_compiling():
-            _warn_unless_rotation(R.detach(), orthogonal_tol)
-        corner = torch.diag(torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=dtype, device=R.device))
-        super().__init__(matrix=pad(R, (0, 1, 0, 1)) + corner)
+            matrices.warn_unless_rotation("Rotate", R.detach(), orthogonal_tol)
+        super().__init__(matrix=matrices.rotation(R))
 
 
 class RotateAxisAngle(Rotate):
@@ -417,49 +399,11 @@ class RotateAxisAngle(Rotate):
         angle = torch.as_tensor(angle, dtype=dtype, device=device)
         if angle.ndim > 0:
             check_shape("RotateAxisAngle", "angle", angle, "N")
-        if not isinstance(axis, str) or axis.upper() not in ("X", "Y", "Z"):
+        if not isinstance(axis, str) or axis.upper() not in tuple(AXES):
             raise ValueError(f"RotateAxisAngle: axis must be 'X', 'Y' or 'Z', got {axis!r}")
         radians = angle * (math.pi / 180.0) if degrees else angle
         R = axis_rotation(axis.upper(), radians.reshape(-1)).mT  # of row vectors
         super().__init__(R, dtype=dtype, device=angle.device, orthogonal_tol=math.inf)
-
-
-def _coordinates(
-    where: str,
-    x: Any,
-    y: Any,
-    z: Any,
-    dtype: torch.dtype,
-    device: torch.device | str | None,
-    uniform: bool = False,
-) -> Tensor:  # (N, 3)
-    if device is None:
-        device = next((c.device for c in (x, y, z) if isinstance(c, Tensor)), torch.device("cpu"))
-    first = torch.as_tensor(x, dtype=dtype, device=device)
-    if y is None and z is None and (first.ndim >= 2 or not uniform):
-        check_shape(where, "x (without y and z)", first, "N 3")
-        return first
-    if y is None and z is None:
-        y = z = first
-    coordinates = []
-    for name, value in (("x", first), ("y", y), ("z", z)):
-        if value is None:
-            raise ValueError(f"{where}: {name} is missing; give x, y and z, or one tensor (N, 3)")
-        value = torch.as_tensor(value, dtype=dtype, device=device)
-        if value.ndim > 0:
-            check_shape(where, name, value, "N")
-        coordinates.append(value.reshape(-1))
-    count = _batch_size(where, *(len(value) for value in coordinates))
-    return torch.stack([value.expand(count) for value in coordinates], dim=-1)
-
-
-def _batch_size(where: str, *sizes: int) -> int:
-    """What batches of these sizes broadcast to."""
-    wide = [size for size in sizes if size != 1]
-    if any(size != wide[0] for size in wide):
-        got = " and ".join(str(size) for size in sizes)
-        raise ValueError(f"{where}: batch sizes must be equal or 1, got {got}")
-    return wide[0] if wide else 1
 
 
 def _check_relatives(where: str, transform: Transform3d, others: Sequence[Any]) -> None:
@@ -470,22 +414,10 @@ def _check_relatives(where: str, transform: Transform3d, others: Sequence[Any]) 
 
 
 def _fitted(where: str, name: str, vectors: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Vectors as (N or 1, P, 3) and matrices in the dtype that both have in common."""
+    """Vectors as (N, P, 3) and as many matrices, in the dtype that they have in common."""
     check_shape(where, name, vectors, "P 3" if vectors.ndim == 2 else "N P 3")
     check_same_device(where, **{name: vectors, "transform": matrix})
     batch = vectors if vectors.ndim == 3 else vectors[None]
-    _batch_size(where, len(batch), len(matrix))
+    count = broadcast_size(where, len(batch), len(matrix))
     dtype = torch.promote_types(vectors.dtype, matrix.dtype)
-    return batch.to(dtype), matrix.to(dtype)
-
-
-def _warn_unless_rotation(R: Tensor, tolerance: float) -> None:
-    identity = torch.eye(3, dtype=R.dtype, device=R.device)
-    determinant = (torch.linalg.cross(R[:, 0], R[:, 1]) * R[:, 2]).sum(-1)
-    off = torch.maximum((matmul(R, R.mT) - identity).abs().amax((-2, -1)), (determinant - 1).abs())
-    worst = float(off.max()) if len(off) else 0.0
-    if not worst <= tolerance:
-        warnings.warn(
-            f"Rotate: R is no rotation matrix: off by {worst:.3g}, more than orthogonal_tol = {tolerance:g}",
-            stacklevel=3,
-        )
+    return batch.to(dtype).expand(count, -1, -1), matrix.to(dtype).expand(count, -1, -1)
