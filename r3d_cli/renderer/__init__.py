@@ -1,0 +1,38 @@
+"""Cameras, textures, lights, rasterizers and shaders."""
+
+from r3d_cli.renderer.camera_utils import join_cameras_as_batch, rotate_on_spot
+from r3d_cli.renderer.cameras import (
+    CamerasBase,
+    FoVOrthographicCameras,
+    FoVPerspectiveCameras,
+    OrthographicCameras,
+    PerspectiveCameras,
+    camera_position_from_spherical_angles,
+    get_world_to_view_transform,
+    look_at_rotation,
+    look_at_view_transform,
+)
+from r3d_cli.renderer.utils import (
+    TensorProperties,
+    convert_to_tensors_and_broadcast,
+    ndc_grid_sample,
+    ndc_to_grid_sample_coords,
+)
+
+__all__ = [
+    "CamerasBase",
+    "FoVOrthographicCameras",
+    "FoVPerspectiveCameras",
+    "OrthographicCameras",
+    "PerspectiveCameras",
+    "TensorProperties",
+    "camera_position_from_spherical_angles",
+    "convert_to_tensors_and_broadcast",
+    "get_world_to_view_transform",
+    "join_cameras_as_batch",
+    "look_at_rotation",
+    "look_at_view_transform",
+    "ndc_grid_sample",
+    "ndc_to_grid_sample_coords",
+    "rotate_on_spot",
+]
