@@ -7,7 +7,6 @@ user's own vertex normals, and textures. What moves vertices replaces the geomet
 from __future__ import annotations
 
 import copy
-import operator
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any, TypeVar
@@ -17,7 +16,9 @@ from torch import Tensor
 
 from r3d_cli.checks import check_same_device, check_shape
 from r3d_cli.structures.geometry import Geometry, select_copies
+from r3d_cli.structures.indexing import Index, batch_indices
 from r3d_cli.structures.mesh_arguments import check_face_ids, read_faces, read_normals, read_verts
+from r3d_cli.structures.mesh_views import MeshViews
 from r3d_cli.structures.ragged import Ragged, same_device
 from r3d_cli.structures.submeshes import submeshes
 from r3d_cli.structures.topology import Topology
@@ -25,7 +26,7 @@ from r3d_cli.structures.topology import Topology
 M = TypeVar("M", bound="Meshes")
 
 
-class Meshes:
+class Meshes(MeshViews):
     """N triangle meshes of different sizes, as lists, packed and padded tensors.
 
     ============  =======================  ==========================================
@@ -79,11 +80,6 @@ class Meshes:
         self._given_normals = None if verts_normals is None else read_normals(verts_normals, vertices)
         self.textures = textures
 
-    # -- the batch ---------------------------------------------------------------------------------------
-
-    def __len__(self) -> int:
-        return len(self._verts.layout)
-
     def __repr__(self) -> str:
         kind = str(self._verts.dtype).removeprefix("torch.")
         texture = "" if self.textures is None else f", {type(self.textures).__name__}"
@@ -91,26 +87,6 @@ class Meshes:
             f"{type(self).__name__}(N={len(self)}, verts={self._verts.layout.total}, "
             f"faces={self._topology.faces_layout.total}, {kind}, {self.device}{texture})"
         )
-
-    @property
-    def _verts(self) -> Ragged:
-        return self._geometry.verts
-
-    @property
-    def _topology(self) -> Topology:
-        return self._geometry.topology
-
-    @property
-    def device(self) -> torch.device:
-        return self._verts.device
-
-    @property
-    def equisized(self) -> bool:
-        return self._verts.layout.equisized and self._topology.faces_layout.equisized
-
-    @property
-    def valid(self) -> Tensor:  # (N,) bool
-        return self._topology.faces_layout.num_per_batch > 0
 
     @property
     def textures(self) -> Any:
@@ -126,10 +102,6 @@ class Meshes:
                 )
             textures.bind(self._verts.layout, self._topology.faces_layout)
         self._textures = textures
-
-    def isempty(self) -> bool:
-        """Whether no mesh has a face."""
-        return self._topology.faces_layout.total == 0
 
     def validate(self: M) -> M:
         """Look at values, which waits for a GPU.
@@ -153,139 +125,6 @@ class Meshes:
         check_face_ids(self._topology.faces, self._verts.layout)
         return self
 
-    # -- vertices and faces ------------------------------------------------------------------------------
-
-    def verts_list(self) -> list[Tensor]:
-        """Vertices of each mesh: N of (V_i, 3)."""
-        return list(self._verts.list)
-
-    def verts_packed(self) -> Tensor:  # (sum V_i, 3)
-        """Vertices of all meshes, one after the other."""
-        return self._verts.packed
-
-    def verts_padded(self) -> Tensor:  # (N, max V_i, 3)
-        """Vertices of each mesh, padded with 0."""
-        return self._verts.padded
-
-    def faces_list(self) -> list[Tensor]:
-        """Faces of each mesh, ids within the mesh: N of (F_i, 3) int64."""
-        return list(self._topology.faces.list)
-
-    def faces_packed(self) -> Tensor:  # (sum F_i, 3) int64
-        """Faces of all meshes, ids of packed vertices."""
-        return self._topology.faces_packed
-
-    def faces_padded(self) -> Tensor:  # (N, max F_i, 3) int64
-        """Faces of each mesh, ids within the mesh, padded with -1."""
-        return self._topology.faces.padded
-
-    def num_verts_per_mesh(self) -> Tensor:  # (N,) int64
-        return self._verts.layout.num_per_batch
-
-    def num_faces_per_mesh(self) -> Tensor:  # (N,) int64
-        return self._topology.faces_layout.num_per_batch
-
-    def mesh_to_verts_packed_first_idx(self) -> Tensor:  # (N,) int64
-        """The packed vertex with which each mesh begins."""
-        return self._verts.layout.first_idx
-
-    def mesh_to_faces_packed_first_idx(self) -> Tensor:  # (N,) int64
-        """The packed face with which each mesh begins."""
-        return self._topology.faces_layout.first_idx
-
-    def verts_packed_to_mesh_idx(self) -> Tensor:  # (sum V_i,) int64
-        """The mesh of each packed vertex."""
-        return self._verts.layout.packed_to_batch_idx
-
-    def faces_packed_to_mesh_idx(self) -> Tensor:  # (sum F_i,) int64
-        """The mesh of each packed face."""
-        return self._topology.faces_layout.packed_to_batch_idx
-
-    def verts_padded_to_packed_idx(self) -> Tensor:  # (sum V_i,) int64
-        """The row of each packed vertex in ``verts_padded().reshape(-1, 3)``."""
-        return self._verts.layout.padded_to_packed_idx
-
-    def get_mesh_verts_faces(self, index: int) -> tuple[Tensor, Tensor]:
-        """Vertices (V_i, 3) and faces (F_i, 3) of one mesh.
-
-        Raises:
-            IndexError: There is no such mesh.
-        """
-        mesh = self._position(index)
-        return self._verts.list[mesh], self._topology.faces.list[mesh]
-
-    def get_bounding_boxes(self) -> Tensor:  # (N, 3, 2)
-        """Least and greatest coordinate of each mesh along each axis; (inf, -inf) of one without vertices."""
-        lengths = self._verts.layout.num_per_batch
-        verts = self.verts_packed()
-        least, most = (
-            torch.segment_reduce(verts, reduce, lengths=lengths, axis=0, unsafe=True)
-            for reduce in ("min", "max")
-        )
-        return torch.stack([least, most], 2)
-
-    # -- edges and normals -------------------------------------------------------------------------------
-
-    def edges_packed(self) -> Tensor:  # (E, 2) int64
-        """Unique undirected edges of packed vertices: each row ascends, rows are sorted."""
-        return self._topology.edges
-
-    def edges_packed_to_mesh_idx(self) -> Tensor:  # (E,) int64
-        """The mesh of each packed edge."""
-        return self._topology.edges_layout.packed_to_batch_idx
-
-    def num_edges_per_mesh(self) -> Tensor:  # (N,) int64
-        return self._topology.edges_layout.num_per_batch
-
-    def mesh_to_edges_packed_first_idx(self) -> Tensor:  # (N,) int64
-        """The packed edge with which each mesh begins."""
-        return self._topology.edges_layout.first_idx
-
-    def faces_packed_to_edges_packed(self) -> Tensor:  # (sum F_i, 3) int64
-        """Packed edges of each packed face (v0, v1, v2): (v1, v2), (v2, v0), (v0, v1)."""
-        return self._topology.faces_to_edges
-
-    def laplacian_packed(self) -> Tensor:  # (sum V_i, sum V_i) sparse
-        """The uniform Laplacian of all meshes: ``ops.laplacian``."""
-        return self._topology.laplacian(self.verts_packed())
-
-    def faces_areas_packed(self) -> Tensor:  # (sum F_i,)
-        return self._geometry.areas_normals[0]
-
-    def faces_normals_packed(self) -> Tensor:  # (sum F_i, 3)
-        """Unit normals of faces: ``ops.face_areas_normals``."""
-        return self._geometry.faces_normals.packed
-
-    def faces_normals_list(self) -> list[Tensor]:
-        """Unit normals of each mesh's faces: N of (F_i, 3)."""
-        return list(self._geometry.faces_normals.list)
-
-    def faces_normals_padded(self) -> Tensor:  # (N, max F_i, 3)
-        """Unit normals of each mesh's faces, padded with 0."""
-        return self._geometry.faces_normals.padded
-
-    def has_verts_normals(self) -> bool:
-        """Whether normals of vertices were given, or are computed already."""
-        return self._given_normals is not None or self._geometry.has_verts_normals
-
-    def verts_normals_packed(self) -> Tensor:  # (sum V_i, 3)
-        """Normals of vertices: those given, else ``ops.vertex_normals``."""
-        return self._normals.packed
-
-    def verts_normals_list(self) -> list[Tensor]:
-        """Normals of each mesh's vertices: N of (V_i, 3)."""
-        return list(self._normals.list)
-
-    def verts_normals_padded(self) -> Tensor:  # (N, max V_i, 3)
-        """Normals of each mesh's vertices, padded with 0."""
-        return self._normals.padded
-
-    @property
-    def _normals(self) -> Ragged:
-        return self._geometry.verts_normals if self._given_normals is None else self._given_normals
-
-    # -- other meshes from these -------------------------------------------------------------------------
-
     def _with(self: M, geometry: Geometry, textures: Any = None, normals: Ragged | None = None) -> M:
         """Meshes of this class, and with its attributes, made of other parts."""
         new = copy.copy(self)
@@ -293,33 +132,25 @@ class Meshes:
         new.textures = textures
         return new
 
-    def _moved(self, verts: Ragged) -> Geometry:
-        return self._geometry.moved(verts)
-
-    def _map(self: M, function: Callable[[Tensor], Tensor], textures: Any) -> M:
-        """A function of each part's tensors, such as ``detach``; the topology stays."""
-        normals = None if self._given_normals is None else self._given_normals.map(function)
-        return self._with(self._moved(self._verts.map(function)), textures, normals)
+    def _map(self: M, geometry: Geometry, function: Callable[[Any], Any]) -> M:
+        """Meshes of another geometry; normals and textures become what a function makes of them."""
+        textures = None if self.textures is None else function(self.textures)
+        return self._with(geometry, textures, self._given_normals and function(self._given_normals))
 
     def clone(self: M) -> M:
         """With memory of their own."""
-        new = self._map(torch.clone, None if self.textures is None else self.textures.clone())
-        new._geometry = Geometry(new._verts, self._topology.clone())
-        return new
+        return self._map(self._geometry.clone(), lambda part: part.clone())
 
     def detach(self: M) -> M:
-        """Without gradients, sharing memory."""
-        return self._map(torch.detach, None if self.textures is None else self.textures.detach())
+        """Without gradients."""
+        return self._map(self._geometry.moved(self._verts.detach()), lambda part: part.detach())
 
     def to(self: M, device: torch.device | str, copy: bool = False) -> M:
         """On another device: these very meshes where they are on it already, unless ``copy``."""
         device = same_device(device)
         if device == self.device:
             return self.clone() if copy else self
-        topology = self._topology.to(device)
-        normals = None if self._given_normals is None else self._given_normals.map(lambda t: t.to(device))
-        geometry = Geometry(self._verts.map(lambda verts: verts.to(device)), topology)
-        return self._with(geometry, None if self.textures is None else self.textures.to(device), normals)
+        return self._map(self._geometry.to(device), lambda part: part.to(device))
 
     def cpu(self: M) -> M:
         return self.to("cpu")
@@ -327,7 +158,7 @@ class Meshes:
     def cuda(self: M) -> M:
         return self.to("cuda")
 
-    def __getitem__(self: M, index: int | slice | Sequence[int] | Tensor) -> M:
+    def __getitem__(self: M, index: Index) -> M:
         """Some of the meshes, sharing no memory with these.
 
         Args:
@@ -336,34 +167,10 @@ class Meshes:
         Raises:
             IndexError: There is no such mesh, or the index is of another kind.
         """
-        chosen = self._positions(index)
+        chosen = batch_indices("Meshes", index, len(self))
         geometry = self._geometry.select(chosen)
         normals = self._given_normals and select_copies(self._given_normals, chosen, geometry.verts.layout)
         return self._with(geometry, None if self.textures is None else self.textures[chosen], normals)
-
-    def _positions(self, index: Any) -> list[int]:
-        if isinstance(index, slice):
-            return list(range(*index.indices(len(self))))
-        if isinstance(index, Sequence) or getattr(index, "ndim", 0) == 1:
-            listed = index.tolist() if hasattr(index, "tolist") else list(index)
-            if listed and all(isinstance(entry, bool) for entry in listed):
-                if len(listed) != len(self):
-                    raise IndexError(f"Meshes: a mask of {len(listed)} entries for {len(self)} meshes")
-                return [mesh for mesh, chosen in enumerate(listed) if chosen]
-            return [self._position(entry) for entry in listed]
-        return [self._position(index)]
-
-    def _position(self, index: Any) -> int:
-        try:
-            mesh = operator.index(index)
-        except TypeError:
-            kind = type(index).__name__
-            raise IndexError(
-                f"Meshes: an index must be integer, slice, list, mask or 1-D tensor of integers, got {kind}"
-            ) from None
-        if not -len(self) <= mesh < len(self):
-            raise IndexError(f"Meshes: there is no mesh {mesh} in a batch of {len(self)}")
-        return mesh % len(self)
 
     def split(self: M, split_sizes: Sequence[int]) -> list[M]:
         """Batches of so many meshes each, from the first on.
@@ -405,7 +212,7 @@ class Meshes:
         check_shape("Meshes.update_padded", "new_verts_padded", new_verts_padded, "N V 3", **sizes)
         check_same_device("Meshes.update_padded", new_verts_padded=new_verts_padded, verts=self._verts)
         moved = Ragged(layout, padded=new_verts_padded)
-        return self._with(self._moved(moved), self.textures)
+        return self._with(self._geometry.moved(moved), self.textures)
 
     def offset_verts_(self: M, vert_offsets_packed: Tensor) -> M:
         """``offset_verts`` that replaces the vertices of these very meshes; other meshes keep theirs."""
@@ -445,7 +252,7 @@ class Meshes:
         return copy.copy(self).scale_verts_(scale)
 
     def _move_to(self: M, verts: Ragged) -> M:
-        self._geometry, self._given_normals = self._moved(verts), None
+        self._geometry, self._given_normals = self._geometry.moved(verts), None
         return self
 
     def submeshes(self: M, face_indices: Sequence[Sequence[Tensor]] | Sequence[Tensor]) -> M:

@@ -246,6 +246,15 @@ class Ragged:
         done = {key: function(tensor) for key, tensor in done.items()}
         return self._like(list=[done[id(tensor)] for tensor in self.list])
 
+    def clone(self) -> Ragged:
+        return self.map(torch.clone)
+
+    def detach(self) -> Ragged:
+        return self.map(torch.detach)
+
+    def to(self, device: torch.device | str) -> Ragged:
+        return self.map(lambda tensor: tensor.to(device))
+
     def _like(self, **view: Any) -> Ragged:
         new = Ragged(self.layout, **view, pad_value=self.pad_value)
         new.layout = self.layout.to(new.device)

@@ -43,10 +43,15 @@ def read_rows(
         if not found["N"]:
             return Ragged(layout or Layout([], given.device), packed=given.flatten(0, 1))
         return Ragged(layout or Layout([found["L"]] * found["N"], given.device, found["L"]), padded=given)
-    if not isinstance(given, list | tuple) or not all(isinstance(rows, Tensor) for rows in given):
+    listed = isinstance(given, list | tuple)
+    strange = (
+        sorted({type(rows).__name__ for rows in given if not isinstance(rows, Tensor)}) if listed else []
+    )
+    if not listed or strange:
+        got = f"a list with {', '.join(sorted(strange))}" if listed else type(given).__name__
         raise ValueError(
             f"{where}: {name} must be a list of tensors (L, {width or 'D'}) or one tensor "
-            f"(N, L, {width or 'D'}), got {type(given).__name__}"
+            f"(N, L, {width or 'D'}), got {got}"
         )
     if layout is not None and len(given) != len(layout):
         raise ValueError(f"{where}: {name} must be {len(layout)} tensors, one an element, got {len(given)}")

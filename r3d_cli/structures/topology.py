@@ -6,6 +6,7 @@ computed once, when first asked for.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -15,9 +16,6 @@ from r3d_cli.ops.laplacian_matrices import laplacian
 from r3d_cli.ops.mesh_edges import mesh_edges
 from r3d_cli.ops.vertex_corners import vertex_corners
 from r3d_cli.structures.ragged import Layout, Ragged, lasting
-
-#: What Topology computes of packed ids alone.
-_PACKED = ("faces_packed", "corners", "_edges")
 
 
 class Topology:
@@ -82,16 +80,16 @@ class Topology:
         """On another device, with what is computed already."""
         if device == self.faces.device:
             return self
-        moved = Topology(self.verts_layout.to(device), self.faces.map(lambda faces: faces.to(device)))
-        computed = {name: self.__dict__[name] for name in _PACKED if name in self.__dict__}
+        moved = Topology(self.verts_layout.to(device), self.faces.to(device))
+        computed = self._computed("faces_packed", "corners", "_edges")
         moved.__dict__.update({name: _moved(value, device) for name, value in computed.items()})
         return moved
 
     def clone(self) -> Topology:
-        """With faces of its own; what is computed from them stays shared."""
-        new = Topology(self.verts_layout, self.faces.map(torch.clone))
-        new.__dict__.update({**self.__dict__, "faces": new.faces})
-        new.__dict__.pop("faces_packed", None)  # it may be the very tensor of ``faces``
+        """With faces of its own; what is computed from them already stays shared."""
+        new = copy.copy(self)
+        new.faces = self.faces.clone()
+        new.__dict__.update(self._computed("corners", "_edges"))
         return new
 
     def select(self, indices: list[int]) -> Topology:
@@ -108,8 +106,12 @@ class Topology:
         """All meshes as one, with what is computed already: packed ids stay what they are."""
         layout = self.faces_layout.as_one()
         one = Topology(self.verts_layout.as_one(), Ragged(layout, packed=self.faces_packed, pad_value=-1))
-        one.__dict__.update({name: self.__dict__[name] for name in _PACKED if name in self.__dict__})
+        one.__dict__.update(self._computed("faces_packed", "corners", "_edges"))
         return one
+
+    def _computed(self, *names: str) -> dict[str, Any]:
+        """Those that are computed already."""
+        return {name: self.__dict__[name] for name in names if name in self.__dict__}
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickles and deep copies hold the faces: the rest follows from them."""
@@ -171,6 +173,12 @@ class _Repeated(Topology):
         )
         shift = (ours.first_idx[batch] - of.first_idx[base]) * scale
         return ids[row] + shift.to(ids.dtype).reshape(-1, *[1] * (ids.dim() - 1))
+
+    def to(self, device: torch.device) -> Topology:
+        return self if device == self.faces.device else _Repeated(self._base.to(device), self._times)
+
+    def clone(self) -> Topology:
+        return _Repeated(self._base.clone(), self._times)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_base": self._base, "_times": self._times}

@@ -353,7 +353,10 @@ def test_gradients_reach_every_view() -> None:
     ("arguments", "text"),
     [
         (({"a": 1},), "points must be a list of tensors (L, 3) or one tensor (N, L, 3), got dict"),
-        (([[0.0, 0.0, 0.0]],), "points must be a list of tensors (L, 3) or one tensor (N, L, 3), got list"),
+        (
+            ([[0.0, 0.0, 0.0]],),
+            "points must be a list of tensors (L, 3) or one tensor (N, L, 3), got a list with list",
+        ),
         ((torch.zeros(5, 3),), "points must have shape (N, L, D) with D = 3, got (5, 3)"),
         (
             ([torch.zeros(5, 3), torch.zeros(5, 2)],),
