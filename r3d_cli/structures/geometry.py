@@ -50,9 +50,10 @@ class Geometry:
         return self._once("verts_normals", compute, lambda normals: normals)
 
     def _once(self, name: str, compute: Callable[[], Any], ragged: Callable[[Any], Ragged]) -> Any:
-        value = self._computed.get(name)
-        if value is None or not still_serves(ragged(value).packed, self.verts.packed):
-            value = self._computed[name] = compute()
+        version, value = self._computed.get(name, (-1, None))
+        if version != self.verts.version or not still_serves(ragged(value).packed, self.verts.packed):
+            value = compute()
+            self._computed[name] = self.verts.version, value
         return value
 
     @property

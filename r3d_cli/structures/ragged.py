@@ -34,11 +34,11 @@ def lasting(compute: Callable[[Any], T]) -> cached_property[T]:
     return cached_property(outside_inference)
 
 
-def still_serves(view: Tensor | None, source: Tensor) -> bool:
+def still_serves(view: Tensor, source: Tensor) -> bool:
     """Whether a cached view can be used again: one made under ``torch.no_grad`` carries no gradients to its
     source, so that outside it has to be made anew."""
-    if view is None or not torch.is_grad_enabled():
-        return view is not None
+    if not torch.is_grad_enabled():
+        return True
     return view.requires_grad == source.requires_grad and view.is_inference() <= source.is_inference()
 
 
@@ -158,9 +158,10 @@ class Ragged:
     ) -> None:
         self.layout = layout
         self.pad_value = pad_value
-        self._packed, self._padded = packed, padded
-        self._list = None if list is None else tuple(list)
-        self._given = "packed" if packed is not None else "padded" if padded is not None else "list"
+        given = {"packed": packed, "list": None if list is None else tuple(list), "padded": padded}
+        self._views: dict[str, Any] = {name: view for name, view in given.items() if view is not None}
+        (self._given,) = self._views
+        self._version = self.version
 
     @classmethod
     def from_list(
@@ -180,48 +181,60 @@ class Ragged:
         return self._source.dtype
 
     @property
+    def version(self) -> int:
+        """Another number once somebody, an optimizer say, has written into the tensors that were given."""
+        return sum(0 if tensor.is_inference() else tensor._version for tensor in self._sources)
+
+    @property
+    def _sources(self) -> tuple[Tensor, ...]:
+        """The tensors that were given."""
+        given = self._views[self._given]
+        return given if self._given == "list" else (given,)
+
+    @property
     def _source(self) -> Tensor:
-        """A tensor that was given: it has the device and the dtype of all."""
-        if self._given == "list":
-            assert self._list
-            return next((tensor for tensor in self._list if tensor.requires_grad), self._list[0])
-        given = self._packed if self._given == "packed" else self._padded
-        assert given is not None
-        return given
+        """A tensor that was given: it has the device and the dtype of all, and gradients if any has."""
+        sources = self._sources
+        return next((tensor for tensor in sources if tensor.requires_grad), sources[0])
+
+    def _view(self, name: str, make: Callable[[], Any]) -> Any:
+        """A view, made where it was not given and is not there from before."""
+        if name == self._given:
+            return self._views[name]
+        if (version := self.version) != self._version:
+            self._views, self._version = {self._given: self._views[self._given]}, version
+        view = self._views.get(name)
+        if view is None or not still_serves(view if isinstance(view, Tensor) else view[0], self._source):
+            view = self._views[name] = make()
+        return view
 
     @property
     def packed(self) -> Tensor:  # (total, *D)
-        if self._given != "packed" and not still_serves(self._packed, self._source):
-            if self._given == "list":
-                assert self._list
-                self._packed = self._list[0] if len(self._list) == 1 else torch.cat(self._list)
-            else:
-                assert self._padded is not None
-                self._packed = pack(self._padded, self.layout)
-        assert self._packed is not None
-        return self._packed
+        return self._view("packed", self._make_packed)
 
     @property
     def list(self) -> tuple[Tensor, ...]:  # N of (L, *D)
-        if self._given != "list" and not (self._list and still_serves(self._list[0], self._source)):
-            if self._given == "padded":
-                assert self._padded is not None
-                rows = zip(self._padded, self.layout.lengths, strict=True)
-                self._list = tuple(row[:length] for row, length in rows)
-            else:
-                self._list = self.packed.split(self.layout.lengths) if len(self.layout) else ()
-        assert self._list is not None
-        return self._list
+        return self._view("list", self._make_list) if len(self.layout) else ()
 
     @property
     def padded(self) -> Tensor:  # (N, max_length, *D)
-        if self._given != "padded" and not still_serves(self._padded, self._source):
-            if self.layout.dense and self.repeats == len(self.layout) - 1:
-                self._padded = self.list[0].expand(len(self.layout), *self.list[0].shape)
-            else:
-                self._padded = pad(self.packed, self.layout, self.pad_value)
-        assert self._padded is not None
-        return self._padded
+        return self._view("padded", self._make_padded)
+
+    def _make_packed(self) -> Tensor:
+        if self._given == "padded":
+            return pack(self.padded, self.layout)
+        return self.list[0] if len(self.list) == 1 else torch.cat(self.list)
+
+    def _make_list(self) -> tuple[Tensor, ...]:
+        if self._given == "padded":
+            rows = zip(self.padded, self.layout.lengths, strict=True)
+            return tuple(row[:length] for row, length in rows)
+        return self.packed.split(self.layout.lengths)
+
+    def _make_padded(self) -> Tensor:
+        if self.layout.dense and self.repeats == len(self.layout) - 1:
+            return self.list[0].expand(len(self.layout), *self.list[0].shape)
+        return pad(self.packed, self.layout, self.pad_value)
 
     @property
     def repeats(self) -> int:
@@ -232,8 +245,7 @@ class Ragged:
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickles and deep copies hold what was given: views follow from it."""
-        given = f"_{self._given}"
-        return {**self.__dict__, "_packed": None, "_padded": None, "_list": None, given: self.__dict__[given]}
+        return {**self.__dict__, "_views": {self._given: self._views[self._given]}}
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Ragged:
         """A function of tensors that keeps their shape, such as ``detach``, ``clone`` or ``to``: applied to
