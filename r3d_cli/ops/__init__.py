@@ -1,5 +1,6 @@
 """Operators on packed meshes, point clouds and voxels."""
 
+from r3d_cli.ops.interp_face_attrs import interpolate_face_attributes
 from r3d_cli.ops.laplacian_matrices import laplacian
 from r3d_cli.ops.mesh_edges import mesh_edges
 from r3d_cli.ops.mesh_normals import face_areas_normals, vertex_normals
@@ -21,6 +22,7 @@ __all__ = [
     "eyes",
     "face_areas_normals",
     "get_point_covariances",
+    "interpolate_face_attributes",
     "is_pointclouds",
     "laplacian",
     "mesh_edges",

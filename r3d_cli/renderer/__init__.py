@@ -12,6 +12,7 @@ from r3d_cli.renderer.cameras import (
     look_at_rotation,
     look_at_view_transform,
 )
+from r3d_cli.renderer.textures import TexturesAtlas, TexturesUV, TexturesVertex
 from r3d_cli.renderer.utils import (
     TensorProperties,
     convert_to_tensors_and_broadcast,
@@ -26,6 +27,9 @@ __all__ = [
     "OrthographicCameras",
     "PerspectiveCameras",
     "TensorProperties",
+    "TexturesAtlas",
+    "TexturesUV",
+    "TexturesVertex",
     "camera_position_from_spherical_angles",
     "convert_to_tensors_and_broadcast",
     "get_world_to_view_transform",

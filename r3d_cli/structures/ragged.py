@@ -212,6 +212,14 @@ class Ragged:
     def packed(self) -> Tensor:  # (total, *D)
         return self._view("packed", self._make_packed)
 
+    def packed_now(self) -> Tensor:  # (total, *D)
+        """``packed`` of what the given tensors hold now. Where ``packed`` is a copy, it does not see later
+        writes to them, as by an optimizer between two samplings of the same textures."""
+        shares_memory = self._given == "packed" or (self._given == "padded" and self.layout.dense)
+        if shares_memory or not self._source.requires_grad:
+            return self.packed
+        return self.list[0] if len(self.list) == 1 else torch.cat(self.list)
+
     @property
     def list(self) -> tuple[Tensor, ...]:  # N of (L, *D)
         return self._view("list", self._make_list) if len(self.layout) else ()

@@ -1,0 +1,88 @@
+"""Texture maps of any sizes, their texels packed into one tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from r3d_cli.structures.ragged import Layout, Ragged
+
+
+@dataclass(frozen=True)
+class TexelMaps:
+    """M maps, each stored once however many meshes wear it.
+
+    Attributes:
+        rows: The texels of each map, (H * W, C), row by row from the top.
+        sizes: Height and width of each map.
+    """
+
+    rows: Ragged
+    sizes: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of_images(cls, images: Sequence[Tensor]) -> TexelMaps:
+        """Of M >= 1 images (H, W, C)."""
+        rows = Ragged.from_list([image.flatten(0, 1) for image in images])
+        return cls(rows, tuple((image.shape[0], image.shape[1]) for image in images))
+
+    @classmethod
+    def of_stack(cls, images: Tensor) -> TexelMaps:
+        """Of images of one size, (M, H, W, C): without a copy where these are contiguous."""
+        count, height, width = images.shape[:3]
+        layout = Layout([height * width] * count, images.device)
+        return cls(Ragged(layout, packed=images.flatten(0, 2)), ((height, width),) * count)
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @property
+    def texels(self) -> Tensor:  # (T, C)
+        return self.rows.packed_now()
+
+    @property
+    def table(self) -> Tensor:  # (M, 3) int64
+        """First texel, height and width of each map."""
+        offsets = self.rows.layout.offsets
+        entries = [(first, *size) for first, size in zip(offsets, self.sizes, strict=False)]
+        return torch.tensor(entries, dtype=torch.int64, device=self.rows.device).reshape(-1, 3)
+
+    def image(self, index: int) -> Tensor:
+        """(H, W, C)."""
+        return self.rows.list[index].unflatten(0, self.sizes[index])
+
+    def select(self, indices: Sequence[int]) -> TexelMaps:
+        if list(indices) == list(range(len(self))):
+            return self
+        if not indices:
+            return TexelMaps(Ragged(Layout([], self.rows.device), packed=self.texels[:0]), ())
+        return TexelMaps(self.rows.select(indices), tuple(self.sizes[index] for index in indices))
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> TexelMaps:
+        return TexelMaps(self.rows.map(function), self.sizes)
+
+    def join(self, others: Sequence[TexelMaps]) -> TexelMaps:
+        """These maps, then those of others."""
+        batches = (self, *others)
+        rows = Ragged.from_list([rows for batch in batches for rows in batch.rows.list])
+        return TexelMaps(rows, tuple(size for batch in batches for size in batch.sizes))
+
+    def placement(self, which: Tensor | None) -> tuple[Tensor | int, Tensor | int, Tensor | int]:
+        """First texel, height and width of the map of each sample.
+
+        Args:
+            which: The map of each of P samples, (P,); None where there is one map only.
+
+        Returns:
+            Each one number where it is the same for all samples, else (P,).
+        """
+        height, width = self.sizes[0]
+        if which is None:
+            return 0, height, width
+        if len(set(self.sizes)) == 1:
+            return which * (height * width), height, width
+        first, heights, widths = self.table[which].unbind(1)
+        return first, heights, widths
