@@ -191,6 +191,7 @@ NB_MODULE(_native, m) {
   bind_rasterize_meshes<double>(m);
   bind_ceilings(m);
   bind_readers(m);
+  bind_writers(m);
   bind_shade_meshes<float>(m);
   bind_shade_meshes<double>(m);
 }

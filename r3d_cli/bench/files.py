@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from pathlib import Path
+
+from r3d_cli.scene.files import replacing
 
 
 def write_whole(path: str | os.PathLike[str], data: str | bytes) -> None:
@@ -15,18 +15,5 @@ def write_whole(path: str | os.PathLike[str], data: str | bytes) -> None:
     Raises:
         OSError: The file cannot be written; names ``path``.
     """
-    encoded = data.encode() if isinstance(data, str) else data
-    target = Path(os.path.realpath(path))  # a symbolic link stays one
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        if target.exists() and not target.is_file() and not target.is_dir():
-            target.write_bytes(encoded)
-            return
-        partial.write_bytes(encoded)
-        os.replace(partial, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        if isinstance(error, OSError):  # about the file that was asked for, not about the temporary one
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
-        raise
+    with replacing(path) as file:
+        file.write_bytes(data.encode() if isinstance(data, str) else data)

@@ -38,6 +38,7 @@ class Material:
     alpha_cutoff: float = 0.5
     double_sided: bool = True
     unlit: bool = False
+    statements: dict[str, tuple[float, ...]] = field(default_factory=dict)  # MTL's ka, kd, ks, ns, unconverted
 
 
 @dataclass
@@ -55,9 +56,10 @@ class RawMesh:
     faces_normals: NDArray[np.int64] | None = None  # (F, 3) ids into normals
     uvs: NDArray[np.float32] | None = None  # (VT, 2)
     faces_uvs: NDArray[np.int64] | None = None  # (F, 3) ids into uvs
-    colors: NDArray[np.float32] | None = None  # (V, 4) per-vertex colour, linear light
+    colors: NDArray[np.float32] | None = None  # (V, 4) per-vertex colour, linear light (or see below)
     materials: list[Material] = field(default_factory=list)
     faces_material: NDArray[np.int32] | None = None  # (F,) ids into materials, -1: none
+    display_colors: bool = False  # colors are display values (sRGB), as all formats but glTF store them
     up: str | None = None  # the format's up axis: y (glTF), z (STL: CAD's custom), None: none
     warnings: list[str] = field(default_factory=list)  # one line each, naming the file
 

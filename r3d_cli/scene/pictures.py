@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from r3d_cli.constants import VERSION
 from r3d_cli.errors import R3dError
+from r3d_cli.scene.files import replacing
 
 #: File extension -> Pillow's format.
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -41,27 +41,12 @@ def write_picture(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> No
         OSError: the file cannot be written.
     """
     format = picture_format(path)
-    try:
-        target = Path(os.path.realpath(path))  # a symbolic link stays one
-        if target.exists() and not target.is_file():
-            with open(target, "wb") as stream:
+    with replacing(path) as file:
+        if file.exists():  # a device, which Pillow would open for reading too
+            with open(file, "wb") as stream:
                 encode_picture(stream, pixels, format)
         else:
-            _write_and_move(target, pixels, format)
-    except OSError as error:  # about the file that was asked for, not about the temporary one
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
-
-
-def _write_and_move(target: Path, pixels: NDArray[np.uint8], format: str) -> None:
-    # The extension lets Pillow load this format's plugin alone.
-    partial = target.with_name(f".{target.name}.{os.getpid()}{target.suffix}")
-    try:
-        encode_picture(partial, pixels, format)
-        os.replace(partial, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise
+            encode_picture(file, pixels, format)
 
 
 def encode_picture(file: BinaryIO | Path, pixels: NDArray[np.uint8], format: str = "PNG") -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.model import MeshError, RawMesh
 from r3d_cli.scene.readers.source import Source
 
@@ -29,6 +30,8 @@ def read_mesh(
     *,
     name: str | None = None,
     folder: str | os.PathLike[str] | None = None,
+    textures: bool = True,
+    linear_colors: bool = True,
 ) -> RawMesh:
     """Read a mesh file.
 
@@ -41,6 +44,8 @@ def read_mesh(
         format: one of ``FORMATS``; by default told from the extension, else from the content.
         name: begins the messages instead of the path.
         folder: where materials and textures are looked for, if not beside the file.
+        textures: whether to read material libraries and images.
+        linear_colors: turn vertex colours to linear light; else they stay as the file stores them.
 
     Raises:
         MeshError: if the file cannot be read; one line, "path:line: what is wrong; what to do".
@@ -51,7 +56,12 @@ def read_mesh(
         [[0, 1, 2], [0, 2, 3]]
     """
     source = Source.open(path_or_bytes)
-    source = replace(source, name=name or source.name, folder=Path(folder) if folder else source.folder)
+    source = replace(
+        source,
+        name=name or source.name,
+        folder=Path(folder) if folder else source.folder,
+        textures=textures,
+    )
     kind = _known(source, format) if format else detect_format(source, path_or_bytes)
     if not source.data:
         source.fail("is empty; fetch it again or export the mesh again")
@@ -61,6 +71,9 @@ def read_mesh(
     except MemoryError:
         source.fail("needs more memory than there is; reduce the mesh")
     _warn_of_wild_coordinates(mesh, source)
+    if linear_colors and mesh.display_colors and mesh.colors is not None:
+        mesh.colors[:, :3] = srgb_to_linear(mesh.colors[:, :3])
+        mesh.display_colors = False
     return mesh
 
 

@@ -73,7 +73,7 @@ class GltfMaterials:
         )
 
     def _texture(self, info: dict[str, Any] | None, alpha: bool) -> Texture | None:
-        if info is None:
+        if info is None or not self.document.source.textures:
             return None
         texture = self.document.item("textures", info["index"])
         image = texture.get("extensions", {}).get("EXT_texture_webp", texture).get("source")

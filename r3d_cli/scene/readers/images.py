@@ -60,6 +60,8 @@ class TextureLoader:
         return self._images[key]
 
     def _read(self, name: str, line: int | None, alpha: bool) -> NDArray[np.uint8] | None:
+        if not self.source.textures:
+            return None
         place = self.source.name if line is None else f"{self.source.name}:{line}"
         path = self.source.find(name)
         if path is None:

@@ -20,7 +20,7 @@ class Part:
     faces: NDArray[np.int64]  # (F, 3)
     normals: NDArray[np.float32] | None = None  # (V, 3)
     uvs: NDArray[np.float32] | None = None  # (V, 2)
-    colors: NDArray[np.float32] | None = None  # (V, 4) linear light
+    colors: NDArray[np.float32] | None = None  # (V, 4)
     material: Material | None = None
     transform: NDArray[np.float64] | None = None  # (4, 4) column vectors: M x
 

@@ -36,7 +36,7 @@ class MtlMaterial:
     """A `newmtl` section: display values as the file has them, statements that are absent None."""
 
     name: str
-    colors: dict[str, tuple[float, float, float]] = field(default_factory=dict)  # Kd, Ks, Ke
+    colors: dict[str, tuple[float, float, float]] = field(default_factory=dict)  # Ka, Kd, Ks, Ke
     shininess: float | None = None
     dissolve: float | None = None
     transparency: float | None = None
@@ -62,7 +62,7 @@ def parse_mtl(source: Source) -> tuple[list[MtlMaterial], list[str]]:
 
 
 def _statement(material: MtlMaterial, keyword: str, rest: str, line: int) -> None:
-    if keyword in ("kd", "ks", "ke"):
+    if keyword in ("ka", "kd", "ks", "ke"):
         material.colors[keyword] = _color(rest, keyword.capitalize())
     elif keyword == "ns":
         material.shininess = _numbers(rest, 1, "Ns")[0]

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.model import Material, MeshError, RawMesh, Texture
 from r3d_cli.scene.normals import compute_face_normals
 from r3d_cli.scene.readers.images import TextureLoader
@@ -51,9 +50,6 @@ def read_arrays(source: Source, kind: str) -> tuple[RawMesh, dict[str, Any]]:
         raise MeshError(f"{source.name}{error}") from None
     for key in ("materials", "textures"):
         arrays[key] = [decode(name) for name in arrays[key]]
-    colors = arrays["colors"]
-    if colors is not None:
-        colors[:, :3] = srgb_to_linear(colors[:, :3])
     mesh = RawMesh(
         compact(arrays["verts"]),
         arrays["faces"],
@@ -61,8 +57,9 @@ def read_arrays(source: Source, kind: str) -> tuple[RawMesh, dict[str, Any]]:
         arrays["faces_normals"],
         arrays["uvs"],
         arrays["faces_uvs"],
-        colors,
+        arrays["colors"],
         faces_material=arrays["faces_material"],
+        display_colors=True,
         warnings=[f"{source.name}{warning}" for warning in arrays["warnings"]],
     )
     return mesh, arrays

@@ -15,7 +15,7 @@ def read_obj(source: Source) -> RawMesh:
     mesh, arrays = read_arrays(source, "obj")
     defined: dict[str, Material] = {}
     maps: dict[str, MtlMap] = {}
-    for line, text in arrays["libraries"]:
+    for line, text in arrays["libraries"] if source.textures else ():
         for name in _library_names(source, decode(text)):
             library = _open(source, name, line, mesh.warnings)
             if library is not None:

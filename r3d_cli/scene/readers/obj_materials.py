@@ -28,6 +28,9 @@ def read_materials(source: Source) -> tuple[dict[str, Material], dict[str, MtlMa
 
 def _material(section: MtlMaterial, loader: TextureLoader) -> Material:
     material = Material(section.name, base_color=(0.8, 0.8, 0.8, _opacity(section)))
+    material.statements = {key: section.colors[key] for key in ("ka", "kd", "ks") if key in section.colors}
+    if section.shininess is not None:
+        material.statements["ns"] = (section.shininess,)
     material.base_color_texture = _texture(section.maps.get("map_kd"), loader)
     kd = section.colors.get("kd", (1.0, 1.0, 1.0) if material.base_color_texture else None)
     if material.base_color_texture and kd == (0, 0, 0):

@@ -24,6 +24,7 @@ class Source:
     data: bytes
     name: str  # begins every message
     folder: Path  # what the file names is looked for here
+    textures: bool = True  # whether material libraries and images are read
 
     @staticmethod
     def open(path_or_bytes: str | os.PathLike[str] | bytes) -> Source:

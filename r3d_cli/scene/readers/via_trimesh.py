@@ -38,7 +38,9 @@ def read_via_trimesh(source: Source, kind: str) -> RawMesh:
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         source.fail(f"cannot be read as {kind} ({reason}); check that the file is complete")
-    return merge([part for part in parts if part is not None])
+    mesh = merge([part for part in parts if part is not None])
+    mesh.display_colors = True
+    return mesh
 
 
 def _part(geometry: Any, transform: Any) -> Part | None:
@@ -53,9 +55,7 @@ def _part(geometry: Any, transform: Any) -> Part | None:
     if colors is None and getattr(visual, "kind", None) == "vertex":
         colors = visual.vertex_colors
     if colors is not None and len(colors) == len(part.verts) and len(colors):
-        display = np.asarray(colors, np.float32) / np.float32(255)
-        display[:, :3] = srgb_to_linear(display[:, :3])
-        part.colors = display
+        part.colors = np.asarray(colors, np.float32) / np.float32(255)
     material = getattr(visual, "material", None)
     if material is not None:
         part.material = _material(material)

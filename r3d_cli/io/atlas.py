@@ -1,0 +1,65 @@
+"""Texture atlases of files: R x R texels for each face."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from r3d_cli.io.materials import color_of, face_materials, map_of
+from r3d_cli.scene.model import RawMesh
+
+WRAPS = ("repeat", "clamp", None)
+
+
+def texel_weights(size: int) -> Tensor:  # (R, R, 3)
+    """Barycentric coordinates of the texels' centroids in TexturesAtlas' layout.
+
+    The face's first two weights span the atlas: its texels are the triangles into which R lines a side cut
+    the face. Cell (y, x) with x + y < R holds the triangle on the origin's side of the square from
+    (x, y) / R to (x + 1, y + 1) / R; the other triangle of that square lies at (R - 1 - y, R - 1 - x).
+
+    Example:
+        >>> texel_weights(1)[0, 0]
+        tensor([0.3333, 0.3333, 0.3333])
+    """
+    y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    other = x + y >= size
+    first = torch.where(other, size - 1 - x + 2 / 3, x + 1 / 3) / size
+    second = torch.where(other, size - 1 - y + 2 / 3, y + 1 / 3) / size
+    return torch.stack([first, second, 1 - first - second], dim=-1)
+
+
+def bake_atlas(raw: RawMesh, size: int, wrap: str | None) -> Tensor:  # (F, R, R, 3)
+    """Sample each face's material at the centroids of its texels, bilinearly.
+
+    Maps are looked up as TexturesUV does by default: v up, corners' texels at 0 and 1. Faces without a map
+    have their material's colour, those without a material are grey.
+    """
+    faces = face_materials(raw)
+    ids = torch.from_numpy(faces.ids)
+    colors = torch.tensor([color_of(material) for material in faces.materials], dtype=torch.float32)
+    atlas = colors.reshape(-1, 3)[ids][:, None, None].repeat(1, size, size, 1)
+    weights = texel_weights(size)
+    verts_uvs, faces_uvs = torch.from_numpy(faces.verts_uvs), torch.from_numpy(faces.faces_uvs)
+    for index, material in enumerate(faces.materials):
+        if material is None or material.base_color_texture is None or not faces.textured[index]:
+            continue
+        chosen = (ids == index).nonzero()[:, 0]
+        corners = verts_uvs[faces_uvs[chosen]]  # (P, 3, 2)
+        uvs = torch.einsum("yxk,pkc->pyxc", weights, corners)
+        if wrap == "repeat":
+            uvs = uvs - uvs.floor()
+        grid = torch.stack([uvs[..., 0], 1 - uvs[..., 1]], dim=-1).flatten(0, 1)[None] * 2 - 1
+        image = map_of(material.base_color_texture, material).permute(2, 0, 1)[None]
+        texels = grid_sample(image, grid, padding_mode="border", align_corners=True)  # (1, 3, P * R, R)
+        atlas[chosen] = texels[0].permute(1, 2, 0).reshape(-1, size, size, 3)
+    return atlas
+
+
+def check_atlas(where: str, size: int, wrap: str | None) -> None:
+    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+        raise ValueError(f"{where}: texture_atlas_size must be an integer above 0, got {size!r}")
+    if wrap not in WRAPS:
+        raise ValueError(f"{where}: texture_wrap must be 'repeat', 'clamp' or None, got {wrap!r}")

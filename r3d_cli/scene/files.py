@@ -1,0 +1,46 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path to write to, which becomes ``path`` where the block ends, and is gone where it raises.
+
+    A symbolic link stays one; a pipe or a device such as /dev/stdout is written to directly.
+
+    Raises:
+        OSError: it cannot be written; about ``path``, not about the temporary one.
+    """
+    target = Path(os.path.realpath(path))
+    direct = target.exists() and not target.is_file()
+    # The extension lets Pillow load this format's plugin alone.
+    unique = f".{target.name}.{os.getpid()}-{threading.get_ident()}{target.suffix}"
+    partial = target if direct else target.with_name(unique)
+    try:
+        yield partial
+        if not direct:
+            os.replace(partial, target)
+    except BaseException as error:
+        if not direct:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+        if isinstance(error, OSError) and error.errno:
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+        raise
+
+
+def write_files(files: Mapping[Path, bytes]) -> None:
+    """Write files that belong together: all are complete before the first takes its place.
+
+    The last one takes its place first and the first one last, so that a file comes after those it names.
+    """
+    with contextlib.ExitStack() as stack:
+        for path, data in files.items():
+            stack.enter_context(replacing(path)).write_bytes(data)
