@@ -32,15 +32,9 @@ def read_raw(f: File, format: str | None, path_manager: Any = None, *, textures:
     """
     options: dict[str, Any] = {"textures": textures, "linear_colors": False}
     if not isinstance(f, str | os.PathLike):
-        name = getattr(f, "name", None)
-        named = isinstance(name, str)
-        raw = read_mesh(
-            _bytes(f.read()),
-            format,
-            name=name if named else "<file>",
-            folder=Path(name).parent if named else None,
-            **options,
-        )
+        name = getattr(f, "name", None)  # of what is no file of a disk, a number or nothing
+        place = {"name": name, "folder": Path(name).parent} if isinstance(name, str) else {"name": "<file>"}
+        raw = read_mesh(_bytes(f.read()), format, **place, **options)
     elif path_manager is None:
         raw = read_mesh(f, format, **options)
     elif hasattr(path_manager, "get_local_path"):

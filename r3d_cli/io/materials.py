@@ -69,10 +69,10 @@ def face_materials(raw: RawMesh) -> FaceMaterials:
     num_faces = len(raw.faces)
     faces_uvs = np.zeros((num_faces, 3), np.int64)
     verts_uvs = np.zeros((1, 2), np.float32)
-    has_uvs = np.zeros(num_faces, bool)
+    has_uvs: NDArray = np.zeros(num_faces, bool)
     if raw.uvs is not None and len(raw.uvs):
         found = raw.faces if raw.faces_uvs is None else raw.faces_uvs
-        has_uvs = (found >= 0).all(axis=1)
+        has_uvs = np.min(found, axis=1, initial=0) >= 0
         faces_uvs, verts_uvs = np.where(has_uvs[:, None], found, 0), raw.uvs
     stored = np.full(num_faces, -1) if raw.faces_material is None else raw.faces_material
     has_map = np.array([material.base_color_texture is not None for material in raw.materials] + [False])

@@ -38,7 +38,9 @@ class Material:
     alpha_cutoff: float = 0.5
     double_sided: bool = True
     unlit: bool = False
-    statements: dict[str, tuple[float, ...]] = field(default_factory=dict)  # MTL's ka, kd, ks, ns, unconverted
+    statements: dict[str, tuple[float, ...]] = field(
+        default_factory=dict
+    )  # MTL's ka, kd, ks, ns, unconverted
 
 
 @dataclass

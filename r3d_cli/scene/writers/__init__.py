@@ -1,1 +1,1 @@
-"""RawMesh to mesh files: the counterpart of `scene.readers`. Each writer returns bytes, none touches a disk."""
+"""RawMesh to mesh files: the counterpart of `scene.readers`. Writers return bytes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def _encode_faces(mesh: RawMesh) -> bytes:
         changes[1:] |= property[1:] != property[:-1]
     starts = np.concatenate([[0], changes.nonzero()[0], [len(mesh.faces)]])
     lines, current = [], -1
-    for start, end in zip(starts[:-1], starts[1:], strict=True):
+    for start, end in itertools.pairwise(starts):
         if start == end:
             continue
         if material[start] != current:
@@ -78,7 +79,7 @@ def _ids(ids: NDArray[np.int64] | None, faces: NDArray[np.int64]) -> NDArray[np.
 
 
 def _complete(ids: NDArray[np.int64] | None, num_faces: int) -> NDArray[np.bool_]:  # (F,)
-    return np.zeros(num_faces, bool) if ids is None else (ids >= 0).all(axis=1)
+    return np.zeros(num_faces, bool) if ids is None else np.min(ids, axis=1, initial=0) >= 0
 
 
 def _name(materials: list[Material], index: int) -> str:

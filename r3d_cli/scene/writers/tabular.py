@@ -15,7 +15,7 @@ _PLY_TYPES = {"f4": "float", "f8": "double", "u1": "uchar", "i4": "int"}
 def encode_ply(
     mesh: RawMesh, *, binary: bool = True, decimals: int | None = None, colors_as_uint8: bool = False
 ) -> bytes:
-    """PLY (Turk 1994), little endian where binary; vertices may have normals and colours, without faces too."""
+    """PLY (Turk 1994), little endian where binary; vertices may have normals and colours."""
     columns: list[tuple[str, NDArray]] = [("x y z", _real(mesh.verts))]
     if mesh.normals is not None and mesh.faces_normals is None:
         columns.append(("nx ny nz", mesh.normals.astype(np.float32)))
@@ -59,7 +59,7 @@ def encode_off(mesh: RawMesh, *, decimals: int | None = None) -> bytes:
 
 def encode_xyz(mesh: RawMesh, *, decimals: int | None = None) -> bytes:
     """Points without faces: a line each, x y z and the colour in bytes."""
-    tables = [_real(mesh.verts)]
+    tables: list[NDArray] = [_real(mesh.verts)]
     if mesh.colors is not None:
         tables.append(to_bytes(mesh.colors[:, :3]))
     return _rows(tables, decimals)
@@ -70,7 +70,9 @@ def encode_stl(mesh: RawMesh, *, binary: bool = True, decimals: int | None = Non
     corners = mesh.verts[mesh.faces].reshape(-1, 9)
     normals = unit_face_normals(mesh.verts, mesh.faces)
     if binary:
-        facets = np.zeros(len(mesh.faces), [("normal", "<f4", 3), ("corners", "<f4", 9), ("attributes", "<u2")])
+        facets = np.zeros(
+            len(mesh.faces), [("normal", "<f4", 3), ("corners", "<f4", 9), ("attributes", "<u2")]
+        )
         facets["normal"], facets["corners"] = normals, corners
         return b"written by r3d".ljust(80) + len(facets).to_bytes(4, "little") + facets.tobytes()
     vertex = "  vertex % % %\n"

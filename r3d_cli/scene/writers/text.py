@@ -22,7 +22,7 @@ def format_rows(pattern: str, *columns: NDArray, decimals: int | None = None) ->
     """
     from r3d_cli import _native
 
-    tables = [np.ascontiguousarray(column, _native_type(column)) for column in columns]
+    tables: list[NDArray] = [np.ascontiguousarray(column, _native_type(column)) for column in columns]
     return _native.format_rows(pattern.encode(), tables, -1 if decimals is None else decimals)
 
 
