@@ -64,46 +64,77 @@ R3D_FN void cut_edge(Real ax, Real ay, Real az, Real bx, Real by, Real bz, Real 
   }
 }
 
-// Clips a triangle at both planes (Sutherland and Hodgman 1974) into one convex polygon, corners in the
-// triangle's order.
+// Corners of a convex polygon with their depths.
 template <class Real>
-R3D_FN Polygon<Real> clip_face(const Triangle<Real>& f, const RasterSettings<Real>& settings) {
-  Real x[5] = {f.x0, f.x1, f.x2, 0, 0}, y[5] = {f.y0, f.y1, f.y2, 0, 0}, z[5] = {f.z0, f.z1, f.z2, 0, 0};
-  int size = 3;
-  for (int plane = 0; plane < 2; ++plane) {
-    const Real at = plane == 0 ? settings.z_near : settings.z_far;
-    const Real sign = plane == 0 ? (Real)1 : (Real)-1;
-    Real out_x[5], out_y[5], out_z[5];
-    int out = 0;
-    for (int i = 0; i < size; ++i) {
-      const int j = i + 1 < size ? i + 1 : 0;
-      const bool keep_i = sign * z[i] >= sign * at, keep_j = sign * z[j] >= sign * at;
-      if (keep_i && out < 5) {
-        out_x[out] = x[i];
-        out_y[out] = y[i];
-        out_z[out++] = z[i];
-      }
-      // A kept vertex on the plane itself is the corner already.
-      if (keep_i != keep_j && z[keep_i ? i : j] != at && out < 5) {
-        const int a = keep_i ? i : j, b = keep_i ? j : i;
-        cut_edge(x[a], y[a], z[a], x[b], y[b], z[b], at, settings.perspective_correct, &out_x[out],
-                 &out_y[out]);
-        out_z[out++] = at;
-      }
+struct Corners {
+  int size;
+  Real x[5], y[5], z[5];
+};
+
+// What a corner is made of, as ids of the corners before the plane: a kept one twice, or a kept and a removed
+// one between which the edge is cut.
+struct CornerOrigin {
+  int kept, removed;
+};
+
+// Keeps what lies on the plane or on its side (Sutherland and Hodgman 1974). `sign` is 1 at the near plane,
+// -1 at the far one.
+template <class Real>
+R3D_FN void clip_at_plane(const Corners<Real>& in, Real at, Real sign, bool perspective, Corners<Real>* out,
+                          CornerOrigin* origins) {
+  int size = 0;
+  for (int i = 0; i < in.size; ++i) {
+    const int j = i + 1 < in.size ? i + 1 : 0;
+    const bool keep_i = sign * in.z[i] >= sign * at, keep_j = sign * in.z[j] >= sign * at;
+    if (keep_i && size < 5) {
+      out->x[size] = in.x[i];
+      out->y[size] = in.y[i];
+      out->z[size] = in.z[i];
+      origins[size++] = {i, i};
     }
-    size = out;
-    for (int i = 0; i < out; ++i) {
-      x[i] = out_x[i];
-      y[i] = out_y[i];
-      z[i] = out_z[i];
+    // A kept vertex on the plane itself is the corner already.
+    if (keep_i != keep_j && in.z[keep_i ? i : j] != at && size < 5) {
+      const int a = keep_i ? i : j, b = keep_i ? j : i;
+      cut_edge(in.x[a], in.y[a], in.z[a], in.x[b], in.y[b], in.z[b], at, perspective, &out->x[size],
+               &out->y[size]);
+      out->z[size] = at;
+      origins[size++] = {a, b};
     }
   }
+  out->size = size;
+}
+
+// A triangle cut at both planes, and what the backward needs of the way there.
+template <class Real>
+struct ClippedFace {
+  Corners<Real> whole, after_near, after_far;
+  CornerOrigin near_origins[5], far_origins[5];
+};
+
+template <class Real>
+R3D_FN void clip_corners(const Triangle<Real>& f, const RasterSettings<Real>& settings,
+                         ClippedFace<Real>* clipped) {
+  const Corners<Real> whole = {
+      3, {f.x0, f.x1, f.x2, 0, 0}, {f.y0, f.y1, f.y2, 0, 0}, {f.z0, f.z1, f.z2, 0, 0}};
+  clipped->whole = whole;
+  clip_at_plane(whole, settings.z_near, (Real)1, settings.perspective_correct, &clipped->after_near,
+                clipped->near_origins);
+  clip_at_plane(clipped->after_near, settings.z_far, (Real)-1, settings.perspective_correct,
+                &clipped->after_far, clipped->far_origins);
+}
+
+// Clips a triangle at both planes into one convex polygon, corners in the triangle's order.
+template <class Real>
+R3D_FN Polygon<Real> clip_face(const Triangle<Real>& f, const RasterSettings<Real>& settings) {
+  ClippedFace<Real> clipped;
+  clip_corners(f, settings, &clipped);
+  const Corners<Real>& c = clipped.after_far;
   Polygon<Real> polygon;
-  polygon.size = size;
+  polygon.size = c.size;
   polygon.clipped = true;
   for (int i = 0; i < 5; ++i) {
-    polygon.x[i] = i < size ? x[i] : 0;
-    polygon.y[i] = i < size ? y[i] : 0;
+    polygon.x[i] = i < c.size ? c.x[i] : 0;
+    polygon.y[i] = i < c.size ? c.y[i] : 0;
   }
   return polygon;
 }
@@ -368,6 +399,239 @@ R3D_FN Polygon<Real> visible_polygon(const Triangle<Real>& f, const RasterSettin
   const double area2 = polygon_area2(polygon);
   if (area2 == 0 || (settings.cull_backfaces && area2 > 0)) polygon.size = 0;
   return polygon;
+}
+
+// The backward. What a loss gains by moving the corners of a face, from what it gains by changing the sample
+// of the face at one pixel centre: all in terms of the unclipped triangle, whose corners are the parameters.
+
+template <class T>
+struct TriangleGradient {
+  T x0, y0, z0, x1, y1, z1, x2, y2, z2;
+
+  R3D_FN_MEMBER void add(const TriangleGradient& g) {
+    x0 += g.x0, y0 += g.y0, z0 += g.z0;
+    x1 += g.x1, y1 += g.y1, z1 += g.z1;
+    x2 += g.x2, y2 += g.y2, z2 += g.z2;
+  }
+};
+
+// Of triangle_edges.
+template <class T, class S>
+R3D_FN void triangle_edges_bwd(T px, T py, const Triangle<S>& f, const Edges<T>& grad,
+                               TriangleGradient<T>* g) {
+  const T x0 = f.x0 - px, y0 = f.y0 - py, x1 = f.x1 - px, y1 = f.y1 - py, x2 = f.x2 - px, y2 = f.y2 - py;
+  g->x0 += grad.e2 * y1 - grad.e1 * y2;
+  g->y0 += grad.e1 * x2 - grad.e2 * x1;
+  g->x1 += grad.e0 * y2 - grad.e2 * y0;
+  g->y1 += grad.e2 * x0 - grad.e0 * x2;
+  g->x2 += grad.e1 * y0 - grad.e0 * y1;
+  g->y2 += grad.e0 * x1 - grad.e1 * x0;
+}
+
+// Of interpolate_beyond, for the gradients of its barycentric coordinates and depth. With b_i = g_i / sum(g)
+// and z = sum(b_i z_i), the gradient of g_i is sum_j b_j (h_i - h_j) / sum(g), where h_i is that of b_i:
+// written with differences, so that a face whose corners are almost equally far away loses no digits.
+template <class T, class M, class S>
+R3D_FN void interpolate_beyond_bwd(T px, T py, const Edges<T>& e, M inside, const FaceSetup<S>& s,
+                                   bool perspective, bool clip, const Sample<T>& grad,
+                                   TriangleGradient<T>* out) {
+  const T zero = splat<T>(0);
+  const Edges<T> g = vertex_weights(e, s, perspective);
+  const T sum = g.e0 + g.e1 + g.e2;
+  const T size = abs_of(g.e0) + abs_of(g.e1) + abs_of(g.e2);
+  const T unit = zero + rounding_unit(size);
+  const T floor = size * unit + splat<T>(R3D_TINY);
+  const auto above = inside | (s.orientation * sum > floor);
+  const T scale = 1 / select(above, sum, s.orientation * floor);
+  T b0 = g.e0 * scale, b1 = g.e1 * scale, b2 = g.e2 * scale;
+  T h01 = grad.b0 - grad.b1 + grad.z * (s.f.z0 - s.f.z1),
+    h12 = grad.b1 - grad.b2 + grad.z * (s.f.z1 - s.f.z2);
+  T h20 = grad.b2 - grad.b0 + grad.z * (s.f.z2 - s.f.z0);
+  T h0 = grad.b0 + grad.z * s.f.z0, h1 = grad.b1 + grad.z * s.f.z1, h2 = grad.b2 + grad.z * s.f.z2;
+  T n0 = b0, n1 = b1, n2 = b2;
+  if (clip) {
+    n0 = max_of(b0, zero), n1 = max_of(b1, zero), n2 = max_of(b2, zero);
+    const T total = n0 + n1 + n2;
+    const auto divided = total > splat<T>(R3D_CLIP_BARY_FLOOR);
+    const T inverse = 1 / max_of(total, splat<T>(R3D_CLIP_BARY_FLOOR));
+    n0 = n0 * inverse, n1 = n1 * inverse, n2 = n2 * inverse;
+    h0 = select(b0 > 0, inverse * select(divided, n1 * h01 - n2 * h20, h0), zero);
+    h1 = select(b1 > 0, inverse * select(divided, n2 * h12 - n0 * h01, h1), zero);
+    h2 = select(b2 > 0, inverse * select(divided, n0 * h20 - n1 * h12, h2), zero);
+    h01 = h0 - h1, h12 = h1 - h2, h20 = h2 - h0;
+  }
+  out->z0 += grad.z * n0;
+  out->z1 += grad.z * n1;
+  out->z2 += grad.z * n2;
+  // Where the sum counts as the floor, that is what changes with g, by unit * |g|.
+  const T mean = s.orientation * unit * (b0 * h0 + b1 * h1 + b2 * h2);
+  const T g0 = scale * select(above, b1 * h01 - b2 * h20, h0 - select(g.e0 < 0, -mean, mean));
+  const T g1 = scale * select(above, b2 * h12 - b0 * h01, h1 - select(g.e1 < 0, -mean, mean));
+  const T g2 = scale * select(above, b0 * h20 - b1 * h12, h2 - select(g.e2 < 0, -mean, mean));
+  Edges<T> grad_e = {g0, g1, g2};
+  if (perspective) {  // g_i = e_i / z_i
+    grad_e.e0 = g0 * s.iz0, grad_e.e1 = g1 * s.iz1, grad_e.e2 = g2 * s.iz2;
+    out->z0 -= g.e0 * grad_e.e0;
+    out->z1 -= g.e1 * grad_e.e1;
+    out->z2 -= g.e2 * grad_e.e2;
+  }
+  triangle_edges_bwd(px, py, s.f, grad_e, out);
+}
+
+// Of triangle_distance2: the nearest edge's ends move.
+template <class T, class S>
+R3D_FN void triangle_distance2_bwd(T px, T py, const Triangle<S>& f, T grad, TriangleGradient<T>* out) {
+  const T zero = splat<T>(0);
+  const NearestOnSegment<T> n20 = nearest_on_segment(px, py, f.x2, f.y2, f.x0, f.y0);
+  const NearestOnSegment<T> n01 = nearest_on_segment(px, py, f.x0, f.y0, f.x1, f.y1);
+  const NearestOnSegment<T> n12 = nearest_on_segment(px, py, f.x1, f.y1, f.x2, f.y2);
+  const T d20 = n20.distance2(), d01 = n01.distance2(), d12 = n12.distance2();
+  const auto last = d12 < d01;
+  const auto other = min_of(d01, d12) < d20;
+  point_segment_distance2_bwd(n20, select(other, zero, grad), &out->x2, &out->y2, &out->x0, &out->y0);
+  point_segment_distance2_bwd(n01, select(other & !last, grad, zero), &out->x0, &out->y0, &out->x1, &out->y1);
+  point_segment_distance2_bwd(n12, select(other & last, grad, zero), &out->x1, &out->y1, &out->x2, &out->y2);
+}
+
+// Of cut_edge: from the gradient of the new corner to those of a and b.
+template <class Real>
+R3D_FN void cut_edge_bwd(Real ax, Real ay, Real az, Real bx, Real by, Real bz, Real z, bool perspective,
+                         Real grad_x, Real grad_y, Real* grad_a, Real* grad_b) {
+  const Real inverse = 1 / (az - bz), t = (az - z) * inverse;
+  const Real wa = perspective ? az / z : 1, wb = perspective ? bz / z : 1;
+  const Real grad_t = grad_x * (bx * wb - ax * wa) + grad_y * (by * wb - ay * wa);
+  grad_a[0] += grad_x * (1 - t) * wa;
+  grad_a[1] += grad_y * (1 - t) * wa;
+  grad_b[0] += grad_x * t * wb;
+  grad_b[1] += grad_y * t * wb;
+  grad_a[2] += grad_t * (1 - t) * inverse;
+  grad_b[2] += grad_t * t * inverse;
+  if (perspective) {
+    grad_a[2] += (grad_x * ax + grad_y * ay) * (1 - t) / z;
+    grad_b[2] += (grad_x * bx + grad_y * by) * t / z;
+  }
+}
+
+// Of one plane of clip_corners: gradients (x, y, z) of the corners after it to those before it.
+template <class Real>
+R3D_FN void clip_at_plane_bwd(const Corners<Real>& in, Real at, bool perspective, int size,
+                              const CornerOrigin* origins, const Real (*grad_out)[3], Real (*grad_in)[3]) {
+  for (int i = 0; i < size; ++i) {
+    const int a = origins[i].kept, b = origins[i].removed;
+    if (a == b)
+      for (int k = 0; k < 3; ++k) grad_in[a][k] += grad_out[i][k];
+    else
+      cut_edge_bwd(in.x[a], in.y[a], in.z[a], in.x[b], in.y[b], in.z[b], at, perspective, grad_out[i][0],
+                   grad_out[i][1], grad_in[a], grad_in[b]);
+  }
+}
+
+// Of boundary_distance2 of the visible polygon, for faces that meet a clipping plane.
+template <class Real>
+R3D_FN void polygon_distance2_bwd(Real px, Real py, const Triangle<Real>& f,
+                                  const RasterSettings<Real>& settings, Real grad,
+                                  TriangleGradient<Real>* out) {
+  ClippedFace<Real> clipped;
+  clip_corners(f, settings, &clipped);
+  const Corners<Real>& p = clipped.after_far;
+  if (p.size < 3) return;
+  int from = p.size - 1, to = 0;
+  NearestOnSegment<Real> nearest = nearest_on_segment(px, py, p.x[from], p.y[from], p.x[to], p.y[to]);
+  for (int i = 1; i < p.size; ++i) {
+    const NearestOnSegment<Real> n = nearest_on_segment(px, py, p.x[i - 1], p.y[i - 1], p.x[i], p.y[i]);
+    if (n.distance2() < nearest.distance2()) {
+      nearest = n;
+      from = i - 1, to = i;
+    }
+  }
+  Real after_far[5][3] = {}, after_near[5][3] = {}, whole[5][3] = {};
+  point_segment_distance2_bwd(nearest, grad, &after_far[from][0], &after_far[from][1], &after_far[to][0],
+                              &after_far[to][1]);
+  clip_at_plane_bwd(clipped.after_near, settings.z_far, settings.perspective_correct, p.size,
+                    clipped.far_origins, after_far, after_near);
+  clip_at_plane_bwd(clipped.whole, settings.z_near, settings.perspective_correct, clipped.after_near.size,
+                    clipped.near_origins, after_near, whole);
+  const TriangleGradient<Real> g = {whole[0][0], whole[0][1], whole[0][2], whole[1][0], whole[1][1],
+                                    whole[1][2], whole[2][0], whole[2][1], whole[2][2]};
+  out->add(g);
+}
+
+// Gradients of one slot: of its barycentric coordinates, depth and signed squared distance.
+template <class T>
+struct HitGradient {
+  Sample<T> sample;
+  T dist;
+};
+
+template <class Real>
+R3D_FN Real bounded(double value) {
+  const double limit = (double)R3D_GRADIENT_LIMIT;
+  return (Real)(value > limit ? limit : value < -limit ? -limit : value);
+}
+
+// Of hit_polygon, for any face: in double, each component bounded, so that it is finite on slivers too.
+template <class Real>
+R3D_FN void hit_bwd_exact(Real px, Real py, const Triangle<Real>& f, const RasterSettings<Real>& settings,
+                          const HitGradient<Real>& grad, TriangleGradient<Real>* out) {
+  const bool clipped = crosses_planes(f, settings.z_near, settings.z_far);
+  const bool inside = inside_exact(px, py, clipped ? clip_face(f, settings) : whole_face(f));
+  const Triangle<double> relative = {(Real)(f.x0 - px), (Real)(f.y0 - py), f.z0,
+                                     (Real)(f.x1 - px), (Real)(f.y1 - py), f.z1,
+                                     (Real)(f.x2 - px), (Real)(f.y2 - py), f.z2};
+  const Sample<double> sample = {grad.sample.b0, grad.sample.b1, grad.sample.b2, grad.sample.z};
+  TriangleGradient<double> g = {};
+  interpolate_beyond_bwd(0.0, 0.0, triangle_edges(0.0, 0.0, relative), inside, set_up_face(relative),
+                         settings.perspective_correct, settings.clip_barycentric_coords, sample, &g);
+  const double grad_dist = inside ? -(double)grad.dist : (double)grad.dist;
+  if (clipped) {
+    // The planes act on absolute coordinates: the distance and its gradient do too.
+    const Triangle<double> whole = {f.x0, f.y0, f.z0, f.x1, f.y1, f.z1, f.x2, f.y2, f.z2};
+    const RasterSettings<double> exact = {settings.perspective_correct,
+                                          settings.clip_barycentric_coords,
+                                          settings.cull_backfaces,
+                                          settings.blur_radius,
+                                          settings.z_near,
+                                          settings.z_far};
+    polygon_distance2_bwd((double)px, (double)py, whole, exact, grad_dist, &g);
+  } else {
+    triangle_distance2_bwd(0.0, 0.0, relative, grad_dist, &g);
+  }
+  const TriangleGradient<Real> finite = {bounded<Real>(g.x0), bounded<Real>(g.y0), bounded<Real>(g.z0),
+                                         bounded<Real>(g.x1), bounded<Real>(g.y1), bounded<Real>(g.z1),
+                                         bounded<Real>(g.x2), bounded<Real>(g.y2), bounded<Real>(g.z2)};
+  out->add(finite);
+}
+
+template <class Real>
+R3D_FN Real magnitude(const TriangleGradient<Real>& g) {
+  return abs_of(g.x0) + abs_of(g.y0) + abs_of(g.z0) + abs_of(g.x1) + abs_of(g.y1) + abs_of(g.z1) +
+         abs_of(g.x2) + abs_of(g.y2) + abs_of(g.z2);
+}
+
+// Of hit_polygon: decides as it does.
+template <class Real>
+R3D_FN void hit_bwd(Real px, Real py, const FaceSetup<Real>& setup, const RasterSettings<Real>& settings,
+                    const HitGradient<Real>& grad, TriangleGradient<Real>* out) {
+  const bool clipped = crosses_planes(setup.f, settings.z_near, settings.z_far);
+  const Edges<Real> e = triangle_edges(px, py, setup.f);
+  const EdgeExtent<Real> extent =
+      clipped ? edge_extent(px, py, clip_face(setup.f, settings)) : edge_extent(e);
+  const bool inside = surely_inside(extent);
+  if (!wild(setup.f) && (inside || surely_outside(extent))) {
+    TriangleGradient<Real> g = {};
+    interpolate_beyond_bwd(px, py, e, inside, setup, settings.perspective_correct,
+                           settings.clip_barycentric_coords, grad.sample, &g);
+    const Real grad_dist = inside ? -grad.dist : grad.dist;
+    if (clipped)
+      polygon_distance2_bwd(px, py, setup.f, settings, grad_dist, &g);
+    else
+      triangle_distance2_bwd(px, py, setup.f, grad_dist, &g);
+    if (magnitude(g) < (Real)R3D_GRADIENT_LIMIT) {
+      out->add(g);
+      return;
+    }
+  }
+  hit_bwd_exact(px, py, setup.f, settings, grad, out);
 }
 
 }  // namespace r3d

@@ -23,6 +23,8 @@ DEFINES = {
     "R3D_UNDECIDED": "1e-30f",
     # Faces with an NDC coordinate beyond this are evaluated in double: float products would overflow.
     "R3D_WILD_COORDINATE": "1e9f",
+    # What one pixel may add to a gradient, on faces whose true gradient overflows: its square is finite.
+    "R3D_GRADIENT_LIMIT": "1e18f",
 }
 
 #: Default bound of the rasterizer's tile lists, bytes.

@@ -58,16 +58,42 @@ R3D_FN T abs_of(T a) {
   return select(a < 0, -a, a);
 }
 
-// Squared distance from p to the segment ab; a segment of length zero is its point.
+// Where a segment ab is nearest to p: at a + t (b - a), from which p lies by (nx, ny). A segment of length
+// zero is its point.
+template <class T>
+struct NearestOnSegment {
+  T t, nx, ny;
+  R3D_FN_MEMBER T distance2() const { return nx * nx + ny * ny; }
+};
+
 template <class T, class S>
-R3D_FN T point_segment_distance2(T px, T py, S ax, S ay, S bx, S by) {
+R3D_FN NearestOnSegment<T> nearest_on_segment(T px, T py, S ax, S ay, S bx, S by) {
   const auto dx = bx - ax, dy = by - ay;
   const auto inverse_length2 = 1 / nonzero(dx * dx + dy * dy);
   const T rx = px - ax, ry = py - ay;
   T t = (rx * dx + ry * dy) * inverse_length2;
   t = max_of(min_of(t, splat<T>(1)), splat<T>(0));
-  const T nx = rx - t * dx, ny = ry - t * dy;
-  return nx * nx + ny * ny;
+  NearestOnSegment<T> nearest = {t, rx - t * dx, ry - t * dy};
+  return nearest;
+}
+
+// Squared distance from p to the segment ab.
+template <class T, class S>
+R3D_FN T point_segment_distance2(T px, T py, S ax, S ay, S bx, S by) {
+  return nearest_on_segment(px, py, ax, ay, bx, by).distance2();
+}
+
+// The gradient of that squared distance: moving the segment's nearest point along the segment changes
+// nothing to first order, so a and b share 2 (nearest - p) by t.
+template <class T>
+R3D_FN void point_segment_distance2_bwd(const NearestOnSegment<T>& nearest, T grad, T* grad_ax, T* grad_ay,
+                                        T* grad_bx, T* grad_by) {
+  const T gx = -2 * grad * nearest.nx, gy = -2 * grad * nearest.ny;
+  const T share = 1 - nearest.t;
+  *grad_ax += share * gx;
+  *grad_ay += share * gy;
+  *grad_bx += nearest.t * gx;
+  *grad_by += nearest.t * gy;
 }
 
 #endif  // R3D_COMMON_GEOMETRY_H_

@@ -24,6 +24,12 @@ typedef unsigned long long u64;
 #else
 #define R3D_FN static inline __attribute__((always_inline))
 #endif
+// The same for member functions.
+#if defined(__CUDACC__) || defined(__CUDACC_RTC__)
+#define R3D_FN_MEMBER __host__ __device__ __forceinline__
+#else
+#define R3D_FN_MEMBER inline __attribute__((always_inline))
+#endif
 
 // The floating point type of a kernel: a .cu file is compiled once with -DR3D_REAL=float, once with double.
 #ifndef R3D_REAL

@@ -92,6 +92,49 @@ void bind_rasterize_meshes(nb::module_& m) {
 }
 
 template <class Real>
+void bind_rasterize_meshes_bwd(nb::module_& m) {
+  m.def(
+      "rasterize_meshes_bwd",
+      [](Array<const Real> verts, Array<const i64> faces, Array<const i64> mesh_first_face,
+         Array<const i64> pix_to_face, double blur_radius, bool perspective_correct,
+         bool clip_barycentric_coords, bool cull_backfaces, double z_near, double z_far,
+         std::optional<Array<const Real>> grad_zbuf, std::optional<Array<const Real>> grad_bary_coords,
+         std::optional<Array<const Real>> grad_dists, Array<Real> grad_verts) {
+        RasterizeMeshesBwdArgs<Real> args = {};
+        args.forward.verts = verts.data();
+        args.forward.faces = faces.data();
+        args.forward.mesh_first_face = mesh_first_face.data();
+        args.forward.num_verts = static_cast<i64>(verts.shape(0));
+        args.forward.num_faces = static_cast<i64>(faces.shape(0));
+        args.forward.num_meshes = static_cast<i64>(pix_to_face.shape(0));
+        args.forward.height = static_cast<int>(pix_to_face.shape(1));
+        args.forward.width = static_cast<int>(pix_to_face.shape(2));
+        args.forward.faces_per_pixel = static_cast<i64>(pix_to_face.shape(3));
+        args.forward.blur_radius = blur_radius;
+        args.forward.perspective_correct = perspective_correct;
+        args.forward.clip_barycentric_coords = clip_barycentric_coords;
+        args.forward.cull_backfaces = cull_backfaces;
+        args.forward.z_near = z_near;
+        args.forward.z_far = z_far;
+        args.forward.pix_to_face = const_cast<i64*>(pix_to_face.data());
+        args.grad_zbuf = optional_data(grad_zbuf);
+        args.grad_bary_coords = optional_data(grad_bary_coords);
+        args.grad_dists = optional_data(grad_dists);
+        args.grad_verts = grad_verts.data();
+        bool enough;
+        {
+          nb::gil_scoped_release release;
+          enough = R3D_DISPATCH(rasterize_meshes_bwd, args);
+        }
+        if (!enough) throw std::bad_alloc();
+      },
+      "verts"_a.noconvert(), "faces"_a.noconvert(), "mesh_first_face"_a.noconvert(),
+      "pix_to_face"_a.noconvert(), "blur_radius"_a, "perspective_correct"_a, "clip_barycentric_coords"_a,
+      "cull_backfaces"_a, "z_near"_a, "z_far"_a, "grad_zbuf"_a.noconvert().none(),
+      "grad_bary_coords"_a.noconvert().none(), "grad_dists"_a.noconvert().none(), "grad_verts"_a.noconvert());
+}
+
+template <class Real>
 void bind_shade_meshes(nb::module_& m) {
   m.def(
       "shade_meshes_fwd",
@@ -189,6 +232,8 @@ NB_MODULE(_native, m) {
       "name"_a);
   bind_rasterize_meshes<float>(m);
   bind_rasterize_meshes<double>(m);
+  bind_rasterize_meshes_bwd<float>(m);
+  bind_rasterize_meshes_bwd<double>(m);
   bind_ceilings(m);
   bind_readers(m);
   bind_writers(m);

@@ -6,6 +6,7 @@
 // distances are computed afterwards, for the survivors, a lane a slot. For K = 1 without blur the tile is a
 // z-buffer in the L1 cache; else each pixel keeps a sorted list of K, or above R3D_INSERTION_LIMIT a heap, in
 // the output arrays themselves.
+#include "cpu/face_gradients.h"
 #include "cpu/list_tile.h"
 #include "cpu/zbuffer_tile.h"
 
@@ -23,21 +24,36 @@ void fine_tile(const Frame<double>& frame, i64 n, int y, int x, const u32* list,
   list_tile(frame, n, y, x, list, count);
 }
 
+// NDC of pixel centres by column and by row, and a few beyond the image for stamps that reach past it.
+template <class Real>
+struct PixelCenters {
+  Scratch<Real> memory;
+  Real *column_x = nullptr, *row_y = nullptr;  // null: memory ran out
+
+  PixelCenters(int width, int height) : memory(width + height + 2 * kMaxStamp) {
+    if (!memory.data) return;
+    column_x = memory.data;
+    row_y = column_x + width + kMaxStamp;
+    for (int i = 0; i < width + kMaxStamp; ++i)
+      column_x[i] = pixel_center<Real>((i64)width - 1 - i, width, height);
+    for (int i = 0; i < height + kMaxStamp; ++i)
+      row_y[i] = pixel_center<Real>((i64)height - 1 - i, height, width);
+  }
+};
+
+template <class Real>
+RasterSettings<Real> settings_of(const RasterizeMeshesArgs<Real>& a) {
+  return {a.perspective_correct, a.clip_barycentric_coords,
+          a.cull_backfaces,      (Real)a.blur_radius,
+          (Real)a.z_near,        (Real)a.z_far};
+}
+
 template <class Real>
 RasterizeMeshesStatus rasterize(const RasterizeMeshesArgs<Real>& a) {
   const bool zbuffer = a.faces_per_pixel == 1 && !(a.blur_radius > 0) && sizeof(Real) == sizeof(float);
-  Scratch<Real> centers(a.width + a.height + 2 * kMaxStamp);
-  if (!centers.data) return {-1, true};
-  Real *const column_x = centers.data, *const row_y = centers.data + a.width + kMaxStamp;
-  for (int i = 0; i < a.width + kMaxStamp; ++i)
-    column_x[i] = pixel_center<Real>((i64)a.width - 1 - i, a.width, a.height);
-  for (int i = 0; i < a.height + kMaxStamp; ++i)
-    row_y[i] = pixel_center<Real>((i64)a.height - 1 - i, a.height, a.width);
-  const Frame<Real> frame = {a,
-                             {a.perspective_correct, a.clip_barycentric_coords, a.cull_backfaces,
-                              (Real)a.blur_radius, (Real)a.z_near, (Real)a.z_far},
-                             column_x,
-                             row_y,
+  const PixelCenters<Real> centers(a.width, a.height);
+  if (!centers.column_x) return {-1, true};
+  const Frame<Real> frame = {a, settings_of(a), centers.column_x, centers.row_y,
                              zbuffer ? kZBufferShift : kListShift};
   const int tile = 1 << frame.tile_shift;
   const TileGrid grid = {(a.width + tile - 1) / tile, (a.height + tile - 1) / tile};
@@ -51,12 +67,29 @@ RasterizeMeshesStatus rasterize(const RasterizeMeshesArgs<Real>& a) {
   return status;
 }
 
+template <class Real>
+bool rasterize_bwd(const RasterizeMeshesBwdArgs<Real>& args) {
+  const RasterizeMeshesArgs<Real>& a = args.forward;
+  __builtin_memset(args.grad_verts, 0, (size_t)a.num_verts * 3 * sizeof(Real));
+  const PixelCenters<Real> centers(a.width, a.height);
+  if (!centers.column_x) return false;
+  const RasterSettings<Real> settings = settings_of(a);
+  const FragmentGrid grid = {a.pix_to_face, a.num_meshes, a.height, a.width, a.faces_per_pixel};
+  const SlotGradients<Real> gradients = {args, settings, grid, centers.column_x, centers.row_y};
+  bool enough = true;
+  enough &= for_slots_by_face(grid, a.mesh_first_face,
+                              [&](const FaceSlots& seen) { enough &= add_face_gradients(gradients, seen); });
+  return enough;
+}
+
 }  // namespace
 
 RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<float>& args) { return rasterize(args); }
 RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<double>& args) {
   return rasterize(args);
 }
+bool rasterize_meshes_bwd(const RasterizeMeshesBwdArgs<float>& args) { return rasterize_bwd(args); }
+bool rasterize_meshes_bwd(const RasterizeMeshesBwdArgs<double>& args) { return rasterize_bwd(args); }
 
 }  // namespace R3D_ISA
 }  // namespace r3d

@@ -32,6 +32,15 @@ struct RasterizeMeshesStatus {
 };
 
 template <class Real>
+struct RasterizeMeshesBwdArgs {
+  RasterizeMeshesArgs<Real> forward;  // its outputs but pix_to_face are not looked at
+  const Real* grad_zbuf;              // (N, H, W, K), or null
+  const Real* grad_bary_coords;       // (N, H, W, K, 3), or null
+  const Real* grad_dists;             // (N, H, W, K), or null
+  Real* grad_verts;                   // (V, 3)
+};
+
+template <class Real>
 struct ShadeMeshesArgs {
   ShadeScene<Real> scene;
   SampleGrid<Real> grid;
@@ -43,6 +52,9 @@ struct ShadeMeshesArgs {
   namespace isa {                                                                 \
   RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<float>&);  \
   RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<double>&); \
+  /* False: memory ran out. */                                                    \
+  bool rasterize_meshes_bwd(const RasterizeMeshesBwdArgs<float>&);                \
+  bool rasterize_meshes_bwd(const RasterizeMeshesBwdArgs<double>&);               \
   /* False: a sample needs more fragments than there was room for. */             \
   bool shade_meshes_fwd(const ShadeMeshesArgs<float>&);                           \
   bool shade_meshes_fwd(const ShadeMeshesArgs<double>&);                          \
