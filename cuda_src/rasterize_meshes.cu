@@ -667,3 +667,125 @@ extern "C" __global__ void __launch_bounds__(256)
   write_hit(pixel, (i64)(key & 0xffffffffu), __uint_as_float((u32)(key >> 32)), px, py, verts, faces,
             {perspective_correct, clip_barycentric_coords, cull_backfaces, 0.0f, z_near, z_far}, out);
 }
+
+// The backward. Two ways: a thread a slot with atomic additions, whose order changes the last digits from run
+// to run; or the repeatable way, a warp a face that looks for its slots, then a thread a vertex that sums its
+// faces' corners in one order.
+
+namespace {
+
+// Gradients of the outputs; a null pointer: none.
+template <class Real>
+struct Upstream {
+  const Real* zbuf;         // (N, H, W, K)
+  const Real* bary_coords;  // (N, H, W, K, 3)
+  const Real* dists;        // (N, H, W, K)
+};
+
+template <class Real>
+__device__ inline HitGradient<Real> load_gradient(i64 slot, const Upstream<Real>& grad) {
+  HitGradient<Real> g = {{0, 0, 0, 0}, 0};
+  if (grad.bary_coords) {
+    g.sample.b0 = grad.bary_coords[3 * slot];
+    g.sample.b1 = grad.bary_coords[3 * slot + 1];
+    g.sample.b2 = grad.bary_coords[3 * slot + 2];
+  }
+  if (grad.zbuf) g.sample.z = grad.zbuf[slot];
+  if (grad.dists) g.dist = grad.dists[slot];
+  return g;
+}
+
+template <class Real>
+__device__ __noinline__ void add_gradient(Real px, Real py, const FaceSetup<Real>& setup,
+                                          const RasterSettings<Real>& settings, const HitGradient<Real>& grad,
+                                          TriangleGradient<Real>* out) {
+  hit_bwd(px, py, setup, settings, grad, out);
+}
+
+}  // namespace
+
+extern "C" __global__ void __launch_bounds__(256)
+    rasterize_meshes_bwd(const R3D_REAL* verts,   // (V, 3)
+                         const i64* faces,        // (F, 3)
+                         const i64* pix_to_face,  // (N, H, W, K)
+                         i64 num_slots, int height, int width, i64 faces_per_pixel, R3D_REAL blur_radius,
+                         bool perspective_correct, bool clip_barycentric_coords, bool cull_backfaces,
+                         R3D_REAL z_near, R3D_REAL z_far,
+                         const R3D_REAL* grad_zbuf,         // (N, H, W, K), or null
+                         const R3D_REAL* grad_bary_coords,  // (N, H, W, K, 3), or null
+                         const R3D_REAL* grad_dists,        // (N, H, W, K), or null
+                         R3D_REAL* grad_verts) {            // (V, 3) zero before
+  const i64 slot = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  if (slot >= num_slots || pix_to_face[slot] < 0) return;
+  const RasterSettings<R3D_REAL> settings = {
+      perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far};
+  const i64 id = pix_to_face[slot], pixel = slot / faces_per_pixel;
+  const R3D_REAL px = pixel_center<R3D_REAL>(width - 1 - pixel % width, width, height);
+  const R3D_REAL py = pixel_center<R3D_REAL>(height - 1 - pixel / width % height, height, width);
+  TriangleGradient<R3D_REAL> g = {0, 0, 0, 0, 0, 0, 0, 0, 0};
+  add_gradient(px, py, set_up_face(load_face(verts, faces, id)), settings,
+               load_gradient<R3D_REAL>(slot, {grad_zbuf, grad_bary_coords, grad_dists}), &g);
+  const R3D_REAL parts[9] = {g.x0, g.y0, g.z0, g.x1, g.y1, g.z1, g.x2, g.y2, g.z2};
+  for (int i = 0; i < 9; ++i) atomicAdd(grad_verts + 3 * faces[3 * id + i / 3] + i % 3, parts[i]);
+}
+
+extern "C" __global__ void __launch_bounds__(256)
+    rasterize_meshes_bwd_faces(const R3D_REAL* verts,       // (V, 3)
+                               const i64* faces,            // (F, 3)
+                               const i64* mesh_first_face,  // (N + 1,)
+                               const i64* pix_to_face,      // (N, H, W, K)
+                               i64 num_faces, i64 num_meshes, int height, int width, i64 faces_per_pixel,
+                               R3D_REAL blur_radius, bool perspective_correct, bool clip_barycentric_coords,
+                               bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
+                               const R3D_REAL* grad_zbuf,         // (N, H, W, K), or null
+                               const R3D_REAL* grad_bary_coords,  // (N, H, W, K, 3), or null
+                               const R3D_REAL* grad_dists,        // (N, H, W, K), or null
+                               R3D_REAL* grad_faces) {            // (F, 3, 3) of the corners
+  const i64 id = ((i64)blockIdx.x * kThreads + threadIdx.x) / kWarp;
+  if (id >= num_faces) return;
+  const int lane = threadIdx.x % kWarp;
+  const RasterSettings<R3D_REAL> settings = {
+      perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far};
+  const i64 mesh = mesh_of(id, mesh_first_face, num_meshes);
+  const Prepared<R3D_REAL> p = prepare(load_face(verts, faces, id), (i32)id, settings);
+  Box box = pixel_box(p, settings, height, width);
+  if (mesh < 0) box = {0, 0, -1, -1};
+  const i64 across = box.x1 - box.x0 + 1, pixels = box_area(box);
+  TriangleGradient<R3D_REAL> g = {0, 0, 0, 0, 0, 0, 0, 0, 0};
+  for (i64 i = lane; i < pixels; i += kWarp) {
+    const int row = (int)(box.y0 + i / across), column = (int)(box.x0 + i % across);
+    const i64 first = ((mesh * height + row) * width + column) * faces_per_pixel;
+    for (i64 slot = first; slot < first + faces_per_pixel && pix_to_face[slot] >= 0; ++slot) {
+      if (pix_to_face[slot] != id) continue;
+      add_gradient(pixel_center<R3D_REAL>(width - 1 - column, width, height),
+                   pixel_center<R3D_REAL>(height - 1 - row, height, width), p.setup, settings,
+                   load_gradient<R3D_REAL>(slot, {grad_zbuf, grad_bary_coords, grad_dists}), &g);
+      break;
+    }
+  }
+  R3D_REAL parts[9] = {g.x0, g.y0, g.z0, g.x1, g.y1, g.z1, g.x2, g.y2, g.z2};
+  for (int i = 0; i < 9; ++i) {
+    for (int other = kWarp / 2; other > 0; other /= 2) parts[i] += __shfl_xor_sync(~0u, parts[i], other);
+    if (lane == 0) grad_faces[9 * id + i] = parts[i];
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(256)
+    rasterize_meshes_bwd_verts(const R3D_REAL* grad_faces,  // (F, 3, 3)
+                               const i32* first,            // (V + 1,) of each vertex's corners
+                               const i32* corners,          // (3 F,) corners 3 f + j, by vertex
+                               i64 num_verts,
+                               R3D_REAL* grad_verts) {  // (V, 3)
+  const i64 vertex = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  if (vertex >= num_verts) return;
+  R3D_REAL x = 0, y = 0, z = 0;
+  for (i32 i = first[vertex]; i < first[vertex + 1]; ++i) {
+    const R3D_REAL* const g = grad_faces + 3 * (i64)corners[i];
+    x += g[0];
+    y += g[1];
+    z += g[2];
+  }
+  grad_verts[3 * vertex] = x;
+  grad_verts[3 * vertex + 1] = y;
+  grad_verts[3 * vertex + 2] = z;
+}

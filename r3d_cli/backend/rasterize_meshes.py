@@ -15,9 +15,11 @@ from r3d_cli.backend.arrays import Arrays, NumpyArrays, arrays_like
 from r3d_cli.backend.cpu import native
 from r3d_cli.backend.launch import MAX_GRID, Device, blocks_for, device_of
 from r3d_cli.backend.scan import exclusive_scan
+from r3d_cli.checks import check_dtype, check_shape, dtype_name
 from r3d_cli.constants import MAX_IMAGE_SIDE, MAX_PACKED, WORKSPACE_BUDGET
 
 TILE = 16  # pixels a side: kTile of rasterize_meshes.cu
+FACES_A_BLOCK = 8  # warps of a block of rasterize_meshes_bwd_faces
 FEW = 8  # faces a pixel that fit in registers: kFew
 LARGE_GRID = (32, 128)  # blocks that share the largest faces: pieces, faces
 
@@ -88,10 +90,9 @@ def rasterize_meshes(
     arrays = arrays_like(verts)
     real = str(verts.dtype).removeprefix("torch.")
     shape = (len(mesh_first_face) - 1, *image_size, faces_per_pixel)
-    settings = _Settings(
-        float(blur_radius), perspective_correct, clip_barycentric_coords, cull_backfaces,
-        -math.inf if z_near is None else float(z_near), math.inf if z_far is None else float(z_far),
-    )  # fmt: skip
+    settings = _settings(
+        blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far
+    )
     # Depths decide which faces are kept, so they are always needed on the way.
     wanted = [True, True, want_bary_coords, want_dists]
     specs = [(shape, "int64"), (shape, real), ((*shape, 3), real), (shape, real)]
@@ -121,6 +122,107 @@ def rasterize_meshes(
     return fragments if want_zbuf else fragments._replace(zbuf=None)
 
 
+def rasterize_meshes_bwd(
+    verts: Any,  # (V, 3) float32 or float64
+    faces: Any,  # (F, 3) int64
+    mesh_first_face: Any,  # (N + 1,) int64
+    pix_to_face: Any,  # (N, H, W, K) int64
+    grad_zbuf: Any,  # (N, H, W, K), or None
+    grad_bary_coords: Any,  # (N, H, W, K, 3), or None
+    grad_dists: Any,  # (N, H, W, K), or None
+    *,
+    blur_radius: float = 0.0,
+    perspective_correct: bool = False,
+    clip_barycentric_coords: bool = False,
+    cull_backfaces: bool = False,
+    z_near: float | None = None,
+    z_far: float | None = None,
+    corners: tuple[Any, Any] | None = None,
+    device: Device | None = None,
+) -> Any:  # (V, 3)
+    """The gradient of ``rasterize_meshes`` with respect to its vertices.
+
+    Args:
+        verts: as in the forward, like ``faces``, ``mesh_first_face`` and the settings.
+        faces: see there.
+        mesh_first_face: see there.
+        pix_to_face: what the forward returned.
+        grad_zbuf: gradient of its ``zbuf``; None: zero, here and below. What stands in empty slots is not
+            looked at.
+        grad_bary_coords: of its ``bary_coords``.
+        grad_dists: of its ``dists``.
+        blur_radius: see there.
+        perspective_correct: see there.
+        clip_barycentric_coords: see there.
+        cull_backfaces: see there.
+        z_near: see there.
+        z_far: see there.
+        corners: what ``vertex_corners`` makes of the faces: on a GPU, sums are then taken in one order and
+            repeat bit by bit. Those of the CPU always do.
+        device: see there.
+
+    Returns:
+        The gradient, in ``verts``'s dtype; finite wherever the given ones are.
+
+    Raises:
+        ValueError: an argument of the wrong dtype or shape.
+
+    Example:
+        >>> verts = np.array([[-1, -1, 1], [1, -1, 1], [0, 1, 1]], np.float32)
+        >>> mesh = verts, np.array([[0, 1, 2]]), np.array([0, 1])
+        >>> f = rasterize_meshes(*mesh, (2, 2))
+        >>> rasterize_meshes_bwd(*mesh, f.pix_to_face, np.ones_like(f.zbuf), None, None)[:, 2].tolist()
+        [0.75, 0.75, 0.5]
+    """
+    shape = tuple(pix_to_face.shape)
+    check_shape("rasterize_meshes_bwd", "pix_to_face", pix_to_face, "N H W K", N=len(mesh_first_face) - 1)
+    real = dtype_name(verts)
+    check_dtype("rasterize_meshes_bwd", "pix_to_face", pix_to_face, "int64")
+    sizes = dict(zip("NHWK", shape, strict=True))
+    for name, grad, letters in (
+        ("grad_zbuf", grad_zbuf, "N H W K"),
+        ("grad_bary_coords", grad_bary_coords, "N H W K 3"),
+        ("grad_dists", grad_dists, "N H W K"),
+    ):
+        if grad is not None:
+            check_shape("rasterize_meshes_bwd", name, grad, letters, **sizes)
+            check_dtype("rasterize_meshes_bwd", name, grad, real)
+    check_arguments(verts, faces, mesh_first_face, (shape[1], shape[2]), shape[3], blur_radius)
+    check_planes(z_near, z_far)
+    settings = _settings(
+        blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far
+    )
+    arrays = arrays_like(verts)
+    grads = grad_zbuf, grad_bary_coords, grad_dists
+    if device is None and isinstance(arrays, NumpyArrays):
+        grad_verts = arrays.empty((len(verts), 3), real)
+        native().rasterize_meshes_bwd(
+            verts, faces, mesh_first_face, pix_to_face, *settings, *grads, grad_verts
+        )
+        return grad_verts
+    kernels = (device or device_of(arrays)).kernels("rasterize_meshes", real)
+    how = *shape[1:], *settings, *grads
+    if corners is None:
+        grad_verts = arrays.full((len(verts), 3), 0, real)
+        slots = math.prod(shape)
+        kernels.launch(
+            "rasterize_meshes_bwd", blocks_for(slots), verts, faces, pix_to_face, slots, *how, grad_verts,
+            stream=arrays.stream,
+        )  # fmt: skip
+        return grad_verts
+    grad_faces = arrays.empty((len(faces), 3, 3), real)
+    kernels.launch(
+        "rasterize_meshes_bwd_faces", blocks_for(len(faces), FACES_A_BLOCK), verts, faces, mesh_first_face,
+        pix_to_face, len(faces), shape[0], *how, grad_faces, stream=arrays.stream,
+    )  # fmt: skip
+    grad_verts = arrays.empty((len(verts), 3), real)
+    kernels.launch(
+        "rasterize_meshes_bwd_verts", blocks_for(len(verts)), grad_faces, *corners, len(verts), grad_verts,
+        stream=arrays.stream,
+    )  # fmt: skip
+    return grad_verts
+
+
 class _Settings(NamedTuple):
     """In the order in which kernels take them."""
 
@@ -130,6 +232,13 @@ class _Settings(NamedTuple):
     cull_backfaces: bool
     z_near: float
     z_far: float
+
+
+def _settings(
+    blur_radius: float, perspective: bool, clip: bool, cull: bool, z_near: float | None, z_far: float | None
+) -> _Settings:
+    planes = -math.inf if z_near is None else float(z_near), math.inf if z_far is None else float(z_far)
+    return _Settings(float(blur_radius), perspective, clip, cull, *planes)
 
 
 class _Run:
@@ -257,13 +366,6 @@ def check_arguments(
             raise ValueError(
                 f"rasterize_meshes: mesh_first_face must rise from 0 to the number of faces, {len(faces)}, "
                 f"got {first.tolist() if len(first) <= 8 else f'{first[:4].tolist()} ... {first[-1]}'}"
-            )
-    # On a GPU these would have to be waited for.
-    if isinstance(mesh_first_face, np.ndarray):
-        first = mesh_first_face
-        if not first.size or first[0] != 0 or first[-1] != len(faces) or (np.diff(first) < 0).any():
-            raise ValueError(
-                f"rasterize_meshes: mesh_first_face must ascend from 0 to the number of faces, {len(faces)}"
             )
     height, width_ = image_size
     if not (0 < height <= MAX_IMAGE_SIDE and 0 < width_ <= MAX_IMAGE_SIDE):

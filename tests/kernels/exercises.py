@@ -15,7 +15,7 @@ import numpy as np
 
 from r3d_cli.backend.arrays import NumpyArrays
 from r3d_cli.backend.emulation import Emulation
-from r3d_cli.backend.rasterize_meshes import Fragments, rasterize_meshes
+from r3d_cli.backend.rasterize_meshes import Fragments, rasterize_meshes, rasterize_meshes_bwd
 from r3d_cli.backend.scan import exclusive_scan
 from r3d_cli.backend.shade_meshes import Surface, shade_meshes
 from r3d_cli.backend.signatures import blank_comments_and_strings
@@ -66,6 +66,26 @@ def rasterize(device: Emulation) -> None:
         options = {"image_size": image_size, "faces_per_pixel": faces_per_pixel}
         want = rasterize_meshes(verts, faces, first, **options)
         assert_same(rasterize_meshes(verts, faces, first, device=device, **options), want)
+    rasterize_gradients(device)
+
+
+def rasterize_gradients(device: Emulation) -> None:
+    """Faces that share vertices, cut by the planes, seen inside and in the blur; both ways of summing."""
+    rng = np.random.default_rng(5)
+    verts = rng.uniform((-1.1, -1.1, 0.5), (1.1, 1.1, 3), (30, 3)).astype(np.float32)
+    faces = np.stack([rng.permutation(30)[:3] for _ in range(20)])
+    first = np.array([0, 12, 12, 20])
+    settings = {"blur_radius": 0.01, "perspective_correct": True, "z_near": 1.0, "z_far": 2.5}
+    fragments = rasterize_meshes(verts, faces, first, (10, 13), faces_per_pixel=3, **settings)
+    grads = [rng.normal(size=part.shape).astype(np.float32) for part in fragments[1:]]
+    arguments = verts, faces, first, fragments.pix_to_face, *grads
+    want = rasterize_meshes_bwd(*arguments, **settings)
+    assert np.abs(want).max() > 1
+    corners = np.argsort(faces.ravel(), kind="stable").astype(np.int32)
+    ends = np.searchsorted(faces.ravel()[corners], np.arange(31)).astype(np.int32)
+    for by_vertex in (None, (ends, corners)):
+        got = rasterize_meshes_bwd(*arguments, corners=by_vertex, device=device, **settings)
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5 * np.abs(want).max())
 
 
 def shade(device: Emulation) -> None:
