@@ -39,8 +39,8 @@ def acos_linear_extrapolation(x: Tensor, bounds: tuple[float, float] = (-0.9999,
         )
     inside = x.clamp(lower, upper)
     outside = x - inside
-    slope = torch.where(outside > 0, _acos_slope(upper), _acos_slope(lower))
-    return torch.acos(inside) + slope.to(x.dtype) * outside
+    below, above = outside.clamp(max=0), outside.clamp(min=0)
+    return torch.acos(inside) + _acos_slope(lower) * below + _acos_slope(upper) * above
 
 
 def _acos_slope(x: float) -> float:

@@ -76,6 +76,11 @@ def coordinates(
     return torch.stack([value.expand(count) for value in coordinates], dim=-1)
 
 
+def batch_shape(value: Any, shape: str) -> str:
+    """``shape`` for `check_shape`, with a batch dimension unless the value is a single one without it."""
+    return shape if getattr(value, "ndim", None) == len(shape.split()) else f"N {shape}"
+
+
 def broadcast_size(where: str, *sizes: int) -> int:
     """What batches of these sizes broadcast to."""
     wide = [size for size in sizes if size != 1]
@@ -94,5 +99,5 @@ def warn_unless_rotation(where: str, R: Tensor, tolerance: float) -> None:
     if not worst <= tolerance:
         warnings.warn(
             f"{where}: R is no rotation matrix: off by {worst:.3g}, more than orthogonal_tol = {tolerance:g}",
-            stacklevel=4,
+            stacklevel=3,
         )

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_floats, check_same_device, check_shape
+from r3d_cli.checks import check_floats, check_ids, check_same_device, check_shape
 from r3d_cli.transforms import matrices
 from r3d_cli.transforms.euler_angles import AXES, axis_rotation
 from r3d_cli.transforms.math import matmul
-from r3d_cli.transforms.matrices import broadcast_size
+from r3d_cli.transforms.matrices import batch_shape, broadcast_size
 from r3d_cli.transforms.se3 import se3_log_map
 
 
@@ -65,7 +65,7 @@ class Transform3d:
         if matrix is None:
             matrix = torch.eye(4, dtype=dtype, device=device)
         else:
-            check_floats("Transform3d", "matrix", matrix, "4 4" if matrix.ndim == 2 else "N 4 4")
+            check_floats("Transform3d", "matrix", matrix, batch_shape(matrix, "4 4"))
         self._links: tuple[Link, ...] = (Link(matrix.reshape(-1, 4, 4), self._invert, affine),)
         self._product: tuple[int, Tensor] | None = None
 
@@ -97,13 +97,15 @@ class Transform3d:
         """The chosen transforms: by number, slice, list, tensor of indices or mask of bools.
 
         Raises:
-            IndexError: The index is outside the batch.
+            IndexError: An index is outside the batch, or a mask is not of its size.
         """
         count = len(self)
-        if isinstance(index, int):
-            if not -count <= index < count:
-                raise IndexError(f"Transform3d: index {index} is outside a batch of {count}")
-            index = [index]
+        if not isinstance(index, slice | Tensor):
+            index = torch.tensor(index, dtype=None if index else torch.int64).to(self.device)
+        if isinstance(index, Tensor):
+            index = index.reshape(-1)
+            if index.dtype != torch.bool:
+                check_ids("Transform3d", "index", index, count, "the batch", lowest=-count)
         return self._map(lambda matrix: matrix.expand(count, 4, 4)[index])
 
     def compose(self, *others: Transform3d) -> Transform3d:
@@ -153,8 +155,8 @@ class Transform3d:
         matrices = [link.matrix for link in self._links]
         if len(matrices) == 1:
             return matrices[0]
-        if any(matrix.requires_grad or matrix.is_inference() for matrix in matrices):
-            return reduce(matmul, matrices)  # a kept graph could be run backward only once
+        if torch.is_inference_mode_enabled() or any(m.requires_grad or m.is_inference() for m in matrices):
+            return reduce(matmul, matrices)  # kept, it could be run backward once, or not at all
         version = sum(matrix._version for matrix in matrices)  # grows when one is written to
         if self._product is None or self._product[0] != version:
             self._product = version, reduce(matmul, matrices)
@@ -202,7 +204,8 @@ class Transform3d:
         if columns == 4:
             w = moved[..., 3:]
             if eps is not None:
-                w = torch.where(w.abs() < eps, torch.where(w < 0, -eps, eps), w)
+                magnitude = w.abs().clamp(min=eps)
+                w = torch.where(w < 0, -magnitude, magnitude)
             moved = moved[..., :3] / w
         return moved.reshape(points.shape) if points.ndim == 2 and len(moved) == 1 else moved
 
@@ -363,7 +366,7 @@ class Rotate(Transform3d):
         orthogonal_tol: float = 1e-5,
     ) -> None:
         R = torch.as_tensor(R)
-        check_shape("Rotate", "R", R, "3 3" if R.ndim == 2 else "N 3 3")
+        check_shape("Rotate", "R", R, batch_shape(R, "3 3"))
         R = R.to(device or R.device, dtype).reshape(-1, 3, 3)
         if R.device.type == "cpu" and orthogonal_tol < math.inf and not torch.compiler.is_compiling():
             matrices.warn_unless_rotation("Rotate", R.detach(), orthogonal_tol)
@@ -415,7 +418,7 @@ def _check_relatives(where: str, transform: Transform3d, others: Sequence[Any]) 
 
 def _fitted(where: str, name: str, vectors: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Vectors as (N, P, 3) and as many matrices, in the dtype that they have in common."""
-    check_shape(where, name, vectors, "P 3" if vectors.ndim == 2 else "N P 3")
+    check_shape(where, name, vectors, batch_shape(vectors, "P 3"))
     check_same_device(where, **{name: vectors, "transform": matrix})
     batch = vectors if vectors.ndim == 3 else vectors[None]
     count = broadcast_size(where, len(batch), len(matrix))
