@@ -32,6 +32,7 @@ i64 rows(const Array<T>& array) {
 
 // One a file bind_*.cpp; module.cpp calls them.
 void bind_readers(nb::module_& m);
+void bind_topology(nb::module_& m);
 void bind_writers(nb::module_& m);
 
 }  // namespace r3d

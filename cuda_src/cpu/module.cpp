@@ -239,4 +239,5 @@ NB_MODULE(_native, m) {
   bind_writers(m);
   bind_shade_meshes<float>(m);
   bind_shade_meshes<double>(m);
+  bind_topology(m);
 }

@@ -48,6 +48,25 @@ struct ShadeMeshesArgs {
   Real* linear;  // (H, W, 4) straight alpha, or null
 };
 
+// What the schedules that sort faces return instead of a face that points past the vertices.
+constexpr i64 kAllFacesGood = -1, kOutOfMemory = -2;
+
+struct VertexCornersArgs {
+  const i64* faces;  // (F, 3) ids below num_verts
+  i64 num_faces, num_verts;
+  i32* first;    // (V + 1,) where each vertex's corners begin
+  i32* corners;  // (3F,) 3 face + j, ascending at each vertex
+};
+
+struct MeshEdgesArgs {
+  const i64* faces;  // (F, 3) ids below num_verts
+  i64 num_faces, num_verts;
+  i32* first;           // (V + 1,) workspace: where each vertex's sides begin
+  u64* sides;           // (3F,) workspace: sides, then edges, by their lower vertex
+  i64* chunk_first;     // (chunks + 1,) the edge with which each chunk of vertices begins; last, their number
+  i64* faces_to_edges;  // (F, 3)
+};
+
 #define R3D_DECLARE(isa)                                                          \
   namespace isa {                                                                 \
   RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<float>&);  \
@@ -58,6 +77,10 @@ struct ShadeMeshesArgs {
   /* False: a sample needs more fragments than there was room for. */             \
   bool shade_meshes_fwd(const ShadeMeshesArgs<float>&);                           \
   bool shade_meshes_fwd(const ShadeMeshesArgs<double>&);                          \
+  /* The first bad face, kAllFacesGood or kOutOfMemory. */                        \
+  i64 vertex_corners(const VertexCornersArgs&);                                   \
+  i64 mesh_edges_count(const MeshEdgesArgs&);                                     \
+  void mesh_edges_write(const MeshEdgesArgs&, i64* edges); /* (E, 2) */           \
   }
 R3D_DECLARE(baseline)
 R3D_DECLARE(avx2)

@@ -6,8 +6,7 @@
 #ifndef R3D_CPU_TILE_LISTS_H_
 #define R3D_CPU_TILE_LISTS_H_
 
-#include <stdlib.h>
-
+#include "cpu/scratch.h"
 #include "cpu/threads.h"
 
 namespace r3d {
@@ -22,17 +21,6 @@ static const TileRange kNoTiles = {1, 1, 0, 0};
 struct TileGrid {
   int tiles_x, tiles_y;
   i64 per_image() const { return (i64)tiles_x * tiles_y; }
-};
-
-// A block of memory that frees itself.
-template <class T>
-struct Scratch {
-  T* data;
-  explicit Scratch(i64 count) : data(static_cast<T*>(malloc((size_t)(count > 0 ? count : 1) * sizeof(T)))) {}
-  ~Scratch() { free(data); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  T& operator[](i64 i) { return data[i]; }
 };
 
 // Image n holds the elements [first[n], first[n + 1]). Calls

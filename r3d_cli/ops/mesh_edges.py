@@ -5,23 +5,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from r3d_cli.ops.vertex_corners import check_faces
+from r3d_cli.backend import mesh_edges as backend
+from r3d_cli.backend.vertex_corners import check_faces
+from r3d_cli.ops.bridge import prepare, register
 
 
 def mesh_edges(
     faces: Tensor,  # (F, 3) int64
     num_verts: int,  # V
-    corners: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Unique undirected edges of packed faces.
 
     The edge opposite to a face's corner j stands in column j of ``faces_to_edges``. A face that names a
-    vertex twice has that vertex's edge to itself.
+    vertex twice has the edge of that vertex to itself.
 
     Args:
         faces: Vertex ids of packed faces.
         num_verts: Vertices there are; some may be in no face.
-        corners: What ``vertex_corners(faces, num_verts)`` returns, where it is there already.
 
     Returns:
         ``edges`` (E, 2) int64, each row ascending, rows in lexicographical order; ``faces_to_edges`` (F, 3)
@@ -39,8 +39,13 @@ def mesh_edges(
         [[2, 1, 0], [3, 4, 2]]
     """
     check_faces("mesh_edges", faces, num_verts)
-    ends = faces[:, [[1, 2], [2, 0], [0, 1]]]  # (F, 3, 2)
-    keys = ends.amin(-1) * num_verts + ends.amax(-1)
-    unique, faces_to_edges = torch.unique(keys, return_inverse=True)
-    edges = torch.stack([unique // max(num_verts, 1), unique % max(num_verts, 1)], 1)
-    return edges, faces_to_edges
+    (faces,) = prepare("mesh_edges", faces=faces)
+    return _op(faces, num_verts)
+
+
+def _fake(faces: Tensor, num_verts: int) -> tuple[Tensor, Tensor]:
+    num_edges = torch.library.get_ctx().new_dynamic_size()
+    return faces.new_empty((num_edges, 2)), faces.new_empty((faces.shape[0], 3))
+
+
+_op = register("mesh_edges(Tensor faces, SymInt num_verts) -> (Tensor, Tensor)", backend.mesh_edges, _fake)

@@ -1,11 +1,12 @@
-"""Which corners of which faces meet at a vertex: the adjacency that gathers over a mesh go through."""
+"""Which corners of which faces meet at a vertex: the adjacency that sums over a mesh go through."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_dtype, check_shape
+from r3d_cli.backend import vertex_corners as backend
+from r3d_cli.ops.bridge import prepare, register
 
 
 def vertex_corners(
@@ -34,24 +35,16 @@ def vertex_corners(
         >>> first.tolist(), corners.tolist()
         ([0, 1, 3, 5, 6], [0, 1, 4, 2, 3, 5])
     """
-    check_faces("vertex_corners", faces, num_verts)
-    flat = faces.flatten()
-    first = flat.new_zeros(num_verts + 1, dtype=torch.int32)
-    torch.cumsum(torch.bincount(flat, minlength=num_verts), 0, dtype=torch.int32, out=first[1:])
-    return first, torch.argsort(flat, stable=True).to(torch.int32)
+    backend.check_faces("vertex_corners", faces, num_verts)
+    (faces,) = prepare("vertex_corners", faces=faces)
+    return _op(faces, num_verts)
 
 
-def check_faces(where: str, faces: Tensor, num_verts: int) -> None:
-    """Raise an error that names what does not fit of (F, 3) faces over ``num_verts`` vertices."""
-    check_shape(where, "faces", faces, "F 3")
-    check_dtype(where, "faces", faces, "int64")
-    if num_verts < 0:
-        raise ValueError(f"{where}: num_verts must be at least 0, got {num_verts}")
-    if faces.numel() >= 2**31:
-        raise ValueError(f"{where}: faces has {len(faces)} rows, fewer than 2^31 / 3 are taken")
-    bad = ((faces < 0) | (faces >= num_verts)).any(1)
-    if bad.any():
-        face = int(bad.int().argmax())
-        raise IndexError(
-            f"{where}: face {face} names a vertex outside [0, {num_verts}): {faces[face].tolist()}"
-        )
+def _fake(faces: Tensor, num_verts: int) -> tuple[Tensor, Tensor]:
+    first = faces.new_empty((num_verts + 1,), dtype=torch.int32)
+    return first, faces.new_empty((3 * faces.shape[0],), dtype=torch.int32)
+
+
+_op = register(
+    "vertex_corners(Tensor faces, SymInt num_verts) -> (Tensor, Tensor)", backend.vertex_corners, _fake
+)

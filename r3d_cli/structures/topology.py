@@ -50,7 +50,7 @@ class Topology:
 
     @lasting
     def _edges(self) -> tuple[Tensor, Tensor]:
-        return mesh_edges(self.faces_packed, self.verts_layout.total, self.corners)
+        return mesh_edges(self.faces_packed, self.verts_layout.total)
 
     @property
     def edges(self) -> Tensor:  # (E, 2)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from r3d_cli.bench.cases import io, rasterize_meshes, shade_meshes
+from r3d_cli.bench.cases import io, mesh_edges, rasterize_meshes, shade_meshes, vertex_corners
 from r3d_cli.bench.contestants import OURS, Contestant
 from r3d_cli.bench.measure import METHODS, Job, Method, time_case
 from r3d_cli.bench.meshes import batch, sphere, sphere_faces
@@ -52,6 +52,31 @@ def test_rasterizers_agree(change: Case, tmp_path: Path, fake_clock: Callable[..
 def test_shaders_agree(texture: int | None, tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
     case = {**shade_meshes.BASE, "faces": 980, "image": 64, "texture": texture}
     assert set(measure("shade-meshes", case, tmp_path, fake_clock)) == {"r3d", "naive PyTorch"}
+
+
+TOPOLOGY: dict[str, Case] = {
+    "one": {},
+    "ragged": {"batch": 3, "ragged": True},
+    "shuffled": {"shuffled": True},
+}
+
+
+@pytest.mark.parametrize("change", TOPOLOGY.values(), ids=TOPOLOGY.keys())
+def test_topologies_agree(change: Case, tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case = {**vertex_corners.BASE, "faces": 980, **change}
+    assert {"r3d", "naive PyTorch"} == set(measure("vertex-corners", case, tmp_path, fake_clock))
+    assert {"r3d", "naive PyTorch", "trimesh"} <= set(measure("mesh-edges", case, tmp_path, fake_clock))
+
+
+@pytest.mark.parametrize("suite", [vertex_corners, mesh_edges])
+def test_each_array_of_a_topology_is_checked(suite: Any) -> None:
+    inputs = suite.make_inputs({**vertex_corners.BASE, "faces": 80}, Place())
+    expected = suite.reference(inputs)
+    right = suite.outcome(inputs, suite.ours(inputs)())
+    assert suite.differs(right, expected) == ""
+    for name, array in right.items():
+        assert suite.differs({**right, name: array[::-1]}, expected) == f"{name} differ"
+        assert suite.differs({**right, name: array[:-1]}, expected) == f"{name} differ"
 
 
 @pytest.mark.parametrize("format", io.FORMATS)

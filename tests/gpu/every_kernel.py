@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from r3d_cli.backend import cuda
+from r3d_cli.backend.mesh_edges import mesh_edges
 from r3d_cli.backend.rasterize_meshes import rasterize_meshes
 from r3d_cli.backend.sources import stems
+from r3d_cli.backend.vertex_corners import vertex_corners
 from r3d_cli.scene.draw import draw
 from r3d_cli.scene.framing import frame
 from r3d_cli.scene.model import Material, RawMesh, Texture
@@ -52,6 +54,9 @@ def main() -> None:
         for shading in ("phong", "flat", "normals"):
             mesh = textured_quad(alpha_mode)
             draw(mesh, frame(mesh), size=(32, 32), shading=shading, device="cuda")
+    few_verts = cupy.asarray(np.random.default_rng(0).integers(0, 40, (400, 3)))  # so long runs
+    vertex_corners(few_verts, 40)
+    mesh_edges(few_verts, 40)
     cupy.cuda.runtime.deviceSynchronize()
 
     device = cuda.CudaDevice.at(0)

@@ -15,11 +15,14 @@ import numpy as np
 
 from r3d_cli.backend.arrays import NumpyArrays
 from r3d_cli.backend.emulation import Emulation
+from r3d_cli.backend.mesh_edges import mesh_edges
 from r3d_cli.backend.rasterize_meshes import Fragments, rasterize_meshes, rasterize_meshes_bwd
 from r3d_cli.backend.scan import exclusive_scan
 from r3d_cli.backend.shade_meshes import Surface, shade_meshes
 from r3d_cli.backend.signatures import blank_comments_and_strings
+from r3d_cli.backend.sort_runs import sort_runs
 from r3d_cli.backend.sources import kernels_folder
+from r3d_cli.backend.vertex_corners import vertex_corners
 
 Meshes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -110,10 +113,46 @@ def shade(device: Emulation) -> None:
     assert np.abs(got.image.astype(int) - want.image).max() <= 1
 
 
+def fans(*sizes: int) -> np.ndarray:  # (sum of sizes, 3)
+    """Closed fans, each of so many faces round a vertex of its own."""
+    faces, first = [], 0
+    for size in sizes:
+        rim = np.arange(size)
+        faces.append(first + np.stack([np.zeros(size, int), rim + 1, (rim + 1) % size + 1], 1))
+        first += size + 1
+    return np.concatenate(faces)
+
+
+def runs(device: Emulation) -> None:
+    """Runs for a thread and for a block, longer than the block; more long ones than one."""
+    lengths = [20, 600, 0, 7, 50, 40]
+    values = np.random.default_rng(0).integers(0, 500, sum(lengths)).astype(np.int32)
+    want = np.concatenate([np.sort(run) for run in np.split(values, np.cumsum(lengths)[:-1])])
+    kernels = device.kernels("sort_runs", "float32")
+    first = sort_runs(np.cumsum(lengths), values, len(lengths), kernels, NumpyArrays())
+    np.testing.assert_array_equal(values, want)
+    np.testing.assert_array_equal(first, [0, *np.cumsum(lengths)])
+
+
+def faces_alone(op: Callable[..., tuple[np.ndarray, np.ndarray]]) -> Callable[[Emulation], None]:
+    """An op on faces, over vertices of many faces and of few."""
+
+    def exercise(device: Emulation) -> None:
+        faces = fans(3, 80, 300)
+        count = int(faces.max()) + 3
+        for got, want in zip(op(faces, count, device=device), op(faces, count), strict=True):
+            np.testing.assert_array_equal(got, want)
+
+    return exercise
+
+
 EXERCISES: dict[str, Callable[[Emulation], None]] = {
+    "mesh_edges": faces_alone(mesh_edges),
     "rasterize_meshes": rasterize,
     "scan": scan,
     "shade_meshes": shade,
+    "sort_runs": runs,
+    "vertex_corners": faces_alone(vertex_corners),
 }
 
 

@@ -1,4 +1,4 @@
-"""PyTorch3D: its rasterizer on the same NDC vertices, and its OBJ and PLY readers."""
+"""PyTorch3D: its rasterizer on the same NDC vertices, its edges, and its OBJ and PLY readers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from r3d_cli.bench.cases.io import Inputs as Files
     from r3d_cli.bench.cases.io import Soup
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
+    from r3d_cli.bench.cases.vertex_corners import Inputs as Faces
 
 NAME = "PyTorch3D"
 REQUIRES = "pytorch3d"
@@ -46,6 +47,21 @@ def rasterize_meshes(inputs: Inputs) -> Prepared:
         )
 
     return Prepared(call, lambda outputs: Fragments(*outputs))
+
+
+def mesh_edges(inputs: Faces) -> Prepared:
+    import torch
+    from pytorch3d.structures import Meshes
+
+    faces = as_torch(inputs.faces)
+    meshes = Meshes([faces.new_zeros((inputs.num_verts, 3), dtype=torch.float32)], [faces])
+    meshes.faces_packed()  # packs them, which we get as inputs
+
+    def call() -> Any:
+        meshes._compute_edges_packed(refresh=True)
+        return meshes.edges_packed(), meshes.faces_packed_to_edges_packed()
+
+    return Prepared(call)
 
 
 def io(inputs: Files) -> Prepared:

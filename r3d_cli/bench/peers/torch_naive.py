@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
     from r3d_cli.bench.cases.shade_meshes import Inputs as Shading
+    from r3d_cli.bench.cases.vertex_corners import Inputs as Faces
 
 NAME = "naive PyTorch"
 REQUIRES, INSTALL = "torch", "pip install torch"
@@ -45,6 +46,20 @@ def shade_meshes(inputs: Shading) -> Prepared:
         return encode_srgb(linear)
 
     return Prepared(call)
+
+
+def vertex_corners(inputs: Faces) -> Callable[[], Any]:
+    from r3d_cli.reference.vertex_corners import vertex_corners as sort
+
+    faces = as_torch(inputs.faces)
+    return lambda: sort(faces, inputs.num_verts)
+
+
+def mesh_edges(inputs: Faces) -> Callable[[], Any]:
+    from r3d_cli.reference.mesh_edges import mesh_edges as unique
+
+    faces = as_torch(inputs.faces)
+    return lambda: unique(faces, inputs.num_verts)
 
 
 def rasterize(
