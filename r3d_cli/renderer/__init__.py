@@ -12,6 +12,8 @@ from r3d_cli.renderer.cameras import (
     look_at_rotation,
     look_at_view_transform,
 )
+from r3d_cli.renderer.rasterize_meshes import rasterize_meshes
+from r3d_cli.renderer.rasterizer import Fragments, MeshRasterizer, RasterizationSettings
 from r3d_cli.renderer.textures import TexturesAtlas, TexturesUV, TexturesVertex
 from r3d_cli.renderer.utils import (
     TensorProperties,
@@ -24,8 +26,11 @@ __all__ = [
     "CamerasBase",
     "FoVOrthographicCameras",
     "FoVPerspectiveCameras",
+    "Fragments",
+    "MeshRasterizer",
     "OrthographicCameras",
     "PerspectiveCameras",
+    "RasterizationSettings",
     "TensorProperties",
     "TexturesAtlas",
     "TexturesUV",
@@ -38,5 +43,6 @@ __all__ = [
     "look_at_view_transform",
     "ndc_grid_sample",
     "ndc_to_grid_sample_coords",
+    "rasterize_meshes",
     "rotate_on_spot",
 ]

@@ -90,6 +90,10 @@ class MeshViews:
         """The packed face with which each mesh begins."""
         return self._topology.faces_layout.first_idx
 
+    def mesh_first_face(self) -> Tensor:  # (N + 1,) int64
+        """The packed face with which each mesh begins, and the number of all faces: what kernels take."""
+        return self._topology.faces_layout.bounds
+
     def verts_packed_to_mesh_idx(self) -> Tensor:  # (sum V_i,) int64
         """The mesh of each packed vertex."""
         return self._verts.layout.packed_to_batch_idx

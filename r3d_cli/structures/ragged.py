@@ -106,6 +106,11 @@ class Layout:
         return torch.tensor(self.offsets[:-1], dtype=torch.int64, device=self.device)
 
     @lasting
+    def bounds(self) -> Tensor:  # (N + 1,) int64
+        """The packed row with which each sequence begins, and the end of the last: what kernels take."""
+        return torch.tensor(self.offsets, dtype=torch.int64, device=self.device)
+
+    @lasting
     def packed_to_batch_idx(self) -> Tensor:  # (total,) int64
         """The sequence that each packed row belongs to."""
         batch = torch.arange(len(self), device=self.device)

@@ -1,0 +1,164 @@
+"""Rasterize packed meshes under autograd: ``torch.library`` ops over ``backend.rasterize_meshes``."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from r3d_cli.backend import rasterize_meshes as backend
+from r3d_cli.checks import check_dtype, check_shape
+from r3d_cli.ops.bridge import differentiate, prepare, register
+from r3d_cli.ops.vertex_corners import vertex_corners
+
+
+class Fragments(NamedTuple):
+    """What a rasterizer found at each pixel, nearest face first; empty slots are -1 in every field."""
+
+    pix_to_face: Tensor  # (N, H, W, K) int64, ids of packed faces
+    zbuf: Tensor  # (N, H, W, K) view-space depth
+    bary_coords: Tensor  # (N, H, W, K, 3)
+    dists: Tensor  # (N, H, W, K) squared NDC distance to the face's boundary, negative inside
+
+    def detach(self) -> Fragments:
+        """The same without gradients."""
+        return Fragments(*(field.detach() for field in self))
+
+
+def rasterize_meshes(
+    verts: Tensor,  # (V, 3)
+    faces: Tensor,  # (F, 3) int64
+    mesh_first_face: Tensor,  # (N + 1,) int64
+    image_size: tuple[int, int],
+    *,
+    blur_radius: float = 0.0,
+    faces_per_pixel: int = 1,
+    perspective_correct: bool = False,
+    clip_barycentric_coords: bool = False,
+    cull_backfaces: bool = False,
+    z_near: float | None = None,
+    z_far: float | None = None,
+) -> Fragments:
+    """Find the nearest faces at each pixel centre, differentiably.
+
+    The functional form on packed tensors, which ``torch.compile(fullgraph=True)`` keeps whole. Gradients
+    reach ``verts`` through ``zbuf``, ``bary_coords`` and ``dists``, are finite for every face, and repeat bit
+    by bit: always on the CPU, on a GPU under ``torch.use_deterministic_algorithms(True)``.
+
+    Args:
+        verts: (V, 3) vertices of all meshes, float32 or float64: NDC x (left) and y (up), and view depth z.
+        faces: (F, 3) ids into ``verts``, of all meshes.
+        mesh_first_face: (N + 1,) where each mesh's faces begin, and the number of all faces.
+        image_size: (H, W), pixels; the shorter side spans [-1, 1].
+        blur_radius: A face also counts where its *squared* NDC distance is below this.
+        faces_per_pixel: K, the slots of a pixel; ties in depth go by face id.
+        perspective_correct: Interpolate in view space rather than on the screen.
+        clip_barycentric_coords: Clamp barycentric coordinates to the face, where the blur reaches outside it.
+        cull_backfaces: Leave out faces that are seen from behind.
+        z_near: Cut faces at this view depth, exactly; None: leave them whole.
+        z_far: The same for what lies behind it.
+
+    Returns:
+        `Fragments` in the dtype of ``verts``.
+
+    Raises:
+        ValueError: An argument of a wrong dtype, shape, device or range.
+        IndexError: A face names no vertex.
+
+    Example:
+        >>> verts = torch.tensor([[-1.0, -1, 1], [1, -1, 1], [0, 1, 1]], requires_grad=True)
+        >>> mesh = verts, torch.tensor([[0, 1, 2]]), torch.tensor([0, 1])
+        >>> rasterize_meshes(*mesh, (2, 2)).zbuf.clamp(min=0).sum().backward()
+        >>> verts.grad[:, 2]
+        tensor([0.7500, 0.7500, 0.5000])
+    """
+    verts, faces, first = prepare(
+        "rasterize_meshes", verts=verts, faces=faces, mesh_first_face=mesh_first_face
+    )
+    check_shape("rasterize_meshes", "verts", verts, "V 3")
+    check_dtype("rasterize_meshes", "verts", verts, "float32", "float64")
+    check_shape("rasterize_meshes", "faces", faces, "F 3")
+    check_shape("rasterize_meshes", "mesh_first_face", first, "N+1")
+    planes = -math.inf if z_near is None else z_near, math.inf if z_far is None else z_far
+    height, width = image_size
+    return Fragments(
+        *_fwd(
+            verts, faces, first, height, width, faces_per_pixel, blur_radius, perspective_correct,
+            clip_barycentric_coords, cull_backfaces, *planes,
+        )
+    )  # fmt: skip
+
+
+_SETTINGS = (
+    "float blur_radius, bool perspective_correct, bool clip_barycentric_coords, bool cull_backfaces, "
+    "float z_near, float z_far"
+)
+_NAMES = [word.split()[1] for word in _SETTINGS.split(", ")]
+
+
+def _run_fwd(
+    verts: Any, faces: Any, first: Any, height: int, width: int, faces_per_pixel: int, *settings: Any
+) -> tuple[Any, ...]:
+    named = dict(zip(_NAMES, settings, strict=True))
+    return tuple(
+        backend.rasterize_meshes(
+            verts, faces, first, (height, width), faces_per_pixel=faces_per_pixel, **named
+        )
+    )
+
+
+def _fake_fwd(
+    verts: Tensor, faces: Tensor, first: Tensor, height: int, width: int, faces_per_pixel: int, *_: Any
+) -> tuple[Tensor, ...]:
+    shape = first.shape[0] - 1, height, width, faces_per_pixel
+    ids = verts.new_empty(shape, dtype=torch.int64)
+    return ids, verts.new_empty(shape), verts.new_empty((*shape, 3)), verts.new_empty(shape)
+
+
+def _run_bwd(
+    verts: Any, faces: Any, first: Any, pix_to_face: Any, grad_zbuf: Any, grad_bary_coords: Any,
+    grad_dists: Any, first_corner: Any, corners: Any, *settings: Any,
+) -> Any:  # fmt: skip
+    grads = grad_zbuf, grad_bary_coords, grad_dists
+    by_vertex = None if corners is None else (first_corner, corners)
+    named = dict(zip(_NAMES, settings, strict=True))
+    return backend.rasterize_meshes_bwd(verts, faces, first, pix_to_face, *grads, corners=by_vertex, **named)
+
+
+def _fake_bwd(verts: Tensor, *_: Any) -> Tensor:
+    return torch.empty_like(verts, memory_format=torch.contiguous_format)
+
+
+_fwd = register(
+    "rasterize_meshes_fwd(Tensor verts, Tensor faces, Tensor mesh_first_face, SymInt height, SymInt width, "
+    f"SymInt faces_per_pixel, {_SETTINGS}) -> (Tensor, Tensor, Tensor, Tensor)",
+    _run_fwd,
+    _fake_fwd,
+)
+_bwd = register(
+    "rasterize_meshes_bwd(Tensor verts, Tensor faces, Tensor mesh_first_face, Tensor pix_to_face, "
+    "Tensor? grad_zbuf, Tensor? grad_bary_coords, Tensor? grad_dists, Tensor? first_corner, Tensor? corners, "
+    f"{_SETTINGS}) -> Tensor",
+    _run_bwd,
+    _fake_bwd,
+)
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    verts, faces, first, _, _, _, *ctx.settings = inputs
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(verts, faces, first, output[0])
+
+
+def _backward(ctx: Any, _: None, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+    verts, faces, first, pix_to_face = ctx.saved_tensors
+    in_order: tuple[Tensor, Tensor] | tuple[None, None] = (None, None)
+    if verts.is_cuda and torch.are_deterministic_algorithms_enabled():
+        in_order = vertex_corners(faces, verts.shape[0])
+    grad_verts = _bwd(verts, faces, first, pix_to_face, *grads, *in_order, *ctx.settings)
+    return grad_verts, *[None] * (5 + len(ctx.settings))
+
+
+differentiate(_fwd, _save, _backward)

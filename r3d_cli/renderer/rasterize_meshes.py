@@ -1,0 +1,105 @@
+"""`rasterize_meshes` of a batch of meshes that are in NDC already."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+
+from r3d_cli.ops.rasterize_meshes import Fragments
+from r3d_cli.ops.rasterize_meshes import rasterize_meshes as rasterize_packed
+
+
+def rasterize_meshes(
+    meshes: Any,
+    image_size: int | tuple[int, int] = 256,
+    blur_radius: float = 0.0,
+    faces_per_pixel: int = 8,
+    bin_size: int | None = None,
+    max_faces_per_bin: int | None = None,
+    perspective_correct: bool = False,
+    clip_barycentric_coords: bool = False,
+    cull_backfaces: bool = False,
+    z_clip_value: float | None = None,
+    cull_to_frustum: bool = False,
+    *,
+    strict: bool = False,
+) -> Fragments:
+    """Find the nearest faces of each mesh at each pixel centre of its own picture.
+
+    Args:
+        meshes: `Meshes` of N meshes; vertices are NDC x (left) and y (up), and the view depth z.
+        image_size: Pixels a side, or (H, W); the shorter side spans [-1, 1].
+        blur_radius: A face also counts where its *squared* NDC distance is below this.
+        faces_per_pixel: K, the slots of a pixel; ties in depth go by face id.
+        bin_size: Accepted and ignored, as ``max_faces_per_bin``: there are no bins that could overflow.
+        max_faces_per_bin: See there.
+        perspective_correct: Interpolate in view space rather than on the screen.
+        clip_barycentric_coords: Clamp barycentric coordinates to the face, where the blur reaches outside it.
+        cull_backfaces: Leave out faces that are seen from behind.
+        z_clip_value: Cut faces at this view depth, exactly; None: leave them whole.
+        cull_to_frustum: Accepted and ignored: what is outside the picture costs nothing and never shows.
+        strict: Raise an error where vertices are not finite, rather than to skip their faces with a warning.
+
+    Returns:
+        `Fragments`: pix_to_face (N, H, W, K) with ids of packed faces, zbuf (N, H, W, K), bary_coords
+        (N, H, W, K, 3) and dists (N, H, W, K), nearest face first; -1 in empty slots.
+
+    Raises:
+        ValueError: An argument out of range; with ``strict``, vertices that are not finite.
+
+    Example:
+        >>> from r3d_cli.structures import Meshes
+        >>> verts = torch.tensor([[-1.0, -1, 1], [1, -1, 1], [0, 1, 1]])
+        >>> meshes = Meshes([verts], [torch.tensor([[0, 1, 2]])])
+        >>> rasterize_meshes(meshes, image_size=2, faces_per_pixel=1).pix_to_face[0, ..., 0].tolist()
+        [[-1, -1], [0, 0]]
+    """
+    height, width = read_image_size("rasterize_meshes", image_size)
+    verts = meshes.verts_packed()
+    # On a GPU the answer would have to be waited for.
+    if strict or verts.device.type == "cpu":
+        _look_for_bad_faces(meshes, strict)
+    return rasterize_packed(
+        verts,
+        meshes.faces_packed(),
+        meshes.mesh_first_face(),
+        (height, width),
+        blur_radius=blur_radius,
+        faces_per_pixel=faces_per_pixel,
+        perspective_correct=perspective_correct,
+        clip_barycentric_coords=clip_barycentric_coords,
+        cull_backfaces=cull_backfaces,
+        z_near=z_clip_value,
+    )
+
+
+def read_image_size(where: str, image_size: Any) -> tuple[int, int]:
+    """(H, W) of a number or a pair.
+
+    Raises:
+        ValueError: Neither.
+    """
+    pair = (image_size, image_size) if isinstance(image_size, int) else image_size
+    if (
+        not isinstance(pair, tuple | list)
+        or len(pair) != 2
+        or not all(isinstance(side, int) for side in pair)
+    ):
+        raise ValueError(f"{where}: image_size must be pixels or (height, width), got {image_size!r}")
+    return pair[0], pair[1]
+
+
+def _look_for_bad_faces(meshes: Any, strict: bool) -> None:
+    verts = meshes.verts_packed().detach()
+    if torch.isfinite(verts.sum()) or torch.isfinite(verts).all():
+        return
+    bad = ~torch.isfinite(verts).all(1)[meshes.faces_packed()].all(1)
+    message = (
+        f"rasterize_meshes: {int(bad.sum())} of {len(bad)} faces have vertices that are not finite; "
+        "meshes.validate() names one"
+    )
+    if strict:
+        raise ValueError(message)
+    warnings.warn(f"{message}; they are not drawn", stacklevel=3)

@@ -1,0 +1,197 @@
+"""`MeshRasterizer`: cameras and settings around `rasterize_meshes`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from r3d_cli.ops.rasterize_meshes import Fragments
+from r3d_cli.renderer.rasterize_meshes import rasterize_meshes, read_image_size
+
+#: Depths are kept this far from zero, as a share of the point's distance from the optical axis: the quotient
+#: stays finite, and clipping, which multiplies x by z again, gets the view coordinate back.
+_SMALLEST_DEPTH = 1e-6
+
+
+@dataclass
+class RasterizationSettings:
+    """How to rasterize; the meaning of each is that of `rasterize_meshes`.
+
+    Attributes:
+        image_size: Pixels a side, or (H, W).
+        blur_radius: Squared NDC distance.
+        faces_per_pixel: K; None is for shaders that blend every face (see there), and not for fragments.
+        bin_size: Accepted and ignored, like the limits ``max_faces_opengl`` and ``max_faces_per_bin``.
+        max_faces_opengl: See there.
+        max_faces_per_bin: See there.
+        perspective_correct: None: as the camera is.
+        clip_barycentric_coords: None: where there is blur.
+        cull_backfaces: Leave out faces that are seen from behind.
+        z_clip_value: Near plane, view depth. None: half of the camera's znear where attributes are
+            perspective-correct and the camera has one, else no plane.
+        cull_to_frustum: Accepted and ignored.
+        blur_pixels: The blur as a distance in pixels, in place of ``blur_radius``.
+        strict: Vertices that are not finite are an error, rather than a warning.
+
+    Raises:
+        ValueError: A value out of range.
+
+    Example:
+        >>> RasterizationSettings(image_size=100, blur_pixels=2.0).blur_radius
+        0.0016
+    """
+
+    image_size: int | tuple[int, int] = 256
+    blur_radius: float = 0.0
+    faces_per_pixel: int | None = 1
+    bin_size: int | None = None
+    max_faces_opengl: int = 10_000_000
+    max_faces_per_bin: int | None = None
+    perspective_correct: bool | None = None
+    clip_barycentric_coords: bool | None = None
+    cull_backfaces: bool = False
+    z_clip_value: float | None = None
+    cull_to_frustum: bool = False
+    blur_pixels: float | None = None
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        where = "RasterizationSettings"
+        size = read_image_size(where, self.image_size)
+        if self.blur_pixels is not None:
+            if self.blur_radius != 0:
+                raise ValueError(f"{where}: give blur_radius or blur_pixels, not both")
+            if not self.blur_pixels >= 0:
+                raise ValueError(f"{where}: blur_pixels must be at least 0, got {self.blur_pixels}")
+            self.blur_radius = (2 * self.blur_pixels / min(size)) ** 2
+        if not (self.blur_radius >= 0 and math.isfinite(self.blur_radius)):
+            raise ValueError(f"{where}: blur_radius must be a finite number >= 0, got {self.blur_radius}")
+        if self.faces_per_pixel is not None and self.faces_per_pixel < 1:
+            raise ValueError(f"{where}: faces_per_pixel must be at least 1, got {self.faces_per_pixel}")
+
+
+class MeshRasterizer(nn.Module):
+    """Meshes of the world to `Fragments`, seen by cameras.
+
+    Args:
+        cameras: Of N meshes, one or N cameras; of one mesh, any number: its geometry is shared.
+        raster_settings: By default ``RasterizationSettings()``.
+
+    Both may be given, or replaced, in a call: ``rasterizer(meshes, cameras=cameras)``.
+
+    Example:
+        >>> from r3d_cli.renderer import FoVPerspectiveCameras, look_at_view_transform
+        >>> from r3d_cli.utils import ico_sphere
+        >>> R, T = look_at_view_transform(2.7, elev=0.0, azim=torch.tensor([0.0, 90.0]))
+        >>> rasterizer = MeshRasterizer(FoVPerspectiveCameras(R=R, T=T), RasterizationSettings(image_size=64))
+        >>> fragments = rasterizer(ico_sphere(2))
+        >>> fragments.pix_to_face.shape, round(float(fragments.zbuf[0, 32, 32, 0]), 2)
+        (torch.Size([2, 64, 64, 1]), 1.7)
+    """
+
+    def __init__(self, cameras: Any = None, raster_settings: RasterizationSettings | None = None) -> None:
+        super().__init__()
+        self.cameras = cameras
+        self.raster_settings = RasterizationSettings() if raster_settings is None else raster_settings
+
+    def to(self, device: torch.device | str) -> MeshRasterizer:  # type: ignore[override]
+        """Moves the cameras."""
+        if self.cameras is not None:
+            self.cameras = self.cameras.to(device)
+        return self
+
+    def transform(self, meshes_world: Any, **kwargs: Any) -> Any:
+        """Meshes in NDC x and y, with the view depth z.
+
+        Args:
+            meshes_world: `Meshes`.
+            **kwargs: ``cameras``, and what they take, such as R and T; ``eps``, the least depth divided by.
+
+        Raises:
+            ValueError: No cameras, or as many as do not fit the meshes.
+        """
+        cameras = kwargs.pop("cameras", self.cameras)
+        if cameras is None:
+            raise ValueError("MeshRasterizer: no cameras; give them when it is made or called")
+        view = cameras.get_world_to_view_transform(**kwargs)
+        batch = max(len(view), len(cameras))
+        if batch != len(meshes_world) and batch > 1:
+            if len(meshes_world) != 1:
+                raise ValueError(f"MeshRasterizer: {batch} cameras do not fit {len(meshes_world)} meshes")
+            meshes_world = meshes_world.extend(batch)
+        verts = meshes_world.verts_padded()
+        eps = kwargs.pop("eps", None)
+        verts_view = (
+            _away_from_zero(view.transform_points(verts))
+            if eps is None
+            else view.transform_points(verts, eps)
+        )
+        try:
+            projection = cameras.get_projection_transform(**kwargs)
+        except NotImplementedError:  # such as a fisheye: no matrix
+            verts_ndc = cameras.transform_points_ndc(verts, eps=eps, **kwargs)
+        else:
+            to_ndc = cameras.get_ndc_camera_transform(**kwargs)
+            verts_ndc = projection.compose(to_ndc).transform_points(verts_view, eps=eps)
+        return meshes_world.update_padded(torch.cat([verts_ndc[..., :2], verts_view[..., 2:]], -1))
+
+    def forward(self, meshes_world: Any, **kwargs: Any) -> Fragments:
+        """Rasterize.
+
+        Args:
+            meshes_world: `Meshes`.
+            **kwargs: ``raster_settings``, and what ``transform`` takes.
+
+        Returns:
+            `Fragments` of as many pictures as there are meshes or cameras.
+        """
+        settings = kwargs.pop("raster_settings", self.raster_settings)
+        cameras = kwargs.get("cameras", self.cameras)
+        if settings.faces_per_pixel is None:
+            raise ValueError(
+                "MeshRasterizer: faces_per_pixel=None keeps no fragments; give a number, or use a renderer "
+                "whose shader blends every face"
+            )
+        meshes_ndc = self.transform(meshes_world, **kwargs)
+        perspective, clip, near = resolve_settings(settings, cameras)
+        return rasterize_meshes(
+            meshes_ndc,
+            settings.image_size,
+            settings.blur_radius,
+            settings.faces_per_pixel,
+            perspective_correct=perspective,
+            clip_barycentric_coords=clip,
+            cull_backfaces=settings.cull_backfaces,
+            z_clip_value=near,
+            strict=settings.strict,
+        )
+
+
+def resolve_settings(settings: RasterizationSettings, cameras: Any) -> tuple[bool, bool, float | None]:
+    """What settings that were left to the camera come to: perspective_correct, clip_barycentric_coords and
+    the near plane."""
+    perspective = settings.perspective_correct
+    if perspective is None:
+        perspective = bool(cameras.is_perspective())
+    clip = settings.clip_barycentric_coords
+    if clip is None:
+        clip = settings.blur_radius > 0
+    near = settings.z_clip_value
+    if near is None and perspective:
+        znear = cameras.get_znear()
+        if znear is not None:
+            near = float(znear.min() if isinstance(znear, Tensor) else znear) / 2
+    return perspective, clip, near
+
+
+def _away_from_zero(points: Tensor) -> Tensor:  # (..., 3)
+    """View points whose depth can be divided by; gradients pass as if nothing had been moved."""
+    with torch.no_grad():
+        z = points[..., 2]
+        least = points[..., :2].abs().amax(-1) * _SMALLEST_DEPTH + torch.finfo(points.dtype).tiny
+        step = torch.where(z.abs() < least, torch.where(z < 0, -least, least) - z, 0)
+    return torch.cat([points[..., :2], (points[..., 2] + step)[..., None]], -1)
