@@ -61,6 +61,7 @@ class TensorProperties(nn.Module):
         return self._N
 
     def isempty(self) -> bool:
+        """Whether there is no element."""
         return self._N == 0
 
     def __getitem__(self, index: int | slice) -> Any:

@@ -153,9 +153,11 @@ class Meshes(MeshViews):
         return self._map(self._geometry.to(device), lambda part: part.to(device))
 
     def cpu(self: M) -> M:
+        """On the CPU."""
         return self.to("cpu")
 
     def cuda(self: M) -> M:
+        """On the current CUDA device."""
         return self.to("cuda")
 
     def __getitem__(self: M, index: Index) -> M:

@@ -264,9 +264,11 @@ class Transform3d:
         return self if same else moved
 
     def cpu(self) -> Transform3d:
+        """On the CPU."""
         return self.to("cpu")
 
     def cuda(self) -> Transform3d:
+        """On the current CUDA device."""
         return self.to("cuda")
 
 

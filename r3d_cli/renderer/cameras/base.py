@@ -33,6 +33,12 @@ class CamerasBase(TensorProperties):
 
     A subclass names its parameters in ``_FIELDS`` (one value a camera) and ``_SHARED_FIELDS`` (one for all),
     and defines ``get_projection_transform`` and ``unproject_points``.
+
+    Example:
+        >>> from r3d_cli.renderer import PerspectiveCameras
+        >>> cameras = PerspectiveCameras(T=torch.tensor([[1.0, 2.0, 4.0]]))
+        >>> isinstance(cameras, CamerasBase), cameras.get_camera_center().tolist()
+        (True, [[-1.0, -2.0, -4.0]])
     """
 
     _FIELDS: tuple[str, ...] = ("R", "T", "K")
