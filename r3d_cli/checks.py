@@ -43,7 +43,7 @@ def check_shape(where: str, name: str, array: Any, shape: str, **sizes: int) -> 
     elif wanted and wanted[-1] == "...":
         wanted = wanted[:-1]
         have = have[: len(wanted)]
-    found = {letter: int(size) for letter, size in zip(wanted, have, strict=False) if not letter.isdigit()}
+    found = {letter: size for letter, size in zip(wanted, have, strict=False) if not letter.isdigit()}
     fits = len(wanted) == len(have) and all(
         size == (int(letter) if letter.isdigit() else sizes.get(letter, found[letter]))
         for letter, size in zip(wanted, have, strict=True)

@@ -155,8 +155,8 @@ class Transform3d:
         matrices = [link.matrix for link in self._links]
         if len(matrices) == 1:
             return matrices[0]
-        if torch.is_inference_mode_enabled() or any(m.requires_grad or m.is_inference() for m in matrices):
-            return reduce(matmul, matrices)  # kept, it could be run backward once, or not at all
+        if not all(_keepable(matrix) for matrix in matrices):
+            return reduce(matmul, matrices)
         version = sum(matrix._version for matrix in matrices)  # grows when one is written to
         if self._product is None or self._product[0] != version:
             self._product = version, reduce(matmul, matrices)
@@ -409,6 +409,14 @@ class RotateAxisAngle(Rotate):
         radians = angle * (math.pi / 180.0) if degrees else angle
         R = axis_rotation(axis.upper(), radians.reshape(-1)).mT  # of row vectors
         super().__init__(R, dtype=dtype, device=angle.device, orthogonal_tol=math.inf)
+
+
+def _keepable(matrix: Tensor) -> bool:
+    """Whether a product of it may be kept: a graph could be run backward only once, and what inference mode or
+    a compiler's trace makes is of no use outside."""
+    if torch.compiler.is_compiling() or torch.is_inference_mode_enabled():
+        return False
+    return not (matrix.requires_grad or matrix.is_inference())
 
 
 def _check_relatives(where: str, transform: Transform3d, others: Sequence[Any]) -> None:
