@@ -258,7 +258,8 @@ class Ragged:
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickles and deep copies hold what was given: views follow from it."""
-        return {**self.__dict__, "_views": {self._given: self._views[self._given]}}
+        given = self._views[self._given]
+        return {**self.__dict__, "_views": {self._given: _owned(given) if self._given == "list" else given}}
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Ragged:
         """A function of tensors that keeps their shape, such as ``detach``, ``clone`` or ``to``: applied to
@@ -300,6 +301,17 @@ class Ragged:
     def as_one(self, layout: Layout | None = None) -> Ragged:
         """All rows as those of one sequence."""
         return Ragged(layout or self.layout.as_one(), packed=self.packed, pad_value=self.pad_value)
+
+
+def _owned(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Tensors without the rest of the memory that they are slices of, which a pickle would hold for each."""
+    owned = {
+        id(x): x.detach().clone().requires_grad_(x.requires_grad)
+        if x.untyped_storage().nbytes() > x.nbytes
+        else x
+        for x in tensors
+    }
+    return tuple(owned[id(tensor)] for tensor in tensors)
 
 
 def pad(packed: Tensor, layout: Layout, value: float = 0.0) -> Tensor:
