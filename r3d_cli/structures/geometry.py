@@ -98,7 +98,9 @@ class _Repeated(Geometry):
     def __init__(self, base: Geometry, times: int) -> None:
         topology = base.topology.repeat(times)
         super().__init__(base.verts.repeat(times, topology.verts_layout), topology)
-        self._base = base
+        # Not the base's own results where they have gradients: one backward frees the graph behind them, and
+        # the base may be extended again for the next.
+        self._base = Geometry(base.verts, base.topology) if base.verts.requires_grad else base
         self._times = times
 
     @property

@@ -161,7 +161,7 @@ class Meshes(MeshViews):
         return self.to("cuda")
 
     def __getitem__(self: M, index: Index) -> M:
-        """Some of the meshes, sharing no memory with these.
+        """Some of the meshes, with vertices and faces of their own, and textures as ``textures[index]``.
 
         Args:
             index: Integer, slice, list of integers, tensor of integers, or mask of N booleans.

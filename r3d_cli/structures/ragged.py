@@ -186,6 +186,10 @@ class Ragged:
         return self._source.dtype
 
     @property
+    def requires_grad(self) -> bool:
+        return self._source.requires_grad
+
+    @property
     def version(self) -> int:
         """Another number once somebody, an optimizer say, has written into the tensors that were given."""
         return sum(0 if tensor.is_inference() else tensor._version for tensor in self._sources)
