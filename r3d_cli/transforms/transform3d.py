@@ -412,8 +412,8 @@ class RotateAxisAngle(Rotate):
 
 
 def _keepable(matrix: Tensor) -> bool:
-    """Whether a product of it may be kept: a graph could be run backward only once, and what inference mode or
-    a compiler's trace makes is of no use outside."""
+    """Whether a product of it may be kept: a graph could be run backward only once, and what inference mode
+    or a compiler's trace makes is of no use outside."""
     if torch.compiler.is_compiling() or torch.is_inference_mode_enabled():
         return False
     return not (matrix.requires_grad or matrix.is_inference())
