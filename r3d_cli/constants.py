@@ -13,6 +13,8 @@ DEFINES = {
     # Smallest magnitude of a denominator (depth, area, squared length): below it a quotient is taken with
     # this value and the sign of the denominator, so that values and gradients stay finite. Normal in float32.
     "R3D_TINY": "1e-37f",
+    # The same where kernels compute in double.
+    "R3D_TINY_DOUBLE": "1e-300",
     # PyTorch3D's floor of the sum by which clipped barycentric coordinates are divided again.
     "R3D_CLIP_BARY_FLOOR": "1e-5f",
     # A face whose farthest vertex is nearer than this (view depth) lies behind the camera.

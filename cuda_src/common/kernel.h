@@ -48,8 +48,9 @@ R3D_FN auto mul_rn(A a, B b) -> decltype(a * b) {
 }
 #endif
 
-// Neither the macro INFINITY nor __builtin_inff exists for NVRTC.
+// Neither the macros INFINITY and NAN nor __builtin_inff exist for NVRTC.
 R3D_FN float infinity() { return __builtin_bit_cast(float, 0x7f800000u); }
+R3D_FN float not_a_number() { return __builtin_bit_cast(float, 0x7fc00000u); }
 
 // `mask ? a : b`, for a scalar and, on the CPU, for SIMD lanes alike (cpu/simd.h adds the lanes).
 R3D_FN float select(bool mask, float a, float b) { return mask ? a : b; }
@@ -58,5 +59,9 @@ R3D_FN double select(bool mask, double a, double b) { return mask ? a : b; }
 // Rounding unit of a value's type.
 R3D_FN float rounding_unit(float) { return 1.1920929e-7f; }
 R3D_FN double rounding_unit(double) { return 2.220446049250313e-16; }
+
+// Smallest magnitude of a denominator.
+R3D_FN float tiny(float) { return R3D_TINY; }
+R3D_FN double tiny(double) { return R3D_TINY_DOUBLE; }
 
 #endif  // R3D_COMMON_KERNEL_H_

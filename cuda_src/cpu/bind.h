@@ -31,6 +31,8 @@ i64 rows(const Array<T>& array) {
 }
 
 // One a file bind_*.cpp; module.cpp calls them.
+void bind_mesh_normals(nb::module_& m);
+void bind_packed_to_padded(nb::module_& m);
 void bind_readers(nb::module_& m);
 void bind_topology(nb::module_& m);
 void bind_writers(nb::module_& m);

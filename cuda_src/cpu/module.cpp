@@ -235,6 +235,8 @@ NB_MODULE(_native, m) {
   bind_rasterize_meshes_bwd<float>(m);
   bind_rasterize_meshes_bwd<double>(m);
   bind_ceilings(m);
+  bind_mesh_normals(m);
+  bind_packed_to_padded(m);
   bind_readers(m);
   bind_writers(m);
   bind_shade_meshes<float>(m);

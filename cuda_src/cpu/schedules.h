@@ -3,6 +3,8 @@
 #define R3D_CPU_SCHEDULES_H_
 
 #include "common/kernel.h"
+#include "mesh_normals.h"
+#include "packed_to_padded.h"
 #include "shade_meshes.h"
 
 namespace r3d {
@@ -67,20 +69,80 @@ struct MeshEdgesArgs {
   i64* faces_to_edges;  // (F, 3)
 };
 
-#define R3D_DECLARE(isa)                                                          \
-  namespace isa {                                                                 \
-  RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<float>&);  \
-  RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<double>&); \
-  /* False: memory ran out. */                                                    \
-  bool rasterize_meshes_bwd(const RasterizeMeshesBwdArgs<float>&);                \
-  bool rasterize_meshes_bwd(const RasterizeMeshesBwdArgs<double>&);               \
-  /* False: a sample needs more fragments than there was room for. */             \
-  bool shade_meshes_fwd(const ShadeMeshesArgs<float>&);                           \
-  bool shade_meshes_fwd(const ShadeMeshesArgs<double>&);                          \
-  /* The first bad face, kAllFacesGood or kOutOfMemory. */                        \
-  i64 vertex_corners(const VertexCornersArgs&);                                   \
-  i64 mesh_edges_count(const MeshEdgesArgs&);                                     \
-  void mesh_edges_write(const MeshEdgesArgs&, i64* edges); /* (E, 2) */           \
+template <class Real>
+struct PackedToPaddedArgs {
+  const Real* from;  // packed (num_rows, width), or padded (N, max_size, width)
+  RaggedRows rows;
+  i64 width;     // words a row
+  i64 pad_bits;  // the word past an element's end
+  Real* to;      // the other view
+};
+
+template <class Real>
+struct FaceNormalsArgs {
+  PackedMesh<Real> mesh;
+  Real* areas;    // (F,)
+  Real* normals;  // (F, 3)
+};
+
+template <class Real>
+struct FaceNormalsBwdArgs {
+  PackedMesh<Real> mesh;
+  CornerLists corners;
+  const Real* areas;         // (F,) the forward's
+  const Real* normals;       // (F, 3) the forward's
+  const Real* grad_areas;    // (F,), or null: zero
+  const Real* grad_normals;  // (F, 3), or null: zero
+  Real* grad_verts;          // (V, 3)
+};
+
+template <class Real>
+struct VertexNormalsArgs {
+  PackedMesh<Real> mesh;
+  CornerLists corners;
+  Real* normals;  // (V, 3)
+  Real* lengths;  // (V,) of the sums of the faces' normals
+};
+
+template <class Real>
+struct VertexNormalsBwdArgs {
+  PackedMesh<Real> mesh;
+  CornerLists corners;
+  const Real* normals;       // (V, 3) the forward's
+  const Real* lengths;       // (V,) the forward's
+  const Real* grad_normals;  // (V, 3)
+  Real* grad_sums;           // (V, 3) workspace
+  Real* grad_verts;          // (V, 3)
+};
+
+#define R3D_DECLARE(isa)                                                                  \
+  namespace isa {                                                                         \
+  RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<float>&);          \
+  RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<double>&);         \
+  /* False: memory ran out. */                                                            \
+  bool rasterize_meshes_bwd(const RasterizeMeshesBwdArgs<float>&);                        \
+  bool rasterize_meshes_bwd(const RasterizeMeshesBwdArgs<double>&);                       \
+  /* False: a sample needs more fragments than there was room for. */                     \
+  bool shade_meshes_fwd(const ShadeMeshesArgs<float>&);                                   \
+  bool shade_meshes_fwd(const ShadeMeshesArgs<double>&);                                  \
+  /* The first bad face, kAllFacesGood or kOutOfMemory. */                                \
+  i64 vertex_corners(const VertexCornersArgs&);                                           \
+  i64 mesh_edges_count(const MeshEdgesArgs&);                                             \
+  void mesh_edges_write(const MeshEdgesArgs&, i64* edges); /* (E, 2) */                   \
+  /* The first element that does not fit, or -1. */                                       \
+  i64 packed_to_padded_fwd(const PackedToPaddedArgs<float>&);                             \
+  i64 packed_to_padded_fwd(const PackedToPaddedArgs<double>&);                            \
+  i64 packed_to_padded_bwd(const PackedToPaddedArgs<float>&);                             \
+  i64 packed_to_padded_bwd(const PackedToPaddedArgs<double>&);                            \
+  /* The first face that names no vertex, num_faces for corners of other faces, or -1. */ \
+  i64 mesh_normals_faces_fwd(const FaceNormalsArgs<float>&);                              \
+  i64 mesh_normals_faces_fwd(const FaceNormalsArgs<double>&);                             \
+  i64 mesh_normals_faces_bwd(const FaceNormalsBwdArgs<float>&);                           \
+  i64 mesh_normals_faces_bwd(const FaceNormalsBwdArgs<double>&);                          \
+  i64 mesh_normals_verts_fwd(const VertexNormalsArgs<float>&);                            \
+  i64 mesh_normals_verts_fwd(const VertexNormalsArgs<double>&);                           \
+  i64 mesh_normals_verts_bwd(const VertexNormalsBwdArgs<float>&);                         \
+  i64 mesh_normals_verts_bwd(const VertexNormalsBwdArgs<double>&);                        \
   }
 R3D_DECLARE(baseline)
 R3D_DECLARE(avx2)

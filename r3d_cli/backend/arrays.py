@@ -28,6 +28,9 @@ class Arrays(Protocol):
 
     def fill(self, array: Any, value: int) -> None: ...
 
+    def view(self, array: Any, dtype: str) -> Any:
+        """The same memory as another dtype of the same size."""
+
     def numpy(self, array: Any) -> np.ndarray:
         """A copy on the host; waits for the device."""
 
@@ -57,6 +60,9 @@ class NumpyArrays:
     def fill(self, array: np.ndarray, value: int) -> None:
         array.fill(value)
 
+    def view(self, array: np.ndarray, dtype: str) -> np.ndarray:
+        return array.view(dtype)
+
     def numpy(self, array: Any) -> np.ndarray:
         return np.asarray(array)
 
@@ -75,6 +81,9 @@ class TorchArrays:
 
     def fill(self, array: Any, value: int) -> None:
         array.fill_(value)
+
+    def view(self, array: Any, dtype: str) -> Any:
+        return array.view(getattr(self._torch, dtype))
 
     def numpy(self, array: Any) -> np.ndarray:
         return array.detach().cpu().numpy()
@@ -98,6 +107,9 @@ class CupyArrays:
     def fill(self, array: Any, value: int) -> None:
         with self._cupy.cuda.Device(self.place[1]):
             array.fill(value)
+
+    def view(self, array: Any, dtype: str) -> Any:
+        return array.view(dtype)
 
     def numpy(self, array: Any) -> np.ndarray:
         return self._cupy.asnumpy(array)

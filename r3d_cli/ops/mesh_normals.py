@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import torch
+from typing import Any
+
 from torch import Tensor
 
-from r3d_cli.checks import check_dtype, check_ids, check_shape
-from r3d_cli.ops.bridge import prepare
+from r3d_cli.backend import mesh_normals as backend
+from r3d_cli.checks import check_dtype, check_shape
+from r3d_cli.ops.bridge import differentiate, prepare, register
+from r3d_cli.ops.vertex_corners import vertex_corners
 
-Corners = tuple[Tensor, Tensor]  # (V + 1,) int32 first, (3 F,) int32 corners: ops.vertex_corners
+#: What `vertex_corners` returns: (V + 1,) and (3 F,) int32.
+Corners = tuple[Tensor, Tensor]
 
 
 def face_areas_normals(
@@ -18,28 +22,31 @@ def face_areas_normals(
 ) -> tuple[Tensor, Tensor]:  # (F,), (F, 3)
     """The area and the unit normal of each face, by the right-hand rule.
 
+    Unlike PyTorch3D's, the normals of small faces have unit length too, and zero areas are zero.
+
     Args:
         verts: (V, 3) vertices, float32 or float64.
         faces: (F, 3) ids into ``verts``.
-        corners: What `vertex_corners` makes of the faces; computed when None and a gradient needs it.
+        corners: What `vertex_corners` makes of the faces, for the gradient; computed where it is None.
 
     Returns:
         areas (F,) and normals (F, 3). A face without an area has the normal (0, 0, 0), and passes no gradient
-        on from it.
+        on. The gradient sums a vertex's faces in their order, so it repeats bitwise.
 
     Raises:
         ValueError: A wrong shape, dtype or device.
-        IndexError: A face names no vertex.
+        IndexError: A face names no vertex. On a GPU, which would have to be waited for, its area and normal
+            are NaN instead.
 
     Example:
+        >>> import torch
         >>> verts = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
         >>> face_areas_normals(verts, torch.tensor([[0, 1, 2]]))
         (tensor([0.5000]), tensor([[0., 0., 1.]]))
     """
-    verts, faces = _checked("face_areas_normals", verts, faces)
-    cross = _cross(verts, faces)
-    length = _length(cross)
-    return length / 2, _unit(cross, length)
+    verts, faces, first, corner_ids = _checked("face_areas_normals", verts, faces, corners)
+    areas, normals = _faces_fwd(verts, faces, first, corner_ids)
+    return areas, normals
 
 
 def vertex_normals(
@@ -47,56 +54,111 @@ def vertex_normals(
     faces: Tensor,  # (F, 3) int64
     corners: Corners | None = None,
 ) -> Tensor:  # (V, 3)
-    """The unit normal of each vertex: its faces' normals, weighted by their areas.
+    """The unit normal of each vertex: the direction of its faces' normals, weighted by their areas.
+
+    Unlike PyTorch3D's, the normals of small meshes have unit length too.
 
     Args:
         verts: (V, 3) vertices, float32 or float64.
         faces: (F, 3) ids into ``verts``.
-        corners: What `vertex_corners` makes of the faces; computed when None.
+        corners: What `vertex_corners` makes of the faces; computed where it is None.
 
     Returns:
         (V, 3). A vertex in no face, and one whose faces cancel, has the normal (0, 0, 0), and passes no
-        gradient on from it.
+        gradient on. Values and gradient sum a vertex's faces in their order, so they repeat bitwise.
 
     Raises:
         ValueError: A wrong shape, dtype or device.
-        IndexError: A face names no vertex.
+        IndexError: A face names no vertex. On a GPU, which would have to be waited for, the normals of the
+            face's vertices are NaN instead.
 
     Example:
+        >>> import torch
         >>> verts = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
         >>> vertex_normals(verts, torch.tensor([[0, 1, 2]]))[0]
         tensor([0., 0., 1.])
     """
-    verts, faces = _checked("vertex_normals", verts, faces)
-    cross = _cross(verts, faces)
-    sums = torch.zeros_like(verts).index_add(0, faces.flatten(), cross.repeat_interleave(3, 0))
-    return _unit(sums, _length(sums))
+    verts, faces, first, corner_ids = _checked("vertex_normals", verts, faces, corners)
+    if first is None:
+        first, corner_ids = vertex_corners(faces, len(verts))
+    return _verts_fwd(verts, faces, first, corner_ids)[0]
 
 
-def _checked(where: str, verts: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
-    verts, faces = prepare(where, verts=verts, faces=faces)
+def _checked(where: str, verts: Tensor, faces: Tensor, corners: Corners | None) -> tuple[Any, ...]:
+    first, corner_ids = (None, None) if corners is None else corners
+    verts, faces, first, corner_ids = prepare(
+        where, verts=verts, faces=faces, first=first, corners=corner_ids
+    )
     check_shape(where, "verts", verts, "V 3")
     check_dtype(where, "verts", verts, "float32", "float64")
     check_shape(where, "faces", faces, "F 3")
     check_dtype(where, "faces", faces, "int64")
-    check_ids(where, "faces", faces, len(verts), "verts")
-    return verts, faces
+    if first is not None:
+        check_shape(where, "corners[0]", first, "V+1", **{"V+1": len(verts) + 1})
+        check_dtype(where, "corners[0]", first, "int32")
+        check_shape(where, "corners[1]", corner_ids, "3F", **{"3F": 3 * len(faces)})
+        check_dtype(where, "corners[1]", corner_ids, "int32")
+    return verts, faces, first, corner_ids
 
 
-def _cross(verts: Tensor, faces: Tensor) -> Tensor:  # (F, 3)
-    """Normals as long as twice the face's area."""
-    a, b, c = verts[faces].unbind(1)
-    return torch.linalg.cross(b - a, c - a)
+# -- The ops
 
 
-def _length(vectors: Tensor) -> Tensor:
-    """Whose gradient at zero is zero, not NaN. By the largest component first: the squares of tiny or huge
-    ones would leave the range."""
-    largest = vectors.detach().abs().amax(-1, keepdim=True) if vectors.numel() else vectors[..., :1]
-    scale = torch.where(largest > 0, largest, 1)
-    square = (vectors / scale).square().sum(-1)
-    return torch.where(square > 0, square, 1).sqrt() * scale[..., 0] * (square > 0)
+def _run_faces_fwd(verts: Any, faces: Any, first: Any, corners: Any) -> tuple[Any, Any]:
+    return backend.face_areas_normals_fwd(verts, faces)
 
 
-def _unit(vectors: Tensor, length: Tensor) -> Tensor:
-    return vectors / torch.where(length > 0, length, 1)[..., None] * (length > 0)[..., None]
+def _fake_faces_fwd(
+    verts: Tensor, faces: Tensor, first: Tensor | None, corners: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    return verts.new_empty((len(faces),)), verts.new_empty((len(faces), 3))
+
+
+def _save_faces(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(*inputs, *output)
+
+
+def _backward_faces(ctx: Any, grad_areas: Tensor | None, grad_normals: Tensor | None) -> tuple[Any, ...]:
+    verts, faces, first, corners, areas, normals = ctx.saved_tensors
+    if grad_areas is None and grad_normals is None:
+        return None, None, None, None
+    if first is None:
+        first, corners = vertex_corners(faces, len(verts))
+    grads = _faces_bwd(verts, faces, first, corners, areas, normals, grad_areas, grad_normals)
+    return grads, None, None, None
+
+
+def _save_verts(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    ctx.save_for_backward(*inputs, *output)
+    ctx.mark_non_differentiable(output[1])
+
+
+def _backward_verts(ctx: Any, grad_normals: Tensor, grad_lengths: Tensor | None) -> tuple[Any, ...]:
+    return _verts_bwd(*ctx.saved_tensors, grad_normals), None, None, None
+
+
+_faces_fwd = register(
+    "face_areas_normals_fwd(Tensor verts, Tensor faces, Tensor? first, Tensor? corners) -> (Tensor, Tensor)",
+    _run_faces_fwd,
+    _fake_faces_fwd,
+)
+_faces_bwd = register(
+    "face_areas_normals_bwd(Tensor verts, Tensor faces, Tensor first, Tensor corners, Tensor areas,"
+    " Tensor normals, Tensor? grad_areas, Tensor? grad_normals) -> Tensor",
+    backend.face_areas_normals_bwd,
+    lambda verts, *_: verts.new_empty(verts.shape),
+)
+_verts_fwd = register(
+    "vertex_normals_fwd(Tensor verts, Tensor faces, Tensor first, Tensor corners) -> (Tensor, Tensor)",
+    backend.vertex_normals_fwd,
+    lambda verts, *_: (verts.new_empty(verts.shape), verts.new_empty(verts.shape[:1])),
+)
+_verts_bwd = register(
+    "vertex_normals_bwd(Tensor verts, Tensor faces, Tensor first, Tensor corners, Tensor normals,"
+    " Tensor lengths, Tensor grad_normals) -> Tensor",
+    backend.vertex_normals_bwd,
+    lambda verts, *_: verts.new_empty(verts.shape),
+)
+differentiate(_faces_fwd, _save_faces, _backward_faces)
+differentiate(_verts_fwd, _save_verts, _backward_verts)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
+from typing import Any
 
-import torch
 from torch import Tensor
 
+from r3d_cli.backend import packed_to_padded as backend
 from r3d_cli.checks import check_dtype, check_shape
-from r3d_cli.ops.bridge import prepare
-
-_DTYPES = ("float32", "float64", "int32", "int64")
+from r3d_cli.ops.bridge import differentiate, prepare, register
 
 
 def packed_to_padded(
@@ -38,18 +36,14 @@ def packed_to_padded(
             beyond ``max_size`` are left out.
 
     Example:
+        >>> import torch
         >>> packed_to_padded(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0, 2]), 2).tolist()
         [[1.0, 2.0], [3.0, 0.0]]
     """
     inputs, first_idxs = prepare("packed_to_padded", inputs=inputs, first_idxs=first_idxs)
     check_shape("packed_to_padded", "inputs", inputs, "R ...")
     _check("packed_to_padded", inputs, first_idxs, len(inputs), max_size)
-    ends = torch.cat([first_idxs[1:], first_idxs.new_full((1,), len(inputs))])
-    slots = torch.arange(max_size, device=inputs.device)
-    rows = first_idxs[:, None] + slots  # (N, max_size)
-    inside = rows < ends[: len(first_idxs), None]
-    padded = inputs.new_full((*inside.shape, *inputs.shape[1:]), pad_value)
-    return padded.index_put((inside,), inputs[rows[inside]])
+    return _fwd(inputs, first_idxs, max_size, pad_value)
 
 
 def padded_to_packed(
@@ -75,6 +69,7 @@ def padded_to_packed(
         ValueError: As `packed_to_padded`; on a GPU, rows beyond ``max_size`` are zero.
 
     Example:
+        >>> import torch
         >>> padded_to_packed(torch.tensor([[1.0, 2.0], [3.0, 0.0]]), torch.tensor([0, 2]), 3).tolist()
         [1.0, 2.0, 3.0]
     """
@@ -85,28 +80,57 @@ def padded_to_packed(
             f"padded_to_packed: max_size_dim must name a dimension after the batch's, of "
             f"{tuple(inputs.shape)}, got {max_size_dim}"
         )
-    inputs = inputs.movedim(max_size_dim, 1)
-    _check("padded_to_packed", inputs, first_idxs, num_inputs, inputs.shape[1])
-    ids = torch.arange(num_inputs, device=inputs.device)
-    batch = torch.searchsorted(first_idxs, ids, right=True) - 1
-    owned = batch >= 0
-    batch, ids = batch[owned], ids[owned]
-    packed = inputs.new_zeros((num_inputs, *inputs.shape[2:]))
-    return packed.index_put((owned,), inputs[batch, ids - first_idxs[batch]])
+    _check("padded_to_packed", inputs, first_idxs, num_inputs, inputs.shape[max_size_dim])
+    return _bwd(inputs.movedim(max_size_dim, 1), first_idxs, num_inputs)
 
 
 def _check(where: str, inputs: Tensor, first_idxs: Tensor, num_rows: int, max_size: int) -> None:
-    check_dtype(where, "inputs", inputs, *_DTYPES)
+    check_dtype(where, "inputs", inputs, "float32", "float64", "int32", "int64")
     check_shape(where, "first_idxs", first_idxs, "N")
     check_dtype(where, "first_idxs", first_idxs, "int64")
-    if max_size < 0:
-        raise ValueError(f"{where}: max_size must be at least 0, got {max_size}")
-    if num_rows < 0:
-        raise ValueError(f"{where}: num_inputs must be at least 0, got {num_rows}")
-    first = first_idxs.tolist()
-    sizes = [end - begin for begin, end in itertools.pairwise([*first, num_rows])]
-    if first and (first[0] < 0 or min(sizes) < 0):
-        raise ValueError(f"{where}: first_idxs must ascend within [0, {num_rows}], got {first}")
-    for element, size in enumerate(sizes):
-        if size > max_size:
-            raise ValueError(f"{where}: element {element} has {size} rows, more than max_size = {max_size}")
+    for name, count in (("max_size", max_size), ("num_inputs", num_rows)):
+        if count < 0:
+            raise ValueError(f"{where}: {name} must be at least 0, got {count}")
+
+
+# -- The ops: the gradient of each is the other
+
+
+def _fake_fwd(inputs: Tensor, first_idxs: Tensor, max_size: int, pad_value: float) -> Tensor:
+    return inputs.new_empty((len(first_idxs), max_size, *inputs.shape[1:]))
+
+
+def _fake_bwd(inputs: Tensor, first_idxs: Tensor, num_inputs: int) -> Tensor:
+    return inputs.new_empty((num_inputs, *inputs.shape[2:]))
+
+
+def _save_fwd(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(inputs[1])
+    ctx.size = inputs[0].shape[0]
+
+
+def _backward_fwd(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+    return _bwd(grad, *ctx.saved_tensors, ctx.size), None, None, None
+
+
+def _save_bwd(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(inputs[1])
+    ctx.size = inputs[0].shape[1]
+
+
+def _backward_bwd(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+    return _fwd(grad, *ctx.saved_tensors, ctx.size, 0.0), None, None
+
+
+_fwd = register(
+    "packed_to_padded_fwd(Tensor inputs, Tensor first_idxs, SymInt max_size, Scalar pad_value) -> Tensor",
+    backend.packed_to_padded_fwd,
+    _fake_fwd,
+)
+_bwd = register(
+    "packed_to_padded_bwd(Tensor inputs, Tensor first_idxs, SymInt num_inputs) -> Tensor",
+    backend.packed_to_padded_bwd,
+    _fake_bwd,
+)
+differentiate(_fwd, _save_fwd, _backward_fwd)
+differentiate(_bwd, _save_bwd, _backward_bwd)

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from r3d_cli.bench.cases import io, mesh_edges, rasterize_meshes, shade_meshes, vertex_corners
+from r3d_cli.bench.cases import (
+    io,
+    mesh_edges,
+    mesh_normals,
+    packed_to_padded,
+    rasterize_meshes,
+    shade_meshes,
+    vertex_corners,
+)
 from r3d_cli.bench.contestants import OURS, Contestant
 from r3d_cli.bench.measure import METHODS, Job, Method, time_case
 from r3d_cli.bench.meshes import batch, sphere, sphere_faces
@@ -77,6 +85,29 @@ def test_each_array_of_a_topology_is_checked(suite: Any) -> None:
     for name, array in right.items():
         assert suite.differs({**right, name: array[::-1]}, expected) == f"{name} differ"
         assert suite.differs({**right, name: array[:-1]}, expected) == f"{name} differ"
+
+
+def test_normals_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case: Case = {"mesh": "ico", "faces": 980}
+    assert {"r3d", "naive PyTorch"} <= set(measure("mesh-normals", case, tmp_path, fake_clock))
+
+
+def test_paddings_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case: Case = {"elements": 5, "rows": 20}
+    assert {"r3d", "naive PyTorch"} <= set(measure("packed-to-padded", case, tmp_path, fake_clock))
+
+
+@pytest.mark.parametrize(
+    ("suite", "case"),
+    [(mesh_normals, {"mesh": "ico", "faces": 80}), (packed_to_padded, {"elements": 3, "rows": 9})],
+)
+def test_both_directions_are_checked(suite: Any, case: Case) -> None:
+    inputs = suite.make_inputs(case, Place())
+    expected = suite.reference(inputs)
+    right = suite.outcome(inputs, suite.ours(inputs)())
+    assert suite.differs(right, expected) == ""
+    for name, array in right.items():
+        assert suite.differs({**right, name: 1.1 * array}, expected).startswith(f"{name} differ")
 
 
 @pytest.mark.parametrize("format", io.FORMATS)

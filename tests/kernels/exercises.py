@@ -16,6 +16,13 @@ import numpy as np
 from r3d_cli.backend.arrays import NumpyArrays
 from r3d_cli.backend.emulation import Emulation
 from r3d_cli.backend.mesh_edges import mesh_edges
+from r3d_cli.backend.mesh_normals import (
+    face_areas_normals_bwd,
+    face_areas_normals_fwd,
+    vertex_normals_bwd,
+    vertex_normals_fwd,
+)
+from r3d_cli.backend.packed_to_padded import packed_to_padded_bwd, packed_to_padded_fwd
 from r3d_cli.backend.rasterize_meshes import Fragments, rasterize_meshes, rasterize_meshes_bwd
 from r3d_cli.backend.scan import exclusive_scan
 from r3d_cli.backend.shade_meshes import Surface, shade_meshes
@@ -146,8 +153,53 @@ def faces_alone(op: Callable[..., tuple[np.ndarray, np.ndarray]]) -> Callable[[E
     return exercise
 
 
+def pad_and_pack(device: Emulation) -> None:
+    """Rows before the first element, an empty element, several blocks; words of both sizes."""
+    first, max_size = np.array([2, 70, 70]), 70
+    for name in ("float32", "int64"):
+        packed = np.random.default_rng(0).integers(1, 9, (100, 3)).astype(name)
+        want = packed_to_padded_fwd(packed, first, max_size, -1)
+        got = packed_to_padded_fwd(packed, first, max_size, -1, device=device)
+        np.testing.assert_array_equal(got, want)
+        want = packed_to_padded_bwd(want, first, len(packed))
+        np.testing.assert_array_equal(packed_to_padded_bwd(got, first, len(packed), device=device), want)
+
+
+def normals(device: Emulation) -> None:
+    """A vertex of many faces, one in none, faces without area, and one that names no vertex: NaN."""
+    rng = np.random.default_rng(0)
+    verts, faces = rng.normal(size=(300, 3)), rng.integers(0, 299, (600, 3))
+    faces[:40, 0], faces[40:50, 1] = 5, faces[40:50, 2]
+    flat = faces.ravel()
+    corners = np.argsort(flat, kind="stable").astype(np.int32)
+    first = np.searchsorted(flat[corners], np.arange(301)).astype(np.int32)
+    mesh = (verts, faces, first, corners)
+
+    def run(mesh: tuple[np.ndarray, ...], **options: Emulation) -> list[np.ndarray]:
+        areas, normals = face_areas_normals_fwd(*mesh[:2], **options)
+        verts_normals, lengths = vertex_normals_fwd(*mesh, **options)
+        grad_areas, grads = np.cos(np.arange(600.0)), np.sin(np.arange(1800.0)).reshape(600, 3)
+        given = (*mesh, areas, normals)
+        return [
+            *(areas, normals, verts_normals),
+            face_areas_normals_bwd(*given, grad_areas, grads, **options),
+            face_areas_normals_bwd(*given, None, grads, **options),
+            face_areas_normals_bwd(*given, grad_areas, None, **options),
+            vertex_normals_bwd(*mesh, verts_normals, lengths, grads[:300], **options),
+        ]
+
+    for got, want in zip(run(mesh, device=device), run(mesh), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)
+    faces[100] = (8, 300, -1)
+    for got in run(mesh, device=device)[:3]:
+        assert np.isnan(got).any()
+        assert np.isfinite(got).any()
+
+
 EXERCISES: dict[str, Callable[[Emulation], None]] = {
     "mesh_edges": faces_alone(mesh_edges),
+    "mesh_normals": normals,
+    "packed_to_padded": pad_and_pack,
     "rasterize_meshes": rasterize,
     "scan": scan,
     "shade_meshes": shade,

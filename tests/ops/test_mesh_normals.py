@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import doctest
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
-from r3d_cli.ops import face_areas_normals, vertex_normals
+from r3d_cli import _native
+from r3d_cli.backend import mesh_normals as backend
+from r3d_cli.ops import face_areas_normals, vertex_corners, vertex_normals
+from r3d_cli.ops import mesh_normals as module
+from r3d_cli.reference import mesh_normals as reference
+
+
+@pytest.mark.parametrize("documented", [module, backend], ids=["ops", "backend"])
+def test_the_examples(documented: object) -> None:
+    assert doctest.testmod(documented).failed == 0
+
+
+def values_and_gradient(functions: object, verts: Tensor, faces: Tensor, *corners: object) -> list[Tensor]:
+    """Of all outputs of a module with both functions, weighted unequally."""
+    verts = verts.detach().clone().requires_grad_()
+    areas, normals = functions.face_areas_normals(verts, faces, *corners)
+    results = [areas, normals, functions.vertex_normals(verts, faces, *corners)]
+    weights = [
+        torch.sin(torch.arange(x.numel(), dtype=x.dtype) + i).view_as(x) for i, x in enumerate(results)
+    ]
+    loss = sum((x * w).sum() for x, w in zip(results, weights, strict=True))
+    return [*(x.detach() for x in results), torch.autograd.grad(loss, verts)[0]]
 
 
 def random_mesh(
@@ -17,12 +41,113 @@ def random_mesh(
 ) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     verts = torch.randn(num_verts, 3, generator=generator, dtype=dtype)
-    return verts, torch.randint(0, num_verts, (num_faces, 3), generator=generator)
+    return verts, torch.randint(0, max(num_verts, 1), (num_faces, 3), generator=generator)
 
 
 def tetrahedron(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
     verts = torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=dtype)
     return verts, torch.tensor([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+
+
+@given(st.integers(0, 12), st.integers(0, 40), st.integers(0, 2**16), st.booleans())
+@settings(deadline=None)
+def test_the_reference_agrees(num_verts: int, num_faces: int, seed: int, shift: bool) -> None:
+    verts, faces = random_mesh(num_verts, num_faces if num_verts else 0, seed)
+    faces = faces.sort(1).values.unique(dim=0)  # where faces cancel, rounding alone decides
+    faces[::2] = faces[::2].flip(1)
+    got = values_and_gradient(module, verts + shift, faces)
+    for x, want in zip(got, values_and_gradient(reference, verts + shift, faces), strict=True):
+        assert torch.isfinite(x).all()
+        torch.testing.assert_close(x, want, rtol=1e-6, atol=1e-9)
+
+
+def test_corners_may_be_given() -> None:
+    verts, faces = random_mesh(50, 300)
+    want = values_and_gradient(module, verts, faces)
+    got = values_and_gradient(module, verts, faces, vertex_corners(faces, 50))
+    assert all(map(torch.equal, got, want))
+
+
+def test_transposed_vertices() -> None:
+    verts, faces = random_mesh(9, 20)
+    strided = verts.T.contiguous().T
+    want = values_and_gradient(module, verts, faces)
+    assert all(map(torch.equal, values_and_gradient(module, strided, faces.T.contiguous().T), want))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_instruction_sets_threads_and_repetitions_agree(dtype: torch.dtype, restore_native: None) -> None:
+    """Sums are taken in one order on any number of threads: not a bit differs."""
+    verts, faces = random_mesh(20_000, 40_000, dtype=dtype)
+    faces[:9_000, 0] = 7  # one vertex of many faces
+    want = None
+    for isa in _native.isas():
+        _native.set_isa(isa)
+        for threads in (1, 2, 7):
+            _native.set_num_threads(threads)
+            got = values_and_gradient(module, verts, faces)
+            want = want or got
+            for x, y in zip(got, want, strict=True):
+                torch.testing.assert_close(x, y, rtol=1e-6, atol=1e-6)
+            want = got if threads == 1 else want
+            assert all(map(torch.equal, got, want))
+    _native.set_num_threads(2)
+    for _ in range(20):
+        assert all(map(torch.equal, values_and_gradient(module, verts, faces), want))
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_registration(transposed: bool) -> None:
+    verts, faces = random_mesh(7, 10)
+    if transposed:
+        verts, faces = verts.T.contiguous().T, faces.T.contiguous().T
+    first, corners = vertex_corners(faces, 7)
+    areas, normals = face_areas_normals(verts, faces)
+    verts.requires_grad_()
+    for op, arguments in (
+        (module._faces_fwd, (verts, faces, None, None)),
+        (module._faces_fwd, (verts, faces, first, corners)),
+        (module._verts_fwd, (verts, faces, first, corners)),
+    ):
+        torch.library.opcheck(op, arguments)
+    verts = verts.detach()
+    grad = torch.ones_like(verts)
+    for grads in ((areas, None), (None, normals), (areas, normals)):
+        torch.library.opcheck(module._faces_bwd, (verts, faces, first, corners, areas, normals, *grads))
+    torch.library.opcheck(module._verts_bwd, (verts, faces, first, corners, grad, grad[:, 0].clone(), grad))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_compiles_whole(known: bool) -> None:
+    verts, faces = random_mesh(30, 50)
+    corners = vertex_corners(faces, 30) if known else None
+
+    def loss(verts: Tensor) -> Tensor:
+        areas, normals = face_areas_normals(verts, faces, corners)
+        return (vertex_normals(verts, faces, corners)[:, 0] * 2).sum() + (areas[:, None] * normals).sum()
+
+    results = []
+    for function in (loss, torch.compile(loss, fullgraph=True, backend="aot_eager")):
+        moved = verts.clone().requires_grad_()
+        value = function(moved)
+        results.append((value, *torch.autograd.grad(value, moved)))
+    for x, y in zip(*results, strict=True):
+        torch.testing.assert_close(x, y)
+
+
+def test_corners_of_other_faces_are_refused() -> None:
+    verts, faces = tetrahedron()
+    first, corners = vertex_corners(faces, 4)
+    with pytest.raises(IndexError, match="vertex_normals: corners are not those of these faces"):
+        vertex_normals(verts, faces, (first, corners + 100))
+    with pytest.raises(IndexError, match="vertex_normals: corners are not those of these faces"):
+        vertex_normals(verts, faces, (first * 2, corners))
+    with pytest.raises(
+        ValueError, match=r"vertex_normals: corners\[0\] must have shape \(V\+1,\) with V\+1 = 5"
+    ):
+        vertex_normals(verts, faces, (first[:-1], corners))
+    with pytest.raises(ValueError, match=r"vertex_normals: corners\[1\] must be int32, got int64"):
+        vertex_normals(verts, faces, (first, corners.long()))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -170,5 +295,5 @@ def test_bad_input_is_named(function: object) -> None:
     for wrong in (-1, 4):
         bad = faces.clone()
         bad[2, 1] = wrong
-        with pytest.raises(IndexError, match=rf"^{where}: .*{wrong}"):
+        with pytest.raises(IndexError, match=rf"^({where}|vertex_corners): face 2 names a vertex .*{wrong}"):
             function(verts, bad)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
+import doctest
+import importlib
 import re
 
 import pytest
@@ -11,16 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from r3d_cli.ops import packed_to_padded, padded_to_packed
+from r3d_cli import _native
+from r3d_cli.backend import packed_to_padded as backend
+from r3d_cli.ops import bridge, packed_to_padded, padded_to_packed
+from r3d_cli.reference import packed_to_padded as reference
+
+module = importlib.import_module("r3d_cli.ops.packed_to_padded")  # its function hides it in the package
 
 DTYPES = [torch.float32, torch.float64, torch.int32, torch.int64]
 
 
-def pad_by_loop(packed: Tensor, first: list[int], max_size: int, pad_value: float = 0.0) -> Tensor:
-    padded = packed.new_full((len(first), max_size, *packed.shape[1:]), pad_value)
-    for element, (begin, end) in enumerate(itertools.pairwise([*first, len(packed)])):
-        padded[element, : end - begin] = packed[begin:end]
-    return padded
+@pytest.mark.parametrize("documented", [module, backend, bridge], ids=["ops", "backend", "bridge"])
+def test_the_examples(documented: object) -> None:
+    assert doctest.testmod(documented).failed == 0
 
 
 def values(rows: int, trailing: tuple[int, ...] = (), dtype: torch.dtype = torch.float32) -> Tensor:
@@ -33,7 +37,9 @@ def test_both_ways_equal_a_loop(trailing: tuple[int, ...], dtype: torch.dtype) -
     packed, first = values(9, trailing, dtype), [0, 4, 4, 7]
     padded = packed_to_padded(packed, torch.tensor(first), 5)
     assert padded.dtype == dtype
-    torch.testing.assert_close(padded, pad_by_loop(packed, first, 5), rtol=0, atol=0)
+    torch.testing.assert_close(
+        padded, reference.packed_to_padded(packed, torch.tensor(first, dtype=torch.int64), 5), rtol=0, atol=0
+    )
     assert torch.equal(padded_to_packed(padded, torch.tensor(first), 9), packed)
 
 
@@ -41,7 +47,9 @@ def test_both_ways_equal_a_loop(trailing: tuple[int, ...], dtype: torch.dtype) -
 def test_padding_holds_the_value(dtype: torch.dtype) -> None:
     packed, first = values(3, (2,), dtype), [0, 1]
     padded = packed_to_padded(packed, torch.tensor(first), 4, -1)
-    assert torch.equal(padded, pad_by_loop(packed, first, 4, -1))
+    assert torch.equal(
+        padded, reference.packed_to_padded(packed, torch.tensor(first, dtype=torch.int64), 4, -1)
+    )
 
 
 @given(st.lists(st.integers(0, 6), max_size=8), st.integers(0, 3), st.integers(0, 3), st.integers(0, 2))
@@ -52,7 +60,9 @@ def test_any_lengths(lengths: list[int], before: int, width: int, spare: int) ->
     rows = before + sum(lengths)
     packed, max_size = values(rows, (width,)), max(lengths, default=0) + spare
     padded = packed_to_padded(packed, torch.tensor(first, dtype=torch.int64), max_size)
-    assert torch.equal(padded, pad_by_loop(packed, first, max_size))
+    assert torch.equal(
+        padded, reference.packed_to_padded(packed, torch.tensor(first, dtype=torch.int64), max_size)
+    )
     back = padded_to_packed(padded, torch.tensor(first, dtype=torch.int64), rows)
     packed[: before if lengths else rows] = 0
     assert torch.equal(back, packed)
@@ -69,7 +79,7 @@ def test_rows_in_another_dimension() -> None:
 def test_transposed_inputs() -> None:
     packed = values(3, (7,)).T
     padded = packed_to_padded(packed, torch.tensor([0, 3]), 4)
-    assert torch.equal(padded, pad_by_loop(packed, [0, 3], 4))
+    assert torch.equal(padded, reference.packed_to_padded(packed, torch.tensor([0, 3]), 4))
 
 
 def test_bits_survive() -> None:
@@ -88,6 +98,45 @@ def test_gradients() -> None:
     assert torch.autograd.gradgradcheck(lambda x: packed_to_padded(x, first, 3).square(), packed)
     flat = padded.detach().flatten(1).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: padded_to_packed(x, torch.tensor([0, 5, 5]), 6), flat)
+
+
+def test_instruction_sets_and_threads_agree(restore_native: None) -> None:
+    """More rows than a thread takes at a time, of elements longer and shorter than that."""
+    lengths = torch.tensor([70_000, 0, 3, 1, 50_000, 40_001])
+    first = torch.cumsum(lengths, 0) - lengths
+    packed = values(int(lengths.sum()), (3,))
+    want = reference.packed_to_padded(packed, first, 70_001, 5.0)
+    for isa in _native.isas():
+        _native.set_isa(isa)
+        for threads in (1, 2, 7):
+            _native.set_num_threads(threads)
+            assert torch.equal(packed_to_padded(packed, first, 70_001, 5.0), want)
+            assert torch.equal(padded_to_packed(want, first, len(packed)), packed)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_registration(transposed: bool) -> None:
+    first = torch.tensor([0, 2, 2])
+    packed, padded = values(4, (5,)), values(3, (2, 5))
+    if transposed:
+        packed, padded = packed.T.contiguous().T, padded.transpose(0, 2).contiguous().transpose(0, 2)
+    torch.library.opcheck(module._fwd, (packed.requires_grad_(), first, 2, 1.0))
+    torch.library.opcheck(module._bwd, (padded.requires_grad_(), first, 4))
+
+
+def test_compiles_whole() -> None:
+    first, packed = torch.tensor([0, 2, 2]), values(4, (5,), torch.float64)
+
+    def loss(x: Tensor, max_size: int) -> Tensor:
+        padded = packed_to_padded(x.sin(), first, max_size, 1.0)
+        return (padded_to_packed(padded.transpose(1, 2), first, len(x), 2) * padded.sum()).sum()
+
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager", dynamic=True)
+    for max_size in (2, 3):
+        x = packed.clone().requires_grad_()
+        want, got = loss(x, max_size), compiled(x, max_size)
+        torch.testing.assert_close(got, want)
+        torch.testing.assert_close(*(torch.autograd.grad(y, x)[0] for y in (got, want)))
 
 
 def test_autocast_copies_halves_as_float32() -> None:
@@ -112,6 +161,8 @@ def test_autocast_copies_halves_as_float32() -> None:
         ((torch.zeros(3), torch.tensor([-1, 2]), 3), "first_idxs must ascend within [0, 3], got [-1, 2]"),
         ((torch.zeros(3), torch.tensor([0, 1]), 1), "element 1 has 2 rows, more than max_size = 1"),
         ((torch.zeros(3), torch.tensor([0]), -1), "max_size must be at least 0, got -1"),
+        ((torch.zeros(3).long(), torch.tensor([0]), 3, 0.5), "pad_value must be int64, got 0.5"),
+        ((torch.zeros(3).int(), torch.tensor([0]), 3, 2**40), "pad_value must be int32, got 1099511627776"),
     ],
 )
 def test_bad_input_is_named(arguments: tuple, message: str) -> None:

@@ -1,8 +1,9 @@
-"""PyTorch3D: its rasterizer on the same NDC vertices, its edges, and its OBJ and PLY readers."""
+"""PyTorch3D: its rasterizer on the same NDC vertices, its edges, normals, padding, and OBJ and PLY readers."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from r3d_cli.bench.suite import Prepared, Unsupported
 if TYPE_CHECKING:
     from r3d_cli.bench.cases.io import Inputs as Files
     from r3d_cli.bench.cases.io import Soup
+    from r3d_cli.bench.cases.mesh_normals import Inputs as Normals
+    from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
     from r3d_cli.bench.cases.vertex_corners import Inputs as Faces
 
@@ -62,6 +65,35 @@ def mesh_edges(inputs: Faces) -> Prepared:
         return meshes.edges_packed(), meshes.faces_packed_to_edges_packed()
 
     return Prepared(call)
+
+
+def mesh_normals(inputs: Normals) -> Callable[[], Any]:
+    import torch
+    from pytorch3d.structures import Meshes
+
+    verts, faces, grad = map(as_torch, (inputs.verts, inputs.faces, inputs.grad_normals))
+    verts = verts.requires_grad_()
+    meshes = Meshes([verts], [faces])
+    meshes.faces_packed()  # packs them, which we get as inputs
+
+    def call() -> Any:
+        meshes._compute_vertex_normals(refresh=True)
+        normals = meshes.verts_normals_packed()
+        return normals, torch.autograd.grad(normals, verts, grad, retain_graph=True)[0]
+
+    return call
+
+
+def packed_to_padded(inputs: Rows) -> Callable[[], Any]:
+    from pytorch3d.ops import packed_to_padded, padded_to_packed
+
+    packed, first = as_torch(inputs.packed), as_torch(inputs.first_idxs)
+
+    def call() -> Any:
+        padded = packed_to_padded(packed, first, inputs.max_size)
+        return padded, padded_to_packed(padded, first, len(packed))
+
+    return call
 
 
 def io(inputs: Files) -> Prepared:

@@ -16,6 +16,8 @@ from r3d_cli.bench.suite import Prepared, Unsupported
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from r3d_cli.bench.cases.mesh_normals import Inputs as Normals
+    from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
     from r3d_cli.bench.cases.shade_meshes import Inputs as Shading
     from r3d_cli.bench.cases.vertex_corners import Inputs as Faces
@@ -60,6 +62,33 @@ def mesh_edges(inputs: Faces) -> Callable[[], Any]:
 
     faces = as_torch(inputs.faces)
     return lambda: unique(faces, inputs.num_verts)
+
+
+def mesh_normals(inputs: Normals) -> Callable[[], Any]:
+    import torch
+
+    from r3d_cli.reference.mesh_normals import vertex_normals
+
+    verts, faces, grad = map(as_torch, (inputs.verts, inputs.faces, inputs.grad_normals))
+    verts = verts.requires_grad_()
+
+    def call() -> Any:
+        normals = vertex_normals(verts, faces)
+        return normals, torch.autograd.grad(normals, verts, grad)[0]
+
+    return call
+
+
+def packed_to_padded(inputs: Rows) -> Callable[[], Any]:
+    from r3d_cli.reference import packed_to_padded as loops
+
+    packed, first = as_torch(inputs.packed), as_torch(inputs.first_idxs)
+
+    def call() -> Any:
+        padded = loops.packed_to_padded(packed, first, inputs.max_size)
+        return padded, loops.padded_to_packed(padded, first, len(packed))
+
+    return call
 
 
 def rasterize(

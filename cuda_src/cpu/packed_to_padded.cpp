@@ -1,0 +1,79 @@
+// The CPU schedule of packed_to_padded: rows that lie side by side in both views are one copy. Compiled once
+// for each instruction set: no standard library.
+#include "cpu/schedules.h"
+
+#include "cpu/threads.h"
+
+namespace r3d {
+namespace R3D_ISA {
+namespace {
+
+constexpr i64 kGrain = 1 << 18;  // bytes that a thread takes at a time
+
+R3D_FN i64 least(i64 a, i64 b) { return a < b ? a : b; }
+
+i64 first_misfit(const RaggedRows& rows) {
+  for (i64 element = 0; element < rows.num_elements; ++element) {
+    const i64 begin = rows.first_idxs[element], end = end_of(rows, element);
+    if (begin < 0 || end < begin || end > rows.num_rows || end - begin > rows.max_size) return element;
+  }
+  return -1;
+}
+
+template <class Real>
+i64 grain_of(i64 width) {
+  const i64 rows = kGrain / (i64)sizeof(Real) / (width > 0 ? width : 1);
+  return rows > 0 ? rows : 1;
+}
+
+template <class Real>
+i64 pad(const PackedToPaddedArgs<Real>& a, Real padding) {
+  const RaggedRows& rows = a.rows;
+  const i64 misfit = first_misfit(rows);
+  if (misfit >= 0) return misfit;
+  parallel(rows.num_elements * rows.max_size, grain_of<Real>(a.width), [&](i64 begin, i64 end, int) {
+    for (i64 at = begin; at < end;) {
+      const i64 element = at / rows.max_size, stop = least((element + 1) * rows.max_size, end);
+      const i64 row = rows.first_idxs[element] + at - element * rows.max_size;
+      const i64 left = end_of(rows, element) - row, copied = left > 0 ? least(left, stop - at) : 0;
+      if (copied)
+        __builtin_memcpy(a.to + at * a.width, a.from + row * a.width, copied * a.width * sizeof(Real));
+      for (i64 i = (at + copied) * a.width; i < stop * a.width; ++i) a.to[i] = padding;
+      at = stop;
+    }
+  });
+  return -1;
+}
+
+template <class Real>
+i64 pack(const PackedToPaddedArgs<Real>& a) {
+  const RaggedRows& rows = a.rows;
+  const i64 misfit = first_misfit(rows);
+  if (misfit >= 0) return misfit;
+  parallel(rows.num_rows, grain_of<Real>(a.width), [&](i64 begin, i64 end, int) {
+    i64 element = element_of(rows, begin);
+    for (i64 row = begin; row < end; ++element) {
+      const i64 stop =
+          least(element < 0 && rows.num_elements ? rows.first_idxs[0] : end_of(rows, element), end);
+      const size_t bytes = (stop - row) * a.width * sizeof(Real);
+      if (element < 0) {
+        __builtin_memset(a.to + row * a.width, 0, bytes);
+      } else if (bytes) {
+        const i64 at = element * rows.max_size + row - rows.first_idxs[element];
+        __builtin_memcpy(a.to + row * a.width, a.from + at * a.width, bytes);
+      }
+      row = stop;
+    }
+  });
+  return -1;
+}
+
+}  // namespace
+
+i64 packed_to_padded_fwd(const PackedToPaddedArgs<float>& a) { return pad(a, word_of(a.pad_bits, 0.0f)); }
+i64 packed_to_padded_fwd(const PackedToPaddedArgs<double>& a) { return pad(a, word_of(a.pad_bits, 0.0)); }
+i64 packed_to_padded_bwd(const PackedToPaddedArgs<float>& a) { return pack(a); }
+i64 packed_to_padded_bwd(const PackedToPaddedArgs<double>& a) { return pack(a); }
+
+}  // namespace R3D_ISA
+}  // namespace r3d

@@ -1,0 +1,44 @@
+"""The slow and obvious face areas, face normals and vertex normals: gather, cross product, index_add."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from r3d_cli.constants import DEFINES
+
+#: Vectors shorter than this have no direction.
+_TINY = {
+    torch.float32: float(DEFINES["R3D_TINY"].rstrip("f")),
+    torch.float64: float(DEFINES["R3D_TINY_DOUBLE"]),
+}
+
+
+def face_areas_normals(
+    verts: Tensor, faces: Tensor
+) -> tuple[Tensor, Tensor]:  # (V, 3), (F, 3) -> (F,), (F, 3)
+    direction, length = _polar(_crosses(verts, faces))
+    return length / 2, direction
+
+
+def vertex_normals(verts: Tensor, faces: Tensor) -> Tensor:  # (V, 3), (F, 3) -> (V, 3)
+    crosses = _crosses(verts, faces).repeat_interleave(3, dim=0)
+    return _polar(torch.zeros_like(verts).index_add(0, faces.flatten(), crosses))[0]
+
+
+def _crosses(verts: Tensor, faces: Tensor) -> Tensor:  # (F, 3)
+    """Normals as long as twice the face's area."""
+    a, b, c = verts[faces].unbind(1)
+    # torch.linalg.cross contracts its products, so that equal vectors have one that is not zero.
+    (ux, uy, uz), (vx, vy, vz) = (b - a).unbind(-1), (c - a).unbind(-1)
+    return torch.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx], dim=-1)
+
+
+def _polar(vectors: Tensor) -> tuple[Tensor, Tensor]:  # (N, 3) -> (N, 3), (N,)
+    """Directions and lengths; zero, with a gradient of zero, for vectors too short to have one."""
+    size = vectors.detach().abs().sum(-1, keepdim=True)
+    # By their size first: squares of tiny or huge components would leave the range.
+    short = size <= _TINY[vectors.dtype]
+    scaled = torch.where(short, 1, vectors / torch.where(short, 1, size))
+    length = scaled.square().sum(-1, keepdim=True).sqrt()
+    return torch.where(short, 0, scaled / length), torch.where(short, 0, length * size).squeeze(-1)
