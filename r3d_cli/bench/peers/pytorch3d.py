@@ -1,4 +1,4 @@
-"""PyTorch3D: its rasterizer on the same NDC vertices, its edges, normals, padding, and OBJ and PLY readers."""
+"""PyTorch3D: its rasterizer on the same NDC vertices, edges, normals, padding, OBJ and PLY readers."""
 
 from __future__ import annotations
 
