@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -63,3 +65,54 @@ def check_atlas(where: str, size: int, wrap: str | None) -> None:
         raise ValueError(f"{where}: texture_atlas_size must be an integer above 0, got {size!r}")
     if wrap not in WRAPS:
         raise ValueError(f"{where}: texture_wrap must be 'repeat', 'clamp' or None, got {wrap!r}")
+
+
+#: Pixels of a map on each side of an atlas' cell: bilinear samples at the centroids of its two triangles then
+#: touch no pixel of the other one.
+_PIXELS = 4
+#: The largest side of a picture that common readers take.
+_MAX_SIDE = 32768
+
+
+def atlas_to_map(atlas: Tensor) -> tuple[Tensor, Tensor]:  # (F, R, R, C)
+    """An atlas as one map, a tile for each face, for formats that know no atlases.
+
+    Returns:
+        The map (H, W, C), and coordinates (3F, 2) of the faces' corners, one after the other. Sampled at the
+        centroids of texels, with ``align_corners=True``, it gives their values.
+
+    Raises:
+        ValueError: The map would be larger than pictures can be.
+
+    Example:
+        >>> image, uvs = atlas_to_map(torch.rand(2, 1, 1, 3))
+        >>> image.shape, uvs.shape
+        (torch.Size([6, 12, 3]), torch.Size([6, 2]))
+    """
+    num_faces, size = atlas.shape[:2]
+    tile = _PIXELS * size + 2  # with a border, so that tiles do not bleed into each other
+    columns = max(math.ceil(math.sqrt(num_faces)), 1)
+    rows = max(math.ceil(num_faces / columns), 1)
+    if columns * tile > _MAX_SIDE:
+        raise ValueError(
+            f"TexturesAtlas of {num_faces} faces and {size} x {size} texels needs a picture of "
+            f"{columns * tile} pixels a side, more than {_MAX_SIDE}; sample it more coarsely"
+        )
+    pixel = (torch.arange(tile) - 1).clamp(0, _PIXELS * size - 1)
+    cell, within = pixel // _PIXELS, pixel % _PIXELS
+    x, y = cell[None, :].expand(tile, tile), cell[:, None].expand(tile, tile)
+    inside = x + y < size - 1  # cells whose other triangle belongs to the face
+    other = inside & (within[None, :] + within[:, None] >= _PIXELS)
+    y = torch.minimum(y, size - 1 - x)
+    tiles = atlas.detach().cpu()[:, torch.where(other, size - 1 - y, y), torch.where(other, size - 1 - x, x)]
+    grid = tiles.new_zeros(rows * columns, *tiles.shape[1:])
+    grid[:num_faces] = tiles.flip(1)  # v is up
+    image = grid.unflatten(0, (rows, columns)).transpose(1, 2).flatten(2, 3).flatten(0, 1)  # (H, W, C)
+
+    face = torch.arange(num_faces)
+    left, top = (face % columns) * tile, torch.div(face, columns, rounding_mode="floor") * tile
+    # Corners weigh the first, the second and neither axis; pixels' centres are at half integers.
+    corners = torch.tensor([[_PIXELS * size, 0], [0, _PIXELS * size], [0, 0]]) + 0.5
+    u = (left[:, None] + corners[:, 0]) / max(columns * tile - 1, 1)
+    v = 1 - (top[:, None] + tile - 1 - corners[:, 1]) / max(rows * tile - 1, 1)
+    return image, torch.stack([u, v], dim=-1).flatten(0, 1)

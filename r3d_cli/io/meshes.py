@@ -8,11 +8,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from r3d_cli.io.atlas import bake_atlas
+from r3d_cli.io.atlas import atlas_to_map, bake_atlas
 from r3d_cli.io.files import to_numpy, to_tensor, verts_tensor
-from r3d_cli.io.materials import color_of, face_materials, image_of, is_known, map_of
+from r3d_cli.io.materials import (
+    GREY,
+    FaceMaterials,
+    color_of,
+    face_materials,
+    image_of,
+    is_known,
+    map_of,
+)
 from r3d_cli.renderer import TexturesAtlas, TexturesUV, TexturesVertex
 from r3d_cli.scene.model import RawMesh, Texture
 from r3d_cli.structures import Meshes
@@ -96,41 +105,53 @@ def _textures(
 
 
 def _textures_uv(raws: Sequence[RawMesh]) -> TexturesUV:
-    maps, maps_ids, faces_uvs, verts_uvs, used = [], [], [], [], []
-    leaves = False
-    for raw in raws:
-        faces = face_materials(raw)
-        images = []
-        for material, textured, index in zip(
-            faces.materials, faces.textured, range(len(faces.ids)), strict=False
-        ):
-            texture = material.base_color_texture if material and textured else None
-            if material is None or texture is None:
-                images.append(torch.tensor(color_of(material), dtype=torch.float32).reshape(1, 1, 3))
-                continue
-            images.append(map_of(texture, material))
-            used.append(texture)
-            uvs = faces.verts_uvs[faces.faces_uvs[faces.ids == index]]
-            outside = uvs.min(initial=0) < -_ROUNDING or uvs.max(initial=0) > 1 + _ROUNDING
-            leaves |= bool(outside) and "repeat" in texture.wrap
-        maps.append(images or [torch.full((1, 1, 3), 0.5)])
-        maps_ids.append(torch.from_numpy(faces.ids))
-        faces_uvs.append(to_tensor(faces.faces_uvs))
-        verts_uvs.append(to_tensor(faces.verts_uvs))
+    meshes = [face_materials(raw) for raw in raws]
+    maps = [_maps(faces) for faces in meshes]
+    used = [
+        (material.base_color_texture, faces.verts_uvs[faces.faces_uvs[faces.ids == index]])
+        for faces in meshes
+        for index, material in enumerate(faces.materials)
+        if faces.textured[index] and material and material.base_color_texture
+    ]
+    repeat = any(texture.wrap != ("clamp", "clamp") and _leaves_unit_square(uvs) for texture, uvs in used)
+    nearest = bool(used) and all(texture.filter == "nearest" for texture, _ in used)
     several = any(len(images) > 1 for images in maps)
-    nearest = bool(used) and all(texture.filter == "nearest" for texture in used)
     return TexturesUV(
         maps=maps if several else [image for (image,) in maps],
-        faces_uvs=faces_uvs,
-        verts_uvs=verts_uvs,
-        maps_ids=maps_ids if several else None,
-        padding_mode="repeat" if leaves else "border",
+        faces_uvs=[to_tensor(faces.faces_uvs) for faces in meshes],
+        verts_uvs=[to_tensor(faces.verts_uvs) for faces in meshes],
+        maps_ids=[to_tensor(faces.ids) for faces in meshes] if several else None,
+        padding_mode="repeat" if repeat else "border",
         sampling_mode="nearest" if nearest else "bilinear",
     )
 
 
-def from_mesh(where: str, data: Any, include_textures: bool) -> RawMesh:
+def _maps(faces: FaceMaterials) -> list[Tensor]:
+    """A map for each material, at least one; materials that share an image share its tensor."""
+    images: list[Tensor] = []
+    made: dict[tuple, Tensor] = {}
+    for material, textured in zip(faces.materials, faces.textured, strict=True):
+        texture = material.base_color_texture if material and textured else None
+        if material is None or texture is None:
+            images.append(torch.tensor(color_of(material), dtype=torch.float32).reshape(1, 1, 3))
+            continue
+        key = id(texture.image), material.base_color, bool(material.statements)
+        if key not in made:
+            made[key] = map_of(texture, material)
+        images.append(made[key])
+    return images or [torch.tensor(GREY).reshape(1, 1, 3)]
+
+
+def from_mesh(
+    where: str, data: Any, include_textures: bool, holds: Sequence[str] = ("colors", "maps", "normals")
+) -> RawMesh:
     """A batch of one mesh as what a file of it holds.
+
+    Args:
+        where: Begins the messages.
+        data: The mesh.
+        include_textures: Whether to keep them.
+        holds: What the file's format can hold; textures that it cannot are warned of.
 
     Raises:
         ValueError: Another number of meshes, or no Meshes.
@@ -142,41 +163,55 @@ def from_mesh(where: str, data: Any, include_textures: bool) -> RawMesh:
             f"{where}: data must be one mesh, got {len(data)}; save data[i], or join_meshes_as_scene(data)"
         )
     raw = RawMesh(to_numpy(data.verts_list()[0]), to_numpy(data.faces_list()[0]), display_colors=True)
-    if data.has_verts_normals():
+    if data.has_verts_normals() and "normals" in holds:
         raw.normals = to_numpy(data.verts_normals_list()[0].float())
     if include_textures and data.textures is not None:
-        _add_textures(where, raw, data.textures)
+        problem = _add_textures(raw, data.textures, holds)
+        if problem:
+            warnings.warn(f"{where}: {problem}; left out", stacklevel=5)
     return raw
 
 
-def _add_textures(where: str, raw: RawMesh, textures: Any) -> None:
+def _add_textures(raw: RawMesh, textures: Any, holds: Sequence[str]) -> str:
+    """Take over the textures; the problem where they cannot be."""
+    kind = type(textures).__name__
     if hasattr(textures, "verts_features_list"):
-        colors = to_numpy(textures.verts_features_list()[0].float())
-        if colors.ndim != 2 or colors.shape[1] not in (3, 4):
-            shape = tuple(colors.shape[1:])
-            warnings.warn(
-                f"{where}: vertex features of shape {shape} are no colours of 3 or 4 channels; left out",
-                stacklevel=4,
-            )
-            return
-        raw.colors = np.ones((len(colors), 4), np.float32)
-        raw.colors[:, : colors.shape[1]] = colors
-    elif hasattr(textures, "verts_uvs_list"):
+        if "colors" not in holds:
+            return f"files of this format hold no vertex colours ({kind})"
+        return add_colors(raw, textures.verts_features_list()[0])
+    if "maps" not in holds:
+        return f"files of this format hold no texture maps ({kind})"
+    if hasattr(textures, "verts_uvs_list"):
         _add_maps(raw, textures)
+    elif hasattr(textures, "atlas_list"):
+        image, uvs = atlas_to_map(textures.atlas_list()[0])
+        raw.uvs, raw.faces_uvs = to_numpy(uvs), np.arange(3 * len(raw.faces)).reshape(-1, 3)
+        raw.materials, raw.faces_material = [image_of(image, "mesh")], np.zeros(len(raw.faces), np.int32)
     else:
-        kind = type(textures).__name__
-        warnings.warn(f"{where}: {kind} cannot be saved; left out", stacklevel=4)
+        return f"{kind} is none of r3d's textures"
+    return ""
+
+
+def add_colors(raw: RawMesh, features: Tensor) -> str:
+    """Take over a feature vector (V, C) a vertex as its colour; the problem where it is none."""
+    colors = to_numpy(features.float())
+    if colors.ndim != 2 or colors.shape[1] not in (3, 4):
+        return f"features of shape {tuple(colors.shape[1:])} are no colours of 3 or 4 channels"
+    raw.colors = np.ones((len(colors), 4), np.float32)
+    raw.colors[:, : colors.shape[1]] = colors
+    return ""
 
 
 def _add_maps(raw: RawMesh, textures: Any) -> None:
     raw.uvs = to_numpy(textures.verts_uvs_list()[0].float())
-    raw.faces_uvs = to_numpy(textures.faces_uvs_list()[0])
-    images = _images(textures.maps_list()[0])
+    raw.faces_uvs = to_numpy(textures.faces_uvs_list()[0]).astype(np.int64) % max(len(raw.uvs), 1)
     ids = textures.maps_ids_list()
+    maps = textures.maps_list()[0]
+    images = [maps] if ids is None else list(maps)
     raw.faces_material = (
         np.zeros(len(raw.faces), np.int32) if ids is None else to_numpy(ids[0]).astype(np.int32)
     )
-    outside = raw.uvs.min(initial=0) < -_ROUNDING or raw.uvs.max(initial=0) > 1 + _ROUNDING
+    outside = _leaves_unit_square(raw.uvs)
     wrap = "clamp" if outside and textures.padding_mode == "border" else "repeat"
     for index, image in enumerate(images):
         material = image_of(image, "mesh" if len(images) == 1 else f"mesh_{index}")
@@ -186,8 +221,5 @@ def _add_maps(raw: RawMesh, textures: Any) -> None:
         raw.materials.append(material)
 
 
-def _images(maps: Tensor | Sequence[Tensor]) -> list[Tensor]:
-    """One mesh's maps (H, W, C)."""
-    if isinstance(maps, Tensor):
-        return [maps] if maps.ndim == 3 else list(maps)
-    return list(maps)
+def _leaves_unit_square(uvs: NDArray[np.float32]) -> bool:
+    return bool(uvs.min(initial=0) < -_ROUNDING or uvs.max(initial=0) > 1 + _ROUNDING)

@@ -1,0 +1,191 @@
+"""The formats of meshes that `IO` knows by itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from r3d_cli.io.atlas import check_atlas
+from r3d_cli.io.files import check_decimals, read_raw, write
+from r3d_cli.io.interpreters import MeshFormatInterpreter, endswith
+from r3d_cli.io.meshes import from_mesh, to_meshes
+from r3d_cli.scene.model import RawMesh
+from r3d_cli.scene.writers.gltf import encode_gltf
+from r3d_cli.scene.writers.obj import encode_obj
+from r3d_cli.scene.writers.tabular import encode_off, encode_ply, encode_stl
+from r3d_cli.structures import Meshes
+
+READ, SAVE = "load_mesh", "save_mesh"
+
+
+class MeshFileFormat(MeshFormatInterpreter):
+    """A format that `scene.readers` reads and `scene.writers` writes.
+
+    Attributes:
+        holds: Which of "colors", "maps" and "normals" a file of it can hold.
+        binary_forms: Whether it may be text (False), binary (True) or both, the default first.
+    """
+
+    holds: ClassVar[tuple[str, ...]] = ("colors", "maps", "normals")
+    binary_forms: ClassVar[tuple[bool, ...]] = (False,)
+
+    def read_raw(self, path: Any, path_manager: Any, textures: bool, **options: Any) -> RawMesh:
+        check_no_options(READ, options)
+        return read_raw(path, Path(path).suffix, path_manager, textures=textures)
+
+    def encode(self, raw: RawMesh, path: Path, *, binary: bool, decimals: int | None) -> dict[str, bytes]:
+        """The files to write, by name, the path's own first."""
+        raise NotImplementedError
+
+    def read(
+        self,
+        path: Any,
+        include_textures: bool,
+        device: torch.device | str,
+        path_manager: Any,
+        *,
+        dtype: torch.dtype = torch.float32,
+        alpha: bool = False,
+        create_texture_atlas: bool = False,
+        texture_atlas_size: int = 4,
+        texture_wrap: str | None = "repeat",
+        **options: Any,
+    ) -> Meshes | None:
+        if not endswith(path, self.known_suffixes):
+            return None
+        check_atlas(READ, texture_atlas_size, texture_wrap)
+        return to_meshes(
+            READ,
+            [self.read_raw(path, path_manager, include_textures, **options)],
+            device,
+            include_textures=include_textures,
+            include_normals="normals" in self.holds,
+            atlas=(texture_atlas_size, texture_wrap) if create_texture_atlas else None,
+            alpha=alpha,
+            dtype=dtype,
+        )
+
+    def save(
+        self,
+        data: Meshes,
+        path: Any,
+        path_manager: Any,
+        include_textures: bool,
+        binary: bool | None,
+        *,
+        decimal_places: int | None = None,
+        **options: Any,
+    ) -> bool:
+        if not endswith(path, self.known_suffixes):
+            return False
+        check_decimals(SAVE, decimal_places)
+        binary = choose_form(SAVE, path, binary, self.binary_forms)
+        raw = from_mesh(f"{SAVE}: {os.fspath(path)}", data, include_textures, self.holds)
+        files = self.encode(raw, Path(path), binary=binary, decimals=decimal_places, **options)
+        write(path, files, path_manager)
+        return True
+
+
+def check_no_options(where: str, options: dict[str, Any]) -> None:
+    """Raise a TypeError where a format was called with what it does not know."""
+    if options:
+        raise TypeError(f"{where}: this format has no option {min(options)!r}")
+
+
+def choose_form(where: str, path: Any, binary: bool | None, forms: tuple[bool, ...]) -> bool:
+    """Whether to write binary, by what was asked for and what the format has, its default first."""
+    if binary is not None and bool(binary) not in forms:
+        form = "binary" if binary else "text"
+        raise ValueError(f"{where}: {os.fspath(path)}: files of this format are never {form}")
+    return forms[0] if binary is None else bool(binary)
+
+
+class MeshObjFormat(MeshFileFormat):
+    """Wavefront OBJ with MTL and pictures; vertex colours as MeshLab writes them."""
+
+    known_suffixes = (".obj",)
+
+    def encode(self, raw: RawMesh, path: Path, *, binary: bool, decimals: int | None) -> dict[str, bytes]:
+        return encode_obj(raw, path.stem, decimals=decimals)
+
+
+class MeshPlyFormat(MeshFileFormat):
+    """PLY, binary by default; colours as floats unless ``colors_as_uint8``."""
+
+    known_suffixes = (".ply",)
+    holds = ("colors", "normals")
+    binary_forms = (True, False)
+
+    def encode(
+        self,
+        raw: RawMesh,
+        path: Path,
+        *,
+        binary: bool,
+        decimals: int | None,
+        colors_as_uint8: bool = False,
+    ) -> dict[str, bytes]:
+        return {path.name: encode_ply(raw, binary=binary, decimals=decimals, colors_as_uint8=colors_as_uint8)}
+
+
+class MeshOffFormat(MeshFileFormat):
+    """OFF, text."""
+
+    known_suffixes = (".off",)
+    holds = ("colors",)
+
+    def encode(self, raw: RawMesh, path: Path, *, binary: bool, decimals: int | None) -> dict[str, bytes]:
+        return {path.name: encode_off(raw, decimals=decimals)}
+
+
+class MeshStlFormat(MeshFileFormat):
+    """STL, binary by default. Its triangles share no vertices: equal ones are joined when it is read."""
+
+    known_suffixes = (".stl",)
+    holds = ()
+    binary_forms = (True, False)
+
+    def read_raw(
+        self, path: Any, path_manager: Any, textures: bool, *, merge_vertices: bool = True, **options: Any
+    ) -> RawMesh:
+        raw = super().read_raw(path, path_manager, textures, **options)
+        return merge_equal_vertices(raw) if merge_vertices else raw
+
+    def encode(self, raw: RawMesh, path: Path, *, binary: bool, decimals: int | None) -> dict[str, bytes]:
+        return {path.name: encode_stl(raw, binary=binary, decimals=decimals)}
+
+
+def merge_equal_vertices(raw: RawMesh) -> RawMesh:
+    """The faces over vertices none of which are equal, in the order of their first appearance."""
+    rows = np.ascontiguousarray(raw.verts + 0.0)  # -0 is 0
+    keys = rows.view([("", rows.dtype)] * 3)[:, 0]
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return RawMesh(raw.verts[first[order]], rank[inverse][raw.faces], warnings=raw.warnings)
+
+
+class MeshGlbFormat(MeshFileFormat):
+    """Binary glTF 2.0."""
+
+    known_suffixes = (".glb",)
+    binary_forms = (True,)
+
+    def encode(self, raw: RawMesh, path: Path, *, binary: bool, decimals: int | None) -> dict[str, bytes]:
+        return {path.name: encode_gltf(raw, binary=binary)}
+
+
+class MeshGltfFormat(MeshGlbFormat):
+    """glTF 2.0 as JSON; written with all data within the file itself."""
+
+    known_suffixes = (".gltf",)
+    binary_forms = (False,)
+
+
+#: Registered by default.
+MESH_FORMATS = (MeshObjFormat, MeshPlyFormat, MeshOffFormat, MeshStlFormat, MeshGlbFormat, MeshGltfFormat)
