@@ -7,6 +7,7 @@ from r3d_cli.renderer.cameras.base import (
 )
 from r3d_cli.renderer.cameras.focal import OrthographicCameras, PerspectiveCameras
 from r3d_cli.renderer.cameras.fov import FoVOrthographicCameras, FoVPerspectiveCameras
+from r3d_cli.renderer.cameras.lens import DistortedCameras
 from r3d_cli.renderer.cameras.pose import (
     camera_position_from_spherical_angles,
     get_world_to_view_transform,
@@ -16,6 +17,7 @@ from r3d_cli.renderer.cameras.pose import (
 
 __all__ = [
     "CamerasBase",
+    "DistortedCameras",
     "FoVOrthographicCameras",
     "FoVPerspectiveCameras",
     "OrthographicCameras",

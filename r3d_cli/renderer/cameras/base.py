@@ -47,6 +47,7 @@ class CamerasBase(TensorProperties):
     R: Tensor  # (N, 3, 3)
     T: Tensor  # (N, 3)
     K: Tensor | None  # (N, 4, 4)
+    image_size: Tensor | None  # (N, 2)
 
     def __init__(
         self, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu", **kwargs: Any
@@ -67,6 +68,10 @@ class CamerasBase(TensorProperties):
 
     def get_projection_transform(self, **kwargs: Any) -> Transform3d:
         """The transform from view space to the camera's own plane: NDC, or pixels if not ``in_ndc()``."""
+        return Transform3d(matrix=self._matrix(kwargs).mT)
+
+    def _matrix(self, kwargs: dict[str, Any]) -> Tensor:  # (N, 4, 4)
+        """The projection, for column vectors."""
         raise NotImplementedError(f"{type(self).__name__} has no projection matrix; use transform_points")
 
     def unproject_points(self, xy_depth: Tensor, **kwargs: Any) -> Tensor:

@@ -23,12 +23,14 @@ class FocalLengthCameras(CamerasBase):
     point's own coordinates; ``transform_points_screen`` gives the pixels of the image.
     """
 
-    _FIELDS = ("K", "R", "T", "focal_length", "principal_point", "image_size")
-    _SHARED_FIELDS = ("_in_ndc",)
+    _FIELDS: tuple[str, ...] = ("K", "R", "T", "focal_length", "principal_point", "image_size")
+    _SHARED_FIELDS: tuple[str, ...] = ("_in_ndc",)
 
     focal_length: Tensor  # (N,), (N, 1) or (N, 2)
     principal_point: Tensor  # (N, 2)
     _in_ndc: bool
+    #: Whether the projection divides by the depth.
+    _CENTRAL = True
 
     def __init__(
         self,
@@ -59,16 +61,15 @@ class FocalLengthCameras(CamerasBase):
     def in_ndc(self) -> bool:
         return self._in_ndc
 
-    def get_projection_transform(self, **kwargs: Any) -> Transform3d:
-        """The transform from view space to the camera's own plane: ``K``, or else what focal lengths make."""
-        return Transform3d(matrix=self._matrix(kwargs).mT)
+    def is_perspective(self) -> bool:
+        return self._CENTRAL
 
     def get_principal_point(self, **kwargs: Any) -> Tensor:  # (N, 2)
         """The principal point, in the unit of the camera: of ``K`` where there is one."""
         K = self._value("K", kwargs)
         if K is None:
             return self._value("principal_point", kwargs)
-        return K[:, :2, 2 if self.is_perspective() else 3]
+        return K[:, :2, 2 if self._CENTRAL else 3]
 
     def get_ndc_camera_transform(self, **kwargs: Any) -> Transform3d:
         """The transform from the camera's own plane to NDC; the identity if that is NDC.
@@ -102,15 +103,13 @@ class FocalLengthCameras(CamerasBase):
         batch = batched(f"{type(self).__name__}.unproject_points", "xy_depth", xy_depth, len(self))
         if from_ndc and not self.in_ndc():
             batch = self.get_ndc_camera_transform(**kwargs).inverse().transform_points(batch)
-        view = self._to_view(batch[..., :2], batch[..., 2], kwargs)
-        if world_coordinates:
-            view = self._from_view(view, kwargs)
-        return unbatched(view, xy_depth)
+        return unbatched(self._unproject(batch, world_coordinates, kwargs), xy_depth)
 
-    def _to_view(
-        self, xy: Tensor, depth: Tensor, kwargs: dict[str, Any]
-    ) -> Tensor:  # (N, P, 2), (N, P) -> (N, P, 3)
-        return unproject(self._matrix(kwargs), xy, depth)
+    def _unproject(
+        self, xy_depth: Tensor, world_coordinates: bool, kwargs: dict[str, Any]
+    ) -> Tensor:  # (N, P, 3) -> (N, P, 3)
+        view = unproject(self._matrix(kwargs), xy_depth[..., :2], xy_depth[..., 2])
+        return self._from_view(view, kwargs) if world_coordinates else view
 
     def _from_view(self, view: Tensor, kwargs: dict[str, Any]) -> Tensor:
         return self.get_world_to_view_transform(**kwargs).inverse().transform_points(view)
@@ -127,7 +126,6 @@ class FocalLengthCameras(CamerasBase):
         return focal[:, 0], focal[:, -1]
 
     def _matrix(self, kwargs: dict[str, Any]) -> Tensor:  # (N, 4, 4)
-        """The projection, for column vectors."""
         K = self._value("K", kwargs)
         if K is not None:
             return K
@@ -135,7 +133,7 @@ class FocalLengthCameras(CamerasBase):
         fx, fy, px, py = convert_to_tensors_and_broadcast(
             *self._focal_lengths(kwargs), *point.unbind(1), dtype=self.dtype, device=self.device
         )
-        if self.is_perspective():
+        if self._CENTRAL:
             return matrices([[fx, 0, px, 0], [0, fy, py, 0], [0, 0, 0, 1], [0, 0, 1, 0]])
         return matrices([[fx, 0, 0, px], [0, fy, 0, py], [0, 0, 1, 0], [0, 0, 0, 1]])
 
@@ -163,9 +161,6 @@ class PerspectiveCameras(FocalLengthCameras):
         tensor([[89.0000, 75.0000,  0.2500]])
     """
 
-    def is_perspective(self) -> bool:
-        return True
-
 
 class OrthographicCameras(FocalLengthCameras):
     """Orthographic cameras described by a scale (the focal length) and a principal point.
@@ -187,5 +182,4 @@ class OrthographicCameras(FocalLengthCameras):
         tensor([[0.5000, 0.5000, 4.0000]])
     """
 
-    def is_perspective(self) -> bool:
-        return False
+    _CENTRAL = False

@@ -11,7 +11,6 @@ from r3d_cli.renderer.cameras.base import CamerasBase, matrices
 from r3d_cli.renderer.cameras.pose import IDENTITY, ORIGIN
 from r3d_cli.renderer.cameras.unprojection import batched, unbatched, unproject, view_depth
 from r3d_cli.renderer.utils import convert_to_tensors_and_broadcast
-from r3d_cli.transforms import Transform3d
 
 
 class _FieldOfViewCameras(CamerasBase):
@@ -25,10 +24,6 @@ class _FieldOfViewCameras(CamerasBase):
 
     def in_ndc(self) -> bool:
         return True
-
-    def get_projection_transform(self, **kwargs: Any) -> Transform3d:
-        """The transform from view space to NDC: ``K``, or else what the other parameters make."""
-        return Transform3d(matrix=self._matrix(kwargs).mT)
 
     def unproject_points(
         self,

@@ -39,7 +39,11 @@ def unproject(K: Tensor, xy: Tensor, depth: Tensor) -> Tensor:  # (N, 4, 4), (N,
     w = K[:, 3, 2, None] * depth + K[:, 3, 3, None]
     right = xy * w[..., None] - K[:, None, :2, 2] * depth[..., None] - K[:, None, :2, 3]
     (a, b), (c, d) = (K[:, i, :2, None].unbind(1) for i in (0, 1))
+    return torch.cat((solve2((a, b, c, d), right), depth[..., None].expand(*right.shape[:-1], 1)), dim=-1)
+
+
+def solve2(matrix: tuple[Tensor, Tensor, Tensor, Tensor], right: Tensor) -> Tensor:  # (..., 2) -> (..., 2)
+    """The solutions of [[a, b], [c, d]] x = right."""
+    a, b, c, d = matrix
     u, v = right.unbind(-1)
-    determinant = a * d - b * c
-    x, y = (d * u - b * v) / determinant, (a * v - c * u) / determinant
-    return torch.stack((x, y, depth.expand_as(x)), dim=-1)
+    return torch.stack((d * u - b * v, a * v - c * u), dim=-1) / (a * d - b * c)[..., None]
