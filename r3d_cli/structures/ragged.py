@@ -221,9 +221,9 @@ class Ragged:
     def packed(self) -> Tensor:  # (total, *D)
         return self._view("packed", self._make_packed)
 
-    def packed_now(self) -> Tensor:  # (total, *D)
-        """``packed`` of what the given tensors hold now. Where ``packed`` is a copy, it does not see later
-        writes to them, as by an optimizer between two samplings of the same textures."""
+    def packed_anew(self) -> Tensor:  # (total, *D)
+        """``packed``, but where it is a copy that carries gradients, a new one each time: backward passes free
+        what the copy's graph has saved, and of textures made once there may be many."""
         shares_memory = self._given == "packed" or (self._given == "padded" and self.layout.dense)
         if shares_memory or not self._source.requires_grad:
             return self.packed

@@ -99,14 +99,14 @@ class TexturesAtlas(TexturesBase):
         if shift is not None:
             check_images(where, slots, len(self))
             faces = faces + shift[slots.images]
-        atlas = once.packed_now()
+        atlas = once.packed_anew()
         size = atlas.shape[1]
         y, x = _texel_of(slots.bary.detach(), size)
         return slots.spread(atlas.flatten(0, 2).index_select(0, (faces * size + y) * size + x))
 
     def faces_verts_textures_packed(self) -> Tensor:
         """The texels at the corners of packed faces: (F, 3, D)."""
-        atlas = self._atlas.ragged.packed_now()
+        atlas = self._atlas.ragged.packed_anew()
         return torch.stack([atlas[:, 0, -1], atlas[:, -1, 0], atlas[:, 0, 0]], dim=1)
 
     def join_scene(self) -> TexturesAtlas:

@@ -41,7 +41,7 @@ class TexelMaps:
 
     @property
     def texels(self) -> Tensor:  # (T, C)
-        return self.rows.packed_now()
+        return self.rows.packed_anew()
 
     @property
     def table(self) -> Tensor:  # (M, 3) int64

@@ -252,7 +252,7 @@ class TexturesUV(TexturesBase):
 
     def _uv(self, rows: Tensor, bary: Tensor) -> Tensor:  # (P,), (P, 3) -> (P, 2)
         """Coordinates at points of stored faces."""
-        return weighted_rows(self._stored.verts_uvs.packed_now(), self._stored.corners[rows], bary)
+        return weighted_rows(self._stored.verts_uvs.packed_anew(), self._stored.corners[rows], bary)
 
     def _map_of(self, meshes: Tensor, rows: Tensor) -> Tensor | None:  # (P,), (P,) -> (P,)
         """Which of the packed maps stored faces of meshes wear; None where there is one only."""

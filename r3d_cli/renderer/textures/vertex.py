@@ -96,12 +96,12 @@ class TexturesVertex(TexturesBase):
         if shift is not None:
             check_images(where, slots, len(self))
             ids = ids + shift[slots.images][:, None]
-        return slots.spread(weighted_rows(features.packed_now(), ids, slots.bary))
+        return slots.spread(weighted_rows(features.packed_anew(), ids, slots.bary))
 
     def faces_verts_textures_packed(self, faces_packed: Tensor | None = None) -> Tensor:
         """The features of the corners of packed faces (F, 3): (F, 3, D)."""
         faces = self._checked_faces("TexturesVertex.faces_verts_textures_packed", faces_packed)
-        return self._features.ragged.packed_now()[faces]
+        return self._features.ragged.packed_anew()[faces]
 
     def join_scene(self) -> TexturesVertex:
         """The textures of all meshes as those of one."""
