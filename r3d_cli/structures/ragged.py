@@ -222,8 +222,8 @@ class Ragged:
         return self._view("packed", self._make_packed)
 
     def packed_anew(self) -> Tensor:  # (total, *D)
-        """``packed``, but where it is a copy that carries gradients, a new one each time: backward passes free
-        what the copy's graph has saved, and of textures made once there may be many."""
+        """``packed``, but where it is a copy that carries gradients, a new one each time: a backward pass
+        frees what its graph has saved, and of textures made once there may be many passes."""
         shares_memory = self._given == "packed" or (self._given == "padded" and self.layout.dense)
         if shares_memory or not self._source.requires_grad:
             return self.packed

@@ -22,6 +22,7 @@ T = TypeVar("T", bound="TexturesBase")
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 INTEGERS = ("int64", "int32")
+SIZES_OF_NONE = {"D": 3, "R": 1}  # of textures of no meshes: a colour, in one texel
 
 
 class TexturesBase:
@@ -151,7 +152,7 @@ class TextureRows:
                     f"{name}[{index}] {dtype_name(values)} on {values.device}; they must be alike"
                 )
         if not given:
-            trailing = [int(size) if size.isdigit() else sizes.get(size, 0) for size in letters[1:]]
+            trailing = [int(size) if size.isdigit() else SIZES_OF_NONE[size] for size in letters[1:]]
             none = torch.zeros(0, *trailing, dtype=getattr(torch, dtypes[0]))
             return cls(Ragged(Layout([]), packed=none), ends_known=True)
         return cls(Ragged.from_list(given), ends_known=True)
