@@ -63,12 +63,19 @@ def matrix_to_quaternion(matrix: Tensor) -> Tensor:
     ww, xx, yy, zz = 1 + m00 + m11 + m22, 1 + m00 - m11 - m22, 1 - m00 + m11 - m22, 1 - m00 - m11 + m22
     wx, wy, wz = m21 - m12, m02 - m20, m10 - m01
     xy, xz, yz = m01 + m10, m02 + m20, m12 + m21
-    rows = torch.stack([ww, wx, wy, wz, wx, xx, xy, xz, wy, xy, yy, yz, wz, xz, yz, zz], -1)
-    rows = rows.unflatten(-1, (4, 4))  # 4 q qᵀ
-    largest = torch.stack([ww, xx, yy, zz], -1).argmax(-1)[..., None, None]
-    row = rows.take_along_dim(largest, -2)[..., 0, :]
-    component = row.take_along_dim(largest[..., 0], -1).sqrt()  # 2 q_k >= 1
-    return standardize_quaternion(row / (2 * component))
+    # The rows of 4 q qᵀ with their diagonals: the larger of each two, then of these.
+    by_w = ww, torch.stack([ww, wx, wy, wz], -1)
+    by_x = xx, torch.stack([wx, xx, xy, xz], -1)
+    by_y = yy, torch.stack([wy, xy, yy, yz], -1)
+    by_z = zz, torch.stack([wz, xz, yz, zz], -1)
+    square, row = _larger(_larger(by_w, by_x), _larger(by_y, by_z))  # 4 q_k² >= 1, 4 q_k q
+    return standardize_quaternion(0.5 * square.rsqrt()[..., None] * row)
+
+
+def _larger(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Of two (diagonal (...), row (..., 4)) the one with the larger diagonal."""
+    first = a[0] >= b[0]
+    return torch.where(first, a[0], b[0]), torch.where(first[..., None], a[1], b[1])
 
 
 def standardize_quaternion(quaternions: Tensor) -> Tensor:

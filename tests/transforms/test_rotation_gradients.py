@@ -117,6 +117,21 @@ def test_logarithm_at_rotations_by_pi(axis, jacobian, finite_differences) -> Non
     torch.testing.assert_close(jacobian(logarithm, zero) @ axis, difference, atol=1e-8, rtol=0)
 
 
+@pytest.mark.parametrize("quaternion", [(1, 1, 1, 1), (1, 1, 0, 0), (1, 0, -1, 1), (0.2, 1, 1, 0.1)])
+def test_quaternions_with_equal_components_have_their_derivative(
+    quaternion, jacobian, finite_differences
+) -> None:
+    """Where the choice of the largest component changes."""
+    base, zero = quaternion_to_matrix(double(*quaternion)), double(0, 0, 0)
+
+    def function(vector: Tensor) -> Tensor:
+        return matrix_to_quaternion(turned(base)(vector))
+
+    torch.testing.assert_close(
+        jacobian(function, zero), finite_differences(function, zero), atol=1e-9, rtol=0
+    )
+
+
 def test_logarithm_at_the_identity(jacobian) -> None:
     """d log exp = identity at zero."""
     for function in (
