@@ -34,10 +34,11 @@ def quaternion_to_axis_angle(quaternions: Tensor) -> Tensor:
     unit, _ = normalized(quaternions)
     w, v = unit[..., :1], unit[..., 1:]
     length = torch.linalg.vector_norm(v, dim=-1, keepdim=True)  # sin θ/2
-    turned = length > 0
-    angle = 2 * torch.atan2(length, torch.where(turned, w, 1.0))
-    at_zero = torch.where(w == 0, 0.0, 2 / torch.where(w == 0, 1.0, w))
-    return v * torch.where(turned, angle / torch.where(turned, length, 1.0), at_zero)
+    still = length == 0
+    angle = 2 * torch.atan2(length, w.masked_fill(still, 1.0))
+    # θ / sin θ/2 at zero; a zero quaternion has no real part either.
+    limit = (2 / w.masked_fill(w == 0, 1.0)).masked_fill(w == 0, 0.0)
+    return v * torch.where(still, limit, angle / length.masked_fill(still, 1.0))
 
 
 def axis_angle_to_quaternion(axis_angle: Tensor) -> Tensor:

@@ -80,13 +80,13 @@ def _even(square: Tensor, series: Sequence[float], direct: Callable[[Tensor], Te
     near = torch.full_like(square, series[-1])
     for coefficient in reversed(series[:-1]):
         near = near * square + coefficient
-    return torch.where(small, near, direct(torch.where(small, 1.0, square).sqrt()))
+    return torch.where(small, near, direct(square.masked_fill(small, 1.0).sqrt()))
 
 
 def safe_atan2(y: Tensor, x: Tensor, least: float = 0.0) -> Tensor:
     """atan2(y, x), and 0 with zero derivative where neither |x| nor |y| is above ``least``."""
     undefined = (x.abs() <= least) & (y.abs() <= least)
-    return torch.atan2(torch.where(undefined, 0.0, y), torch.where(undefined, 1.0, x))
+    return torch.atan2(y.masked_fill(undefined, 0.0), x.masked_fill(undefined, 1.0))
 
 
 def matmul(a: Tensor, b: Tensor, plus: Tensor | None = None) -> Tensor:
@@ -100,13 +100,13 @@ def matmul(a: Tensor, b: Tensor, plus: Tensor | None = None) -> Tensor:
     return a @ b if plus is None else torch.baddbmm(plus, a, b)
 
 
-def normalized(vectors: Tensor, fallback: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
-    """(..., D) vectors over their lengths, and (..., 1) whether they have one: if not, ``fallback`` stands in
-    with zero derivative. Squares of vectors that count as zero (below 4e-16 in float32) would underflow."""
+def normalized(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """(..., D) vectors over their lengths, and (..., 1) whether they have one: zeros with zero derivative if
+    not. Squares of vectors that count as zero (below 4e-16 in float32) would underflow."""
     length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
     limits = torch.finfo(vectors.dtype)
-    nonzero = length > (limits.tiny / limits.eps) ** 0.5
-    return torch.where(nonzero, vectors / torch.where(nonzero, length, 1.0), fallback), nonzero
+    zero = length <= (limits.tiny / limits.eps) ** 0.5
+    return (vectors / length.masked_fill(zero, 1.0)).masked_fill(zero, 0.0), ~zero
 
 
 def matrix_of(*entries: Tensor) -> Tensor:

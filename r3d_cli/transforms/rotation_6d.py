@@ -33,9 +33,11 @@ def rotation_6d_to_matrix(d6: Tensor) -> Tensor:
                 [0., 0., 1.]])
     """
     check_floats("rotation_6d_to_matrix", "d6", d6, "... 6")
-    first, _ = normalized(d6[..., :3], fallback=d6.new_tensor([1.0, 0.0, 0.0]))
+    first, nonzero = normalized(d6[..., :3])
+    first = torch.where(nonzero, first, torch.eye(3, dtype=d6.dtype, device=d6.device)[0])
     second, nonzero = normalized(d6[..., 3:])
-    farthest = torch.nn.functional.one_hot(first.detach().abs().argmin(-1), 3).to(d6.dtype)
+    smallest = first.detach().abs().argmin(-1, keepdim=True)
+    farthest = (torch.arange(3, device=d6.device) == smallest).to(d6.dtype)
     rest = second - (first * second).sum(-1, keepdim=True) * first
     apart = torch.linalg.vector_norm(rest.detach(), dim=-1, keepdim=True) > 8 * torch.finfo(d6.dtype).eps
     second = torch.where(apart & nonzero, second, farthest)

@@ -100,10 +100,9 @@ class Transform3d:
             IndexError: An index is outside the batch, or a mask is not of its size.
         """
         count = len(self)
-        if not isinstance(index, slice | Tensor):
-            index = torch.tensor(index, dtype=None if index else torch.int64).to(self.device)
-        if isinstance(index, Tensor):
-            index = index.reshape(-1)
+        if not isinstance(index, slice):
+            index = torch.as_tensor(index, device=self.device).reshape(-1)
+            index = index if len(index) else index.long()
             if index.dtype != torch.bool:
                 check_ids("Transform3d", "index", index, count, "the batch", lowest=-count)
         return self._map(lambda matrix: matrix.expand(count, 4, 4)[index])
@@ -152,14 +151,14 @@ class Transform3d:
         return self._composed().clone()
 
     def _composed(self) -> Tensor:  # (N, 4, 4)
-        matrices = [link.matrix for link in self._links]
-        if len(matrices) == 1:
-            return matrices[0]
-        if not all(_keepable(matrix) for matrix in matrices):
-            return reduce(matmul, matrices)
-        version = sum(matrix._version for matrix in matrices)  # grows when one is written to
+        chain = [link.matrix for link in self._links]
+        if len(chain) == 1:
+            return chain[0]
+        if not all(_keepable(matrix) for matrix in chain):
+            return reduce(matmul, chain)
+        version = sum(matrix._version for matrix in chain)  # grows when one is written to
         if self._product is None or self._product[0] != version:
-            self._product = version, reduce(matmul, matrices)
+            self._product = version, reduce(matmul, chain)
         return self._product[1]
 
     def get_se3_log(self, eps: float = 1e-4, cos_bound: float = 1e-4) -> Tensor:
@@ -346,7 +345,7 @@ class Rotate(Transform3d):
         dtype: Of the matrices.
         device: Of the matrices; None takes that of ``R``.
         orthogonal_tol: Warn when R R^T or the determinant is farther than this from the identity and from 1.
-            Checked on the CPU only: a GPU would have to be waited for.
+            Checked on the CPU only: a GPU would have to be waited for. math.inf: not checked.
 
     Raises:
         ValueError: ``R`` has another shape.

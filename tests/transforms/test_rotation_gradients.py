@@ -238,3 +238,23 @@ def test_tiny_quaternions(size: float, dtype, jacobian) -> None:
 def test_minus_one_is_the_identity_with_its_derivative(jacobian) -> None:
     derivative = jacobian(quaternion_to_axis_angle, double(-1, 0, 0, 0))
     assert derivative.equal(torch.cat([torch.zeros(3, 1), -2 * torch.eye(3)], 1).double())
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: transforms.se3_exp_map(torch.cat([x, x])[None]),
+        lambda x: matrix_to_axis_angle(axis_angle_to_matrix(x)),
+        lambda x: matrix_to_euler_angles(axis_angle_to_matrix(x), "XYX"),
+        lambda x: rotation_6d_to_matrix(torch.cat([x, x.flip(0)])),
+        lambda x: transforms.Translate(x[None]).scale(2.0).transform_points(x[None]),
+    ],
+)
+def test_functional_derivatives(function) -> None:
+    """torch.func: forward and reverse mode agree, batched, at and away from zero."""
+    points = torch.stack([torch.zeros(3), torch.tensor([0.3, -0.5, 0.8])])
+    reverse = torch.func.vmap(torch.func.jacrev(function))(points)
+    assert bool(reverse.isfinite().all())
+    forward = torch.func.vmap(torch.func.jacfwd(function))(points)
+    # Forward mode of torch itself widens a number times a tensor without dimensions to float64.
+    torch.testing.assert_close(forward, reverse, check_dtype=False)

@@ -555,3 +555,5 @@ def test_numpy_numbers_are_numbers() -> None:
     assert Scale(np.float64(2.0)).get_matrix()[0, 0, 0] == 2.0
     assert Translate(np.int64(1), 2, np.float32(3.0)).get_matrix()[0, 3].tolist() == [1, 2, 3, 1]
     assert len(chain(4)[np.int64(2)]) == 1
+    assert len(chain(4)[np.array([True, False, True, True])]) == 3
+    assert len(chain(4)[torch.tensor(-1)]) == 1
