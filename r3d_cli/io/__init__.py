@@ -1,6 +1,6 @@
 """Meshes and point clouds from files and to them."""
 
-from r3d_cli.io.interpreters import MeshFormatInterpreter, PointcloudFormatInterpreter
+from r3d_cli.io.interpreters import MeshFormatInterpreter, PointcloudFormatInterpreter, endswith
 from r3d_cli.io.mesh_formats import (
     MeshGlbFormat,
     MeshGltfFormat,
@@ -33,6 +33,7 @@ __all__ = [
     "PointcloudOffFormat",
     "PointcloudPlyFormat",
     "PointcloudXyzFormat",
+    "endswith",
     "load_obj",
     "load_objs_as_meshes",
     "load_ply",

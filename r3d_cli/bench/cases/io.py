@@ -1,4 +1,4 @@
-"""Loading mesh files: from the path to arrays of vertices and faces."""
+"""Loading mesh files: from the path to arrays of vertices and faces, and to the library's `Meshes`."""
 
 from __future__ import annotations
 
@@ -30,21 +30,34 @@ Soup: TypeAlias = "tuple[np.ndarray, np.ndarray]"
 class Inputs:
     path: Path
     faces: int | None  # of the sphere that was written; None: a file of --data
+    as_meshes: bool = False  # ours into tensors, with textures; the peers as ever
 
 
 def cases(selection: Selection) -> Iterator[Case]:
     for size in selection.sizes or _SIZES[selection.level]:
         for format in FORMATS:
             yield {"mesh": f"ico.{format}", "faces": sphere_faces(size)}
+    for size in selection.sizes or _SIZES[selection.level]:
+        yield {"mesh": "ico.obj", "faces": sphere_faces(size), "into": "Meshes"}
     for name in selection.files:
         yield {"mesh": name, "faces": None}
+        if name.lower().endswith(FORMATS):
+            yield {"mesh": name, "faces": None, "into": "Meshes"}
 
 
 def make_inputs(case: Case, place: Place) -> Inputs:
-    return Inputs(mesh_path(case, place), None if case["faces"] is None else int(case["faces"]))
+    faces = None if case["faces"] is None else int(case["faces"])
+    return Inputs(mesh_path(case, place), faces, case.get("into") == "Meshes")
 
 
 def ours(inputs: Inputs) -> Prepared:
+    if inputs.as_meshes:
+        from r3d_cli.io import IO
+
+        return Prepared(
+            lambda: IO().load_mesh(inputs.path),
+            lambda mesh: (mesh.verts_packed().numpy(), mesh.faces_packed().numpy()),
+        )
     return Prepared(lambda: read_mesh(inputs.path), lambda mesh: (mesh.verts, mesh.faces))
 
 
