@@ -67,13 +67,14 @@ def write(f: File, files: Mapping[str, bytes], path_manager: Any = None) -> None
             raise ValueError(f"an open file cannot hold '{others[0]}' beside itself; give a path")
         _write_open(f, files[first])
         return
-    path = Path(f)
-    targets = {path: files[first]} | {path.with_name(name): files[name] for name in others}
+    path = os.fspath(f)
+    folder = path[: len(path) - len(Path(path).name)]  # Path would shorten the // of a URI
+    targets = {path: files[first]} | {folder + name: files[name] for name in others}
     if path_manager is None:
-        write_files(targets)
+        write_files({Path(target): data for target, data in targets.items()})
         return
     for target, data in reversed(targets.items()):
-        with path_manager.open(os.fspath(target), "wb") as file:
+        with path_manager.open(target, "wb") as file:
             file.write(data)
 
 

@@ -63,7 +63,7 @@ class MeshFileFormat(MeshFormatInterpreter):
             [self.read_raw(path, path_manager, include_textures, **options)],
             device,
             include_textures=include_textures,
-            include_normals="normals" in self.holds,
+            include_normals=True,
             atlas=(texture_atlas_size, texture_wrap) if create_texture_atlas else None,
             alpha=alpha,
             dtype=dtype,

@@ -31,7 +31,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         if not direct:
             with contextlib.suppress(OSError):
                 partial.unlink()
-        if isinstance(error, OSError) and error.errno:
+        # A full disk names no file; other errors may come from elsewhere and name another one.
+        if isinstance(error, OSError) and error.errno and error.filename in (None, os.fspath(partial)):
             raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         raise
 

@@ -27,8 +27,8 @@ _FACES = np.array(
     + [[4, 9, 5], [2, 4, 11], [6, 2, 10], [8, 6, 7], [9, 8, 1]]
 )  # (20, 3) anticlockwise from outside
 
-#: Level 10 has 21 million faces.
-_MAX_LEVEL = 10
+#: Level 10 has 21 million faces. Levels up to 6, of 82 thousand, are kept in memory.
+_MAX_LEVEL, _MAX_KEPT = 10, 6
 
 
 def ico_sphere(level: int = 0, device: torch.device | str | None = None) -> Meshes:
@@ -57,7 +57,9 @@ def ico_sphere(level: int = 0, device: torch.device | str | None = None) -> Mesh
 
     if isinstance(level, bool) or not isinstance(level, int | np.integer) or not 0 <= level <= _MAX_LEVEL:
         raise ValueError(f"ico_sphere: level must be an integer from 0 to {_MAX_LEVEL}, got {level!r}")
-    verts, faces = _subdivided(int(level))
+    verts, faces = _kept(min(int(level), _MAX_KEPT))
+    for _ in range(_MAX_KEPT, int(level)):
+        verts, faces = _subdivide(verts, faces)
     place = torch.device("cpu" if device is None else device)
     return Meshes(
         verts=[torch.tensor(verts, dtype=torch.float32, device=place)],
@@ -65,11 +67,15 @@ def ico_sphere(level: int = 0, device: torch.device | str | None = None) -> Mesh
     )
 
 
-@lru_cache(maxsize=6)
-def _subdivided(level: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:  # (V, 3), (F, 3)
-    if level == 0:
-        return _on_sphere(_VERTS), _FACES
-    verts, faces = _subdivided(level - 1)
+@lru_cache(maxsize=_MAX_KEPT + 1)
+def _kept(level: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    return (_on_sphere(_VERTS), _FACES) if level == 0 else _subdivide(*_kept(level - 1))
+
+
+def _subdivide(
+    verts: NDArray[np.float64],  # (V, 3)
+    faces: NDArray[np.int64],  # (F, 3)
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:  # (V + E, 3), (4F, 3)
     sides = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]], axis=2).reshape(-1, 2)  # (3F, 2)
     keys, inverse = np.unique(sides[:, 0] * len(verts) + sides[:, 1], return_inverse=True)
     ends = np.stack(np.divmod(keys, len(verts)), axis=1)  # (E, 2)

@@ -269,8 +269,11 @@ def test_path_managers(tmp_path: Path, two_materials: Path, square: Square) -> N
     assert verts.shape == (4, 3)
     _, _, aux = load_obj("store://a.obj", path_manager=LocalManager(tmp_path))
     assert list(aux.texture_images) == ["skin"]
-    save_obj("b.obj", *square, path_manager=Manager(tmp_path))
-    assert torch.equal(load_obj(tmp_path / "b.obj")[0], square[0])
+    texture = {"verts_uvs": torch.rand(4, 2), "texture_map": torch.rand(2, 2, 3)}
+    save_obj("store://b.obj", *square, path_manager=Manager(tmp_path), **texture)
+    verts, _, aux = load_obj(tmp_path / "b.obj")
+    assert torch.equal(verts, square[0])
+    assert list(aux.texture_images) == ["mesh"]
 
 
 TRIANGLE = torch.eye(3), torch.tensor([[0, 1, 2]])
