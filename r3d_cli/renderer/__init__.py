@@ -1,5 +1,6 @@
 """Cameras, textures, lights, rasterizers and shaders."""
 
+from r3d_cli.renderer.blending import BlendParams, hard_rgb_blend, sigmoid_alpha_blend, softmax_rgb_blend
 from r3d_cli.renderer.camera_conventions import (
     from_blender,
     from_colmap,
@@ -24,8 +25,21 @@ from r3d_cli.renderer.cameras import (
     look_at_view_transform,
 )
 from r3d_cli.renderer.fisheyecameras import FishEyeCameras
+from r3d_cli.renderer.lighting import AmbientLights, DirectionalLights, PointLights, diffuse, specular
+from r3d_cli.renderer.materials import Materials
 from r3d_cli.renderer.rasterize_meshes import rasterize_meshes
 from r3d_cli.renderer.rasterizer import Fragments, MeshRasterizer, RasterizationSettings
+from r3d_cli.renderer.renderer import MeshRenderer, MeshRendererWithFragments
+from r3d_cli.renderer.shaders import (
+    HardFlatShader,
+    HardGouraudShader,
+    HardPhongShader,
+    ShaderBase,
+    SoftGouraudShader,
+    SoftPhongShader,
+    SoftSilhouetteShader,
+)
+from r3d_cli.renderer.shading import flat_shading, gouraud_shading, phong_shading
 from r3d_cli.renderer.textures import TexturesAtlas, TexturesUV, TexturesVertex
 from r3d_cli.renderer.utils import (
     TensorProperties,
@@ -35,34 +49,56 @@ from r3d_cli.renderer.utils import (
 )
 
 __all__ = [
+    "AmbientLights",
+    "BlendParams",
     "CamerasBase",
+    "DirectionalLights",
     "DistortedCameras",
     "FishEyeCameras",
     "FoVOrthographicCameras",
     "FoVPerspectiveCameras",
     "Fragments",
+    "HardFlatShader",
+    "HardGouraudShader",
+    "HardPhongShader",
+    "Materials",
     "MeshRasterizer",
+    "MeshRenderer",
+    "MeshRendererWithFragments",
     "OrthographicCameras",
     "PerspectiveCameras",
+    "PointLights",
     "RasterizationSettings",
+    "ShaderBase",
+    "SoftGouraudShader",
+    "SoftPhongShader",
+    "SoftSilhouetteShader",
     "TensorProperties",
     "TexturesAtlas",
     "TexturesUV",
     "TexturesVertex",
     "camera_position_from_spherical_angles",
     "convert_to_tensors_and_broadcast",
+    "diffuse",
+    "flat_shading",
     "from_blender",
     "from_colmap",
     "from_opencv",
     "from_opengl",
     "get_world_to_view_transform",
+    "gouraud_shading",
+    "hard_rgb_blend",
     "join_cameras_as_batch",
     "look_at_rotation",
     "look_at_view_transform",
     "ndc_grid_sample",
     "ndc_to_grid_sample_coords",
+    "phong_shading",
     "rasterize_meshes",
     "rotate_on_spot",
+    "sigmoid_alpha_blend",
+    "softmax_rgb_blend",
+    "specular",
     "to_blender",
     "to_colmap",
     "to_opencv",

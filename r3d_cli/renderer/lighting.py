@@ -1,0 +1,236 @@
+"""Lights, and the Phong reflection model (Phong 1975) at points with normals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from r3d_cli.checks import check_shape
+from r3d_cli.renderer.utils import TensorProperties
+
+_SHORTEST = 1e-6  # a vector shorter than this is not normalised to length 1
+
+
+def diffuse(normals: Tensor, color: Tensor, direction: Tensor) -> Tensor:
+    """Lambertian reflection.
+
+    Args:
+        normals: (N, ..., 3); need not be of unit length.
+        color: (N, 3) or (N, ..., 3), of the light.
+        direction: Towards the light, (N, 3) or (N, ..., 3); need not be of unit length.
+
+    Returns:
+        (N, ..., 3): the colour times the cosine between normal and direction, where that is positive.
+
+    Raises:
+        ValueError: Shapes that do not fit each other.
+
+    Example:
+        >>> up = torch.tensor([[0.0, 0.0, 2.0]])
+        >>> diffuse(up, torch.ones(1, 3), torch.tensor([[0.0, 1.0, 1.0]]))
+        tensor([[0.7071, 0.7071, 0.7071]])
+    """
+    check_shape("diffuse", "normals", normals, "... 3")
+    normals = normalize(normals, dim=-1, eps=_SHORTEST)
+    direction = normalize(_spread("diffuse", "direction", direction, normals), dim=-1, eps=_SHORTEST)
+    cosine = torch.relu((normals * direction).sum(-1, keepdim=True))
+    return _spread("diffuse", "color", color, normals) * cosine
+
+
+def specular(
+    points: Tensor,
+    normals: Tensor,
+    direction: Tensor,
+    color: Tensor,
+    camera_position: Tensor,
+    shininess: Tensor,
+) -> Tensor:
+    """Mirror-like reflection, on the side that the light reaches.
+
+    Args:
+        points: (N, ..., 3) where the light is reflected.
+        normals: (N, ..., 3) there.
+        direction: Towards the light, (N, 3) or (N, ..., 3).
+        color: (N, 3) or (N, ..., 3), of the light.
+        camera_position: (N, 3) or (N, ..., 3), in the space of ``points``.
+        shininess: (N,) or (N, ...) exponents.
+
+    Returns:
+        (N, ..., 3): the colour times the cosine between the reflected ray and the view, to that power.
+
+    Raises:
+        ValueError: Shapes that do not fit each other.
+
+    Example:
+        >>> origin, up = torch.zeros(1, 3), torch.tensor([[0.0, 0.0, 1.0]])
+        >>> specular(origin, up, up, torch.ones(1, 3), 5 * up, torch.tensor([64.0]))
+        tensor([[1., 1., 1.]])
+    """
+    where = "specular"
+    check_shape(where, "points", points, "... 3")
+    normals = normalize(normals, dim=-1, eps=_SHORTEST)
+    direction = normalize(_spread(where, "direction", direction, normals), dim=-1, eps=_SHORTEST)
+    cosine = (normals * direction).sum(-1)
+    view = normalize(
+        _spread(where, "camera_position", camera_position, points) - points, dim=-1, eps=_SHORTEST
+    )
+    mirrored = 2 * cosine[..., None] * normals - direction
+    along = (view * mirrored).sum(-1)
+    seen = (cosine > 0) & (along > 0)
+    if shininess.dim() < along.dim():
+        shininess = shininess.reshape(-1, *[1] * (along.dim() - 1))
+    # The power of zero has no finite derivative below the exponent 1: it is taken of what is seen only.
+    power = torch.where(seen, torch.where(seen, along, 1).pow(shininess), 0)
+    return _spread(where, "color", color, points) * power[..., None]
+
+
+def _spread(where: str, name: str, values: Tensor, points: Tensor) -> Tensor:
+    """Values a batch element (N, 3), or (1, 3), as they go with points (N, ..., 3)."""
+    if values.dim() == points.dim():
+        return values
+    if values.dim() != 2:
+        raise ValueError(
+            f"{where}: {name} has shape {tuple(values.shape)}, which does not fit points or normals of shape "
+            f"{tuple(points.shape)}"
+        )
+    return values.reshape(len(values), *[1] * (points.dim() - 2), values.shape[-1])
+
+
+class _Lights(TensorProperties):
+    """What lights share: three colours, each one (3,) or a row for each element of the batch."""
+
+    ambient_color: Tensor
+
+    def __init__(self, device: torch.device | str, **kwargs: Any) -> None:
+        super().__init__(device=device, **kwargs)
+        for name, tensor in self._tensors():
+            if tensor.dim() != 2 or (name != "ambient_color" and tensor.shape[-1] != 3):
+                raise ValueError(
+                    f"{type(self).__name__}: {name} must have shape (N, 3), got {tuple(tensor.shape)}"
+                )
+
+    def clone(self) -> Any:  # type: ignore[override]
+        """A copy with memory of its own; gradients flow through it."""
+        return super().clone(type(self)(device=self.device))
+
+
+class AmbientLights(_Lights):
+    """The same light from everywhere.
+
+    Args:
+        ambient_color: (N, C) or (C,); by default white, of 3 channels. C may be any number of channels.
+        device: Where the values go.
+
+    Example:
+        >>> AmbientLights().ambient_color
+        tensor([[1., 1., 1.]])
+    """
+
+    def __init__(self, ambient_color: Any = None, device: torch.device | str = "cpu") -> None:
+        super().__init__(device, ambient_color=((1.0, 1.0, 1.0),) if ambient_color is None else ambient_color)
+
+    def diffuse(self, normals: Tensor, points: Tensor | None = None) -> Tensor:
+        """Zeros, of as many channels as the colour."""
+        return normals.new_zeros((*normals.shape[:-1], self.ambient_color.shape[-1]))
+
+    def specular(self, normals: Tensor, points: Tensor, camera_position: Tensor, shininess: Tensor) -> Tensor:
+        """Zeros, of as many channels as the colour."""
+        return self.diffuse(normals)
+
+
+class DirectionalLights(_Lights):
+    """Light from one direction, as of the sun.
+
+    Args:
+        ambient_color: (N, 3) or (3,), added everywhere.
+        diffuse_color: Of Lambertian reflection.
+        specular_color: Of highlights.
+        direction: Towards the light, (N, 3) or (3,), world space.
+        device: Where the values go.
+
+    Example:
+        >>> lights = DirectionalLights(direction=((0.0, 0.0, 1.0),))
+        >>> lights.diffuse(torch.tensor([[0.0, 0.0, 1.0]]))
+        tensor([[0.3000, 0.3000, 0.3000]])
+    """
+
+    diffuse_color: Tensor
+    specular_color: Tensor
+    direction: Tensor
+
+    def __init__(
+        self,
+        ambient_color: Any = ((0.5, 0.5, 0.5),),
+        diffuse_color: Any = ((0.3, 0.3, 0.3),),
+        specular_color: Any = ((0.2, 0.2, 0.2),),
+        direction: Any = ((0, 1, 0),),
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(
+            device,
+            ambient_color=ambient_color,
+            diffuse_color=diffuse_color,
+            specular_color=specular_color,
+            direction=direction,
+        )
+
+    def diffuse(self, normals: Tensor, points: Tensor | None = None) -> Tensor:
+        """`diffuse` of these lights at (N, ..., 3) normals."""
+        return diffuse(normals, self.diffuse_color, self.direction)
+
+    def specular(self, normals: Tensor, points: Tensor, camera_position: Tensor, shininess: Tensor) -> Tensor:
+        """`specular` of these lights at (N, ..., 3) points."""
+        return specular(points, normals, self.direction, self.specular_color, camera_position, shininess)
+
+
+class PointLights(_Lights):
+    """Light from a point, as of a lamp; it does not fade with the distance.
+
+    Args:
+        ambient_color: (N, 3) or (3,), added everywhere.
+        diffuse_color: Of Lambertian reflection.
+        specular_color: Of highlights.
+        location: (N, 3) or (3,), world space.
+        device: Where the values go.
+
+    Example:
+        >>> lights = PointLights(location=((0.0, 0.0, 5.0),))
+        >>> lights.diffuse(torch.tensor([[0.0, 0.0, 1.0]]), torch.zeros(1, 3))
+        tensor([[0.3000, 0.3000, 0.3000]])
+    """
+
+    diffuse_color: Tensor
+    specular_color: Tensor
+    location: Tensor
+
+    def __init__(
+        self,
+        ambient_color: Any = ((0.5, 0.5, 0.5),),
+        diffuse_color: Any = ((0.3, 0.3, 0.3),),
+        specular_color: Any = ((0.2, 0.2, 0.2),),
+        location: Any = ((0, 1, 0),),
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(
+            device,
+            ambient_color=ambient_color,
+            diffuse_color=diffuse_color,
+            specular_color=specular_color,
+            location=location,
+        )
+
+    def reshape_location(self, points: Tensor) -> Tensor:
+        """The location (N, 1, ..., 3), as it goes with points (N, ..., 3)."""
+        return _spread("PointLights", "location", self.location, points)
+
+    def diffuse(self, normals: Tensor, points: Tensor) -> Tensor:
+        """`diffuse` of these lights at (N, ..., 3) points."""
+        return diffuse(normals, self.diffuse_color, self.reshape_location(points) - points)
+
+    def specular(self, normals: Tensor, points: Tensor, camera_position: Tensor, shininess: Tensor) -> Tensor:
+        """`specular` of these lights at (N, ..., 3) points."""
+        direction = self.reshape_location(points) - points
+        return specular(points, normals, direction, self.specular_color, camera_position, shininess)

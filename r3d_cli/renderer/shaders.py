@@ -1,0 +1,150 @@
+"""Shaders: fragments of meshes to pictures (N, H, W, 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from r3d_cli.renderer.blending import (
+    BlendParams,
+    hard_rgb_blend,
+    sigmoid_alpha_blend,
+    softmax_rgb_blend,
+)
+from r3d_cli.renderer.lighting import PointLights
+from r3d_cli.renderer.materials import Materials
+from r3d_cli.renderer.shading import flat_shading, gouraud_shading, phong_shading
+
+
+class ShaderBase(nn.Module):
+    """What shaders share: cameras, lights, materials and blending, each replaceable in a call.
+
+    Args:
+        device: Where default lights and materials are made.
+        cameras: Where highlights are seen from; of the meshes' number, or one.
+        lights: By default ``PointLights()``.
+        materials: By default ``Materials()``.
+        blend_params: By default ``BlendParams()``.
+
+    A shader of one's own derives from this class and defines ``forward(fragments, meshes, **kwargs)``.
+    """
+
+    def __init__(
+        self,
+        device: torch.device | str = "cpu",
+        cameras: Any = None,
+        lights: Any = None,
+        materials: Any = None,
+        blend_params: BlendParams | None = None,
+    ) -> None:
+        super().__init__()
+        self.lights = PointLights(device=device) if lights is None else lights
+        self.materials = Materials(device=device) if materials is None else materials
+        self.cameras = cameras
+        self.blend_params = BlendParams() if blend_params is None else blend_params
+
+    def to(self, device: torch.device | str) -> ShaderBase:  # type: ignore[override]
+        """Moves cameras, lights and materials."""
+        for name in ("cameras", "lights", "materials"):
+            if getattr(self, name) is not None:
+                setattr(self, name, getattr(self, name).to(device))
+        return self
+
+    def _get_cameras(self, kwargs: dict[str, Any]) -> Any:
+        cameras = kwargs.get("cameras", self.cameras)
+        if cameras is None:
+            raise ValueError(f"{type(self).__name__}: no cameras; give them when it is made or called")
+        return cameras
+
+    def _parts(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Cameras, lights and materials of a call."""
+        return {
+            "cameras": self._get_cameras(kwargs),
+            "lights": kwargs.get("lights", self.lights),
+            "materials": kwargs.get("materials", self.materials),
+        }
+
+    def _blend_params(self, kwargs: dict[str, Any]) -> BlendParams:
+        return kwargs.get("blend_params", self.blend_params)
+
+    def _softmax_blend(self, colors: Tensor, fragments: Any, kwargs: dict[str, Any]) -> Tensor:
+        cameras = self._get_cameras(kwargs)
+        znear = kwargs.get("znear", getattr(cameras, "znear", 1.0))
+        zfar = kwargs.get("zfar", getattr(cameras, "zfar", 100.0))
+        return softmax_rgb_blend(colors, fragments, self._blend_params(kwargs), znear=znear, zfar=zfar)
+
+    def _phong(self, fragments: Any, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
+        texels = meshes.sample_textures(fragments)
+        return phong_shading(meshes, fragments, texels=texels, **self._parts(kwargs))
+
+
+class HardPhongShader(ShaderBase):
+    """Phong shading of the nearest face; see `ShaderBase` for the arguments.
+
+    Example:
+        >>> from r3d_cli.renderer import (
+        ...     FoVPerspectiveCameras, MeshRasterizer, MeshRenderer, TexturesVertex, look_at_view_transform
+        ... )
+        >>> from r3d_cli.utils import ico_sphere
+        >>> sphere = ico_sphere(2)
+        >>> sphere.textures = TexturesVertex(torch.ones_like(sphere.verts_padded()))
+        >>> R, T = look_at_view_transform(2.7)
+        >>> cameras = FoVPerspectiveCameras(R=R, T=T)
+        >>> renderer = MeshRenderer(MeshRasterizer(cameras), HardPhongShader(cameras=cameras))
+        >>> renderer(sphere).shape
+        torch.Size([1, 256, 256, 4])
+    """
+
+    def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
+        colors = self._phong(fragments, meshes, kwargs)
+        return hard_rgb_blend(colors, fragments, self._blend_params(kwargs))
+
+
+class SoftPhongShader(ShaderBase):
+    """Phong shading of all faces of a pixel, blended by `softmax_rgb_blend`; arguments: `ShaderBase`."""
+
+    def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
+        return self._softmax_blend(self._phong(fragments, meshes, kwargs), fragments, kwargs)
+
+
+class HardGouraudShader(ShaderBase):
+    """Gouraud shading of the nearest face, with `TexturesVertex`; arguments: `ShaderBase`."""
+
+    def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
+        colors = gouraud_shading(meshes, fragments, **self._parts(kwargs))
+        return hard_rgb_blend(colors, fragments, self._blend_params(kwargs))
+
+
+class SoftGouraudShader(ShaderBase):
+    """Gouraud shading of all faces of a pixel, blended by `softmax_rgb_blend`; arguments: `ShaderBase`."""
+
+    def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
+        colors = gouraud_shading(meshes, fragments, **self._parts(kwargs))
+        return self._softmax_blend(colors, fragments, kwargs)
+
+
+class HardFlatShader(ShaderBase):
+    """One colour a face, of the nearest face; arguments: `ShaderBase`."""
+
+    def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
+        texels = meshes.sample_textures(fragments)
+        colors = flat_shading(meshes, fragments, texels=texels, **self._parts(kwargs))
+        return hard_rgb_blend(colors, fragments, self._blend_params(kwargs))
+
+
+class SoftSilhouetteShader(nn.Module):
+    """White, with the silhouette's probability as alpha: `sigmoid_alpha_blend`.
+
+    Args:
+        blend_params: ``sigma``; by default ``BlendParams()``.
+    """
+
+    def __init__(self, blend_params: BlendParams | None = None) -> None:
+        super().__init__()
+        self.blend_params = BlendParams() if blend_params is None else blend_params
+
+    def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
+        colors = fragments.bary_coords.new_ones(()).expand(fragments.bary_coords.shape)
+        return sigmoid_alpha_blend(colors, fragments, kwargs.get("blend_params", self.blend_params))

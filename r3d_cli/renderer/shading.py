@@ -1,0 +1,102 @@
+"""Shading: light at points of surfaces, interpolated (Phong), at vertices (Gouraud) or at faces (flat)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from r3d_cli.ops.interp_face_attrs import interpolate_face_attributes
+
+
+def phong_shading(
+    meshes: Any, fragments: Any, lights: Any, cameras: Any, materials: Any, texels: Tensor
+) -> Tensor:
+    """Light every fragment at its own point, with its interpolated normal.
+
+    Args:
+        meshes: `Meshes`, world space.
+        fragments: Of these meshes.
+        lights: `AmbientLights`, `DirectionalLights` or `PointLights`.
+        cameras: Where the highlights are seen from.
+        materials: `Materials`.
+        texels: (N, H, W, K, C) the surfaces' colours.
+
+    Returns:
+        (N, H, W, K, C): (ambient + diffuse) * texels + specular.
+    """
+    faces = meshes.faces_packed()
+    corners = torch.cat([meshes.verts_packed(), meshes.verts_normals_packed()], -1)[faces]  # (F, 3, 6)
+    points, normals = interpolate_face_attributes(
+        fragments.pix_to_face, fragments.bary_coords, corners
+    ).split(3, -1)
+    return _lit(points, normals, lights, cameras, materials, texels)
+
+
+def flat_shading(
+    meshes: Any, fragments: Any, lights: Any, cameras: Any, materials: Any, texels: Tensor
+) -> Tensor:
+    """Light every face at its centre, with its own normal; arguments and result as of `phong_shading`."""
+    centers = meshes.verts_packed()[meshes.faces_packed()].mean(1)
+    of_faces = torch.cat([centers, meshes.faces_normals_packed()], -1)  # (F, 6)
+    ids = fragments.pix_to_face
+    if len(of_faces) == 0:
+        of_faces = of_faces.new_zeros(1, 6)
+    points, normals = torch.where(ids[..., None] >= 0, of_faces[ids.clamp(min=0)], 0).split(3, -1)
+    return _lit(points, normals, lights, cameras, materials, texels)
+
+
+def gouraud_shading(meshes: Any, fragments: Any, lights: Any, cameras: Any, materials: Any) -> Tensor:
+    """Light the vertices, and interpolate their colours.
+
+    Args:
+        meshes: `Meshes` with `TexturesVertex`, world space.
+        fragments: Of these meshes.
+        lights: `AmbientLights`, `DirectionalLights` or `PointLights`.
+        cameras: Where the highlights are seen from.
+        materials: `Materials`.
+
+    Returns:
+        (N, H, W, K, C).
+
+    Raises:
+        ValueError: Textures of another kind.
+    """
+    if not hasattr(meshes.textures, "verts_features_packed"):
+        kind = "none" if meshes.textures is None else type(meshes.textures).__name__
+        raise ValueError(f"gouraud_shading: textures must be TexturesVertex, got {kind}")
+    mesh_of_vert = meshes.verts_packed_to_mesh_idx()
+
+    def of_verts(properties: Any) -> Any:
+        return properties.clone().gather_props(mesh_of_vert) if len(meshes) > 1 else properties
+
+    shaded = _lit(
+        meshes.verts_packed(),
+        meshes.verts_normals_packed(),
+        of_verts(lights),
+        of_verts(cameras),
+        of_verts(materials),
+        meshes.textures.verts_features_packed(),
+    )
+    corners = shaded[meshes.faces_packed()]
+    return interpolate_face_attributes(fragments.pix_to_face, fragments.bary_coords, corners)
+
+
+def _lit(
+    points: Tensor, normals: Tensor, lights: Any, cameras: Any, materials: Any, texels: Tensor
+) -> Tensor:
+    """(ambient + diffuse) * texels + specular at points (N, ..., 3), or packed (P, 3)."""
+
+    def spread(color: Tensor) -> Tensor:
+        return color.reshape(len(color), *[1] * (points.dim() - 2), color.shape[-1])
+
+    ambient = spread(materials.ambient_color * lights.ambient_color)
+    diffuse = spread(materials.diffuse_color) * lights.diffuse(normals=normals, points=points)
+    specular = spread(materials.specular_color) * lights.specular(
+        normals=normals,
+        points=points,
+        camera_position=cameras.get_camera_center(),
+        shininess=materials.shininess,
+    )
+    return (ambient + diffuse) * texels + specular
