@@ -15,7 +15,13 @@ from r3d_cli.ops.vertex_corners import vertex_corners
 
 
 class Fragments(NamedTuple):
-    """What a rasterizer found at each pixel, nearest face first; empty slots are -1 in every field."""
+    """What a rasterizer found at each pixel, nearest face first; empty slots are -1 in every field.
+
+    Example:
+        >>> empty = -torch.ones(1, 2, 2, 1)
+        >>> Fragments(empty.long(), empty, empty[..., None].expand(1, 2, 2, 1, 3), empty).zbuf.shape
+        torch.Size([1, 2, 2, 1])
+    """
 
     pix_to_face: Tensor  # (N, H, W, K) int64, ids of packed faces
     zbuf: Tensor  # (N, H, W, K) view-space depth

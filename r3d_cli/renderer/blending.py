@@ -20,6 +20,10 @@ class BlendParams(NamedTuple):
         sigma: Width of a face's soft edge, squared NDC distance.
         gamma: How fast weights fall with depth; small is opaque.
         background_color: Three channels, (3,) numbers or tensor.
+
+    Example:
+        >>> BlendParams(sigma=1e-5).background_color
+        (1.0, 1.0, 1.0)
     """
 
     sigma: float = 1e-4
@@ -53,6 +57,13 @@ def hard_rgb_blend(colors: Tensor, fragments: Any, blend_params: BlendParams) ->
 
     Raises:
         ValueError: A background of another number of channels.
+
+    Example:
+        >>> from r3d_cli.renderer import Fragments
+        >>> ids, ones = torch.tensor([0, -1]).reshape(1, 1, 2, 1), torch.ones(1, 1, 2, 1)
+        >>> fragments = Fragments(ids, ones, torch.ones(1, 1, 2, 1, 3) / 3, -ones)
+        >>> hard_rgb_blend(torch.zeros(1, 1, 2, 1, 3), fragments, BlendParams())[0, 0].tolist()
+        [[0.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 0.0]]
     """
     covered = fragments.pix_to_face[..., :1] >= 0
     nearest = torch.where(covered, colors[..., 0, :], background_of(blend_params, colors))
@@ -72,6 +83,13 @@ def sigmoid_alpha_blend(colors: Tensor, fragments: Any, blend_params: BlendParam
 
     Returns:
         (N, H, W, C + 1).
+
+    Example:
+        >>> from r3d_cli.renderer import Fragments
+        >>> one = torch.ones(1, 1, 1, 1)
+        >>> on_an_edge = Fragments(one.long() * 0, one, torch.ones(1, 1, 1, 1, 3) / 3, 0 * one)
+        >>> sigmoid_alpha_blend(torch.ones(1, 1, 1, 1, 3), on_an_edge, BlendParams()).flatten().tolist()
+        [1.0, 1.0, 1.0, 0.5]
     """
     return torch.cat([colors[..., 0, :], 1 - uncovered(fragments, blend_params)[..., None]], -1)
 
@@ -100,6 +118,13 @@ def softmax_rgb_blend(
 
     Raises:
         ValueError: A background of another number of channels.
+
+    Example:
+        >>> from r3d_cli.renderer import Fragments
+        >>> one = torch.ones(1, 1, 1, 1)
+        >>> far_inside = Fragments(one.long() * 0, one, torch.ones(1, 1, 1, 1, 3) / 3, -one)
+        >>> softmax_rgb_blend(torch.zeros(1, 1, 1, 1, 3), far_inside, BlendParams()).round().tolist()
+        [[[[0.0, 0.0, 0.0, 1.0]]]]
     """
     covered = fragments.pix_to_face >= 0
     probability = torch.where(covered, torch.sigmoid(-fragments.dists / blend_params.sigma), 0)

@@ -56,7 +56,17 @@ class MeshRendererWithFragments(nn.Module):
 
 
 class MeshRenderer(MeshRendererWithFragments):
-    """Renders meshes: pictures (N, H, W, 4); see `MeshRendererWithFragments` for the arguments."""
+    """Renders meshes: pictures (N, H, W, 4); see `MeshRendererWithFragments` for the arguments.
+
+    Example:
+        >>> from r3d_cli.renderer import FoVPerspectiveCameras, MeshRasterizer, SoftSilhouetteShader
+        >>> from r3d_cli.renderer import look_at_view_transform
+        >>> from r3d_cli.utils import ico_sphere
+        >>> R, T = look_at_view_transform(2.7)
+        >>> renderer = MeshRenderer(MeshRasterizer(FoVPerspectiveCameras(R=R, T=T)), SoftSilhouetteShader())
+        >>> renderer(ico_sphere(1))[0, 128, 128, 3] > 0.9
+        tensor(True)
+    """
 
     def forward(self, meshes_world: Any, **kwargs: Any) -> Tensor:  # type: ignore[override]
         return super().forward(meshes_world, **kwargs)[0]

@@ -29,6 +29,13 @@ class ShaderBase(nn.Module):
         blend_params: By default ``BlendParams()``.
 
     A shader of one's own derives from this class and defines ``forward(fragments, meshes, **kwargs)``.
+
+    Example:
+        >>> class DepthShader(ShaderBase):
+        ...     def forward(self, fragments, meshes, **kwargs):
+        ...         return fragments.zbuf[..., 0]
+        >>> type(DepthShader().lights).__name__
+        'PointLights'
     """
 
     def __init__(
@@ -103,14 +110,26 @@ class HardPhongShader(ShaderBase):
 
 
 class SoftPhongShader(ShaderBase):
-    """Phong shading of all faces of a pixel, blended by `softmax_rgb_blend`; arguments: `ShaderBase`."""
+    """Phong shading of all faces of a pixel, blended by `softmax_rgb_blend`; arguments: `ShaderBase`.
+
+    Example:
+        >>> shader = SoftPhongShader()
+        >>> shader.blend_params.sigma
+        0.0001
+    """
 
     def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
         return self._softmax_blend(self._phong(fragments, meshes, kwargs), fragments, kwargs)
 
 
 class HardGouraudShader(ShaderBase):
-    """Gouraud shading of the nearest face, with `TexturesVertex`; arguments: `ShaderBase`."""
+    """Gouraud shading of the nearest face, with `TexturesVertex`; arguments: `ShaderBase`.
+
+    Example:
+        >>> shader = HardGouraudShader()
+        >>> shader.blend_params.sigma
+        0.0001
+    """
 
     def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
         colors = gouraud_shading(meshes, fragments, **self._parts(kwargs))
@@ -118,7 +137,13 @@ class HardGouraudShader(ShaderBase):
 
 
 class SoftGouraudShader(ShaderBase):
-    """Gouraud shading of all faces of a pixel, blended by `softmax_rgb_blend`; arguments: `ShaderBase`."""
+    """Gouraud shading of all faces of a pixel, blended by `softmax_rgb_blend`; arguments: `ShaderBase`.
+
+    Example:
+        >>> shader = SoftGouraudShader()
+        >>> shader.blend_params.sigma
+        0.0001
+    """
 
     def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
         colors = gouraud_shading(meshes, fragments, **self._parts(kwargs))
@@ -126,7 +151,13 @@ class SoftGouraudShader(ShaderBase):
 
 
 class HardFlatShader(ShaderBase):
-    """One colour a face, of the nearest face; arguments: `ShaderBase`."""
+    """One colour a face, of the nearest face; arguments: `ShaderBase`.
+
+    Example:
+        >>> shader = HardFlatShader()
+        >>> shader.blend_params.sigma
+        0.0001
+    """
 
     def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
         texels = meshes.sample_textures(fragments)
@@ -139,6 +170,10 @@ class SoftSilhouetteShader(nn.Module):
 
     Args:
         blend_params: ``sigma``; by default ``BlendParams()``.
+
+    Example:
+        >>> SoftSilhouetteShader(BlendParams(sigma=1e-5)).blend_params.sigma
+        1e-05
     """
 
     def __init__(self, blend_params: BlendParams | None = None) -> None:

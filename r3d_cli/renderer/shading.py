@@ -25,6 +25,17 @@ def phong_shading(
 
     Returns:
         (N, H, W, K, C): (ambient + diffuse) * texels + specular.
+
+    Example:
+        >>> from r3d_cli.renderer import Fragments, PerspectiveCameras, PointLights, Materials
+        >>> from r3d_cli.structures import Meshes
+        >>> verts = torch.tensor([[-1.0, -1, 2], [1, -1, 2], [0, 1, 2]])
+        >>> meshes = Meshes([verts], [torch.tensor([[0, 1, 2]])])
+        >>> one = torch.ones(1, 1, 1, 1)
+        >>> fragments = Fragments(0 * one.long(), 2 * one, torch.ones(1, 1, 1, 1, 3) / 3, -one)
+        >>> looks = PointLights(), PerspectiveCameras(), Materials()
+        >>> phong_shading(meshes, fragments, *looks, texels=torch.ones(1, 1, 1, 1, 3)).shape
+        torch.Size([1, 1, 1, 1, 3])
     """
     faces = meshes.faces_packed()
     corners = torch.cat([meshes.verts_packed(), meshes.verts_normals_packed()], -1)[faces]  # (F, 3, 6)
@@ -37,7 +48,19 @@ def phong_shading(
 def flat_shading(
     meshes: Any, fragments: Any, lights: Any, cameras: Any, materials: Any, texels: Tensor
 ) -> Tensor:
-    """Light every face at its centre, with its own normal; arguments and result as of `phong_shading`."""
+    """Light every face at its centre, with its own normal; arguments and result as of `phong_shading`.
+
+    Example:
+        >>> from r3d_cli.renderer import Fragments, PerspectiveCameras, PointLights, Materials
+        >>> from r3d_cli.structures import Meshes
+        >>> verts = torch.tensor([[-1.0, -1, 2], [1, -1, 2], [0, 1, 2]])
+        >>> meshes = Meshes([verts], [torch.tensor([[0, 1, 2]])])
+        >>> one = torch.ones(1, 1, 1, 1)
+        >>> fragments = Fragments(0 * one.long(), 2 * one, torch.ones(1, 1, 1, 1, 3) / 3, -one)
+        >>> looks = PointLights(), PerspectiveCameras(), Materials()
+        >>> flat_shading(meshes, fragments, *looks, texels=torch.ones(1, 1, 1, 1, 3)).shape
+        torch.Size([1, 1, 1, 1, 3])
+    """
     centers = meshes.verts_packed()[meshes.faces_packed()].mean(1)
     of_faces = torch.cat([centers, meshes.faces_normals_packed()], -1)  # (F, 6)
     ids = fragments.pix_to_face
@@ -62,6 +85,17 @@ def gouraud_shading(meshes: Any, fragments: Any, lights: Any, cameras: Any, mate
 
     Raises:
         ValueError: Textures of another kind.
+
+    Example:
+        >>> from r3d_cli.renderer import Fragments, PerspectiveCameras, PointLights, Materials, TexturesVertex
+        >>> from r3d_cli.structures import Meshes
+        >>> verts = torch.tensor([[-1.0, -1, 2], [1, -1, 2], [0, 1, 2]])
+        >>> meshes = Meshes([verts], [torch.tensor([[0, 1, 2]])], TexturesVertex([verts * 0 + 1]))
+        >>> one = torch.ones(1, 1, 1, 1)
+        >>> fragments = Fragments(0 * one.long(), 2 * one, torch.ones(1, 1, 1, 1, 3) / 3, -one)
+        >>> looks = PointLights(), PerspectiveCameras(), Materials()
+        >>> gouraud_shading(meshes, fragments, *looks).shape
+        torch.Size([1, 1, 1, 1, 3])
     """
     if not hasattr(meshes.textures, "verts_features_packed"):
         kind = "none" if meshes.textures is None else type(meshes.textures).__name__
