@@ -64,7 +64,7 @@ class MeshRenderer(MeshRendererWithFragments):
         >>> from r3d_cli.utils import ico_sphere
         >>> R, T = look_at_view_transform(2.7)
         >>> renderer = MeshRenderer(MeshRasterizer(FoVPerspectiveCameras(R=R, T=T)), SoftSilhouetteShader())
-        >>> renderer(ico_sphere(1))[0, 128, 128, 3] > 0.9
+        >>> renderer(ico_sphere(1))[0, :, :, 3].amax() > 0.9
         tensor(True)
     """
 
