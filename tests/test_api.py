@@ -1,6 +1,6 @@
 """The names of PyTorch3D 0.7.9 that r3d keeps: they exist, with the same parameters and defaults first.
 
-``pytorch3d_api.txt`` lists them, a signature a line; a default of ... may be anything. Later issues add theirs.
+``pytorch3d_api.txt`` lists them, a signature a line; a default of ... may be anything. Later issues add more.
 """
 
 from __future__ import annotations

@@ -217,3 +217,10 @@ def test_its_example_runs() -> None:
     code = "import doctest, r3d_cli.as_pytorch3d as m; r = doctest.testmod(m); print(r.attempted, r.failed)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "3 0\n"
+
+
+def test_code_in_the_style_of_pytorch3ds_tutorials_runs(run: Run, repository: Path, tmp_path: Path) -> None:
+    script = repository / "tests" / "ported" / "ground_floor.py"
+    spot = repository / "examples" / "spot" / "spot.obj"
+    done = run(str(script), "--obj", str(spot), "--output", str(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
