@@ -79,11 +79,13 @@ def test_attributes_of_batches() -> None:
 
 
 @pytest.mark.parametrize(("dotted", "found"), PUBLIC, ids=[dotted for dotted, _ in PUBLIC])
-def test_every_public_name_has_an_example_and_its_methods_a_docstring(dotted: str, found: Any) -> None:
+def test_public_names_have_an_example_and_methods_a_docstring(dotted: str, found: Any) -> None:
     if not callable(found):
         return
     text = inspect.getdoc(found) or ""
-    assert ">>>" in text, f"{dotted} has no example"
+    assert text, f"{dotted} has no docstring"
+    if inspect.isfunction(found) or f"{dotted}(" in "\n".join(SIGNATURES):
+        assert ">>>" in text, f"{dotted} has no example"
     if inspect.isclass(found):
         bare = [
             name
