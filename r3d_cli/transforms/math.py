@@ -104,7 +104,7 @@ def normalized(vectors: Tensor) -> tuple[Tensor, Tensor]:
     """(..., D) vectors over their lengths, and (..., 1) whether they have one: zeros with zero derivative if
     not. Squares of vectors that count as zero (below 4e-16 in float32) would underflow."""
     length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
-    limits = torch.finfo(vectors.dtype)
+    limits = torch.finfo(torch.promote_types(vectors.dtype, torch.float32))  # halves are summed as floats
     zero = length <= (limits.tiny / limits.eps) ** 0.5
     return (vectors / length.masked_fill(zero, 1.0)).masked_fill(zero, 0.0), ~zero
 

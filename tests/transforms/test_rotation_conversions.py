@@ -284,6 +284,32 @@ def test_leading_dimensions(shape: tuple[int, ...]) -> None:
     assert quaternion_multiply(quaternions, torch.randn(4)).shape == (*shape, 4)
 
 
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_half_precision(half) -> None:
+    """Each conversion is as good as its input: the same as in float32, to a few roundings."""
+    vectors = torch.tensor(
+        [[0.3, -0.5, 0.8], [0.0, 0.0, 0.0], [1e-3, 0.0, 0.0], [2.0, 1.0, -1.0]], dtype=half
+    )
+    quaternions = 0.1 * torch.tensor([[1.0, 2, -3, 4], [0, 0, 0, 0], [1, 0, 0, 0], [-2, 1, 1, 1]]).to(half)
+    matrices = quaternion_to_matrix(quaternions)
+    for function, value in (
+        (axis_angle_to_matrix, vectors),
+        (axis_angle_to_quaternion, vectors),
+        (quaternion_to_matrix, quaternions),
+        (quaternion_to_axis_angle, quaternions),
+        (matrix_to_quaternion, matrices),
+        (matrix_to_axis_angle, matrices),
+        (lambda x: matrix_to_euler_angles(x, "XYZ"), matrices),
+        (lambda x: euler_angles_to_matrix(x, "XYZ"), vectors),
+        (lambda x: rotation_6d_to_matrix(torch.cat([x, x.roll(1, -1)], -1)), vectors),
+        (lambda x: quaternion_apply(x, vectors.to(x.dtype)), quaternions),
+    ):
+        answer = function(value)
+        assert answer.dtype == half
+        tolerance = 8 * torch.finfo(half).eps
+        torch.testing.assert_close(answer.float(), function(value.float()), atol=tolerance, rtol=tolerance)
+
+
 def test_random_rotations_are_uniform() -> None:
     """The Haar measure: the angle's density is (1 - cos θ)/π, a turned vector is uniform on the sphere and
     each of its coordinates in [-1, 1]."""
