@@ -68,7 +68,9 @@ def _joined(where: str, name: str, tensors: list[Tensor]) -> Tensor:
     if name == "focal_length":  # (N,), (N, 1) or (N, 2)
         columns = max(tensor.shape[1] if tensor.dim() == 2 else 0 for tensor in tensors)
         if columns:
-            tensors = [tensor.reshape(len(tensor), -1).expand(-1, columns) for tensor in tensors]
+            tensors = [
+                (tensor if tensor.dim() == 2 else tensor[:, None]).expand(-1, columns) for tensor in tensors
+            ]
     for tensor in tensors:
         if tensor.shape[1:] != tensors[0].shape[1:]:
             raise ValueError(

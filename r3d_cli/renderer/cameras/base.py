@@ -258,16 +258,16 @@ def batch_indices(where: str, index: Any, size: int, device: torch.device) -> sl
     """An index into a batch as a slice or a tensor (M,) of numbers."""
     if isinstance(index, slice):
         return index
-    rows = index if isinstance(index, Tensor) else torch.from_numpy(np.atleast_1d(np.asarray(index)))
-    rows = rows.to(device).reshape(-1) if rows.dim() == 0 else rows.to(device)
-    if rows.dtype == torch.bool and not isinstance(index, bool):
+    rows = index.cpu().numpy() if isinstance(index, Tensor) else np.asarray(index)
+    if rows.dtype.kind == "b":
         check_shape(f"{where}[…]", "the mask", rows, "N", N=size)
-        return rows.nonzero()[:, 0]
-    if rows.dim() != 1 or (rows.is_floating_point() and len(rows)) or isinstance(index, bool):
+        rows = rows.nonzero()[0]
+    if rows.ndim > 1 or not (rows.dtype.kind in "iu" or rows.size == 0):
         raise ValueError(
             f"{where}[…]: the index must be an int, a slice, (M,) integers or a mask, got {index!r}"
         )
+    rows = np.atleast_1d(rows).astype(np.int64)
     wrong = rows[(rows < -size) | (rows >= size)]
     if len(wrong):
-        raise IndexError(f"{where}[{int(wrong[0])}]: there are {size}")
-    return rows.long() % max(size, 1)
+        raise IndexError(f"{where}[{wrong[0]}]: there are {size}")
+    return torch.from_numpy(rows).to(device)
