@@ -12,7 +12,7 @@ R3D_FN bool names_outside(const i64* face, i64 num_verts) {
   return (u64)face[0] >= count || (u64)face[1] >= count || (u64)face[2] >= count;
 }
 
-// The smallest of a short run goes first, in place: few steps where little is out of order.
+// Sorts a short run in place, ascending: few steps where little is out of order.
 template <class T>
 R3D_FN void insertion_sort(T* run, i64 size) {
   for (i64 i = 1; i < size; ++i) {

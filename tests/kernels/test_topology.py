@@ -33,6 +33,16 @@ def test_fans(emulation: Emulation) -> None:
     assert_equal(faces.max() - faces, int(faces.max()) + 1, emulation)
 
 
+def test_tensors_take_the_same_way() -> None:
+    """Outputs and workspace come from the caller's library, as on a GPU."""
+    torch = pytest.importorskip("torch")
+    faces = fans(5, 70)
+    for op in (vertex_corners, mesh_edges):
+        for got, want in zip(op(torch.from_numpy(faces), 77, device=Emulation()), op(faces, 77), strict=True):
+            assert isinstance(got, torch.Tensor)
+            np.testing.assert_array_equal(got.numpy(), want)
+
+
 @pytest.mark.parametrize("size", [1, 2, 31, 32, 33, 64, 65, 100, 511, 512, 513, 1200])
 def test_runs_of_every_size(size: int, emulation: Emulation) -> None:
     """Between short ones, one of them empty; bitonic sorts pad to powers of two, here without the padding."""
