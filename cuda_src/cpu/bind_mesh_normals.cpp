@@ -24,43 +24,54 @@ void bind(nb::module_& m) {
   m.def(
       "mesh_normals_faces_bwd",
       [](Reals verts, Ids faces, Corners first, Corners corners, Reals areas, Reals normals,
-         std::optional<Reals> grad_areas, std::optional<Reals> grad_normals, Array<Real> grad_verts) {
-        const FaceNormalsBwdArgs<Real> args = {
-            packed_mesh(verts, faces), {first.data(), corners.data()}, areas.data(),     normals.data(),
-            optional_data(grad_areas), optional_data(grad_normals),    grad_verts.data()};
+         std::optional<Reals> grad_areas, std::optional<Reals> grad_normals, Array<Real> grad_corners,
+         Array<Real> grad_verts) {
+        const FaceNormalsBwdArgs<Real> args = {packed_mesh(verts, faces),
+                                               {first.data(), corners.data()},
+                                               areas.data(),
+                                               normals.data(),
+                                               optional_data(grad_areas),
+                                               optional_data(grad_normals),
+                                               grad_corners.data(),
+                                               grad_verts.data()};
         nb::gil_scoped_release release;
         return R3D_DISPATCH(mesh_normals_faces_bwd, args);
       },
       "verts"_a.noconvert(), "faces"_a.noconvert(), "first"_a.noconvert(), "corners"_a.noconvert(),
       "areas"_a.noconvert(), "normals"_a.noconvert(), "grad_areas"_a.noconvert().none(),
-      "grad_normals"_a.noconvert().none(), "grad_verts"_a.noconvert());
+      "grad_normals"_a.noconvert().none(), "grad_corners"_a.noconvert(), "grad_verts"_a.noconvert());
   m.def(
       "mesh_normals_verts_fwd",
-      [](Reals verts, Ids faces, Corners first, Corners corners, Array<Real> normals, Array<Real> lengths) {
-        const VertexNormalsArgs<Real> args = {
-            packed_mesh(verts, faces), {first.data(), corners.data()}, normals.data(), lengths.data()};
+      [](Reals verts, Ids faces, Corners first, Corners corners, Array<Real> crosses, Array<Real> normals,
+         Array<Real> lengths) {
+        const VertexNormalsArgs<Real> args = {packed_mesh(verts, faces),
+                                              {first.data(), corners.data()},
+                                              crosses.data(),
+                                              normals.data(),
+                                              lengths.data()};
         nb::gil_scoped_release release;
         return R3D_DISPATCH(mesh_normals_verts_fwd, args);
       },
       "verts"_a.noconvert(), "faces"_a.noconvert(), "first"_a.noconvert(), "corners"_a.noconvert(),
-      "normals"_a.noconvert(), "lengths"_a.noconvert());
+      "crosses"_a.noconvert(), "normals"_a.noconvert(), "lengths"_a.noconvert());
   m.def(
       "mesh_normals_verts_bwd",
       [](Reals verts, Ids faces, Corners first, Corners corners, Reals normals, Reals lengths,
-         Reals grad_normals, Array<Real> grad_sums, Array<Real> grad_verts) {
+         Reals grad_normals, Array<Real> grad_sums, Array<Real> grad_corners, Array<Real> grad_verts) {
         const VertexNormalsBwdArgs<Real> args = {packed_mesh(verts, faces),
                                                  {first.data(), corners.data()},
                                                  normals.data(),
                                                  lengths.data(),
                                                  grad_normals.data(),
                                                  grad_sums.data(),
+                                                 grad_corners.data(),
                                                  grad_verts.data()};
         nb::gil_scoped_release release;
         return R3D_DISPATCH(mesh_normals_verts_bwd, args);
       },
       "verts"_a.noconvert(), "faces"_a.noconvert(), "first"_a.noconvert(), "corners"_a.noconvert(),
       "normals"_a.noconvert(), "lengths"_a.noconvert(), "grad_normals"_a.noconvert(),
-      "grad_sums"_a.noconvert(), "grad_verts"_a.noconvert());
+      "grad_sums"_a.noconvert(), "grad_corners"_a.noconvert(), "grad_verts"_a.noconvert());
 }
 
 }  // namespace

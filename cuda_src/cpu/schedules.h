@@ -93,6 +93,7 @@ struct FaceNormalsBwdArgs {
   const Real* normals;       // (F, 3) the forward's
   const Real* grad_areas;    // (F,), or null: zero
   const Real* grad_normals;  // (F, 3), or null: zero
+  Real* grad_corners;        // (3 F, 3) workspace
   Real* grad_verts;          // (V, 3)
 };
 
@@ -100,8 +101,9 @@ template <class Real>
 struct VertexNormalsArgs {
   PackedMesh<Real> mesh;
   CornerLists corners;
+  Real* crosses;  // (F, 3) workspace
   Real* normals;  // (V, 3)
-  Real* lengths;  // (V,) of the sums of the faces' normals
+  Real* lengths;  // (V,) of the sums of the faces' cross products
 };
 
 template <class Real>
@@ -112,6 +114,7 @@ struct VertexNormalsBwdArgs {
   const Real* lengths;       // (V,) the forward's
   const Real* grad_normals;  // (V, 3)
   Real* grad_sums;           // (V, 3) workspace
+  Real* grad_corners;        // (3 F, 3) workspace
   Real* grad_verts;          // (V, 3)
 };
 

@@ -57,12 +57,13 @@ def face_areas_normals_bwd(
 ) -> Any:  # (V, 3)
     """The gradient of the vertices; a gradient that is None is zero."""
     run = _Run("face_areas_normals", verts, faces, device)
-    grad_verts = run.empty(len(verts), 3)
-    given = (areas, normals, grad_areas, grad_normals)
+    grad_corners, grad_verts = run.empty(3 * len(faces), 3), run.empty(len(verts), 3)
+    given = (areas, normals, grad_areas, grad_normals, grad_corners)
     if run.on_host:
         run.check(native().mesh_normals_faces_bwd(verts, faces, first, corners, *given, grad_verts))
     else:
-        run.launch("faces_bwd", len(verts), verts, faces, first, corners, *run.sizes, *given, grad_verts)
+        run.launch("faces_bwd", len(faces), verts, faces, *run.sizes, *given)
+        run.launch("corners_bwd", len(verts), first, corners, *run.sizes, grad_corners, grad_verts)
     return grad_verts
 
 
@@ -83,11 +84,12 @@ def vertex_normals_fwd(
         [0.0, 0.0, 1.0]
     """
     run = _Run("vertex_normals", verts, faces, device)
-    normals, lengths = run.empty(len(verts), 3), run.empty(len(verts))
+    crosses, normals, lengths = run.empty(len(faces), 3), run.empty(len(verts), 3), run.empty(len(verts))
     if run.on_host:
-        run.check(native().mesh_normals_verts_fwd(verts, faces, first, corners, normals, lengths))
+        run.check(native().mesh_normals_verts_fwd(verts, faces, first, corners, crosses, normals, lengths))
     else:
-        run.launch("verts_fwd", len(verts), verts, faces, first, corners, *run.sizes, normals, lengths)
+        run.launch("crosses_fwd", len(faces), verts, faces, *run.sizes, crosses)
+        run.launch("verts_fwd", len(verts), first, corners, *run.sizes, crosses, normals, lengths)
     return normals, lengths
 
 
@@ -105,14 +107,16 @@ def vertex_normals_bwd(
     """The gradient of the vertices."""
     run = _Run("vertex_normals", verts, faces, device)
     grad_sums, grad_verts = run.empty(len(verts), 3), run.empty(len(verts), 3)
-    mesh = (verts, faces, first, corners)
+    grad_corners = run.empty(3 * len(faces), 3)
+    given = (normals, lengths, grad_normals, grad_sums)
     if run.on_host:
         run.check(
-            native().mesh_normals_verts_bwd(*mesh, normals, lengths, grad_normals, grad_sums, grad_verts)
+            native().mesh_normals_verts_bwd(verts, faces, first, corners, *given, grad_corners, grad_verts)
         )
     else:
-        run.launch("sums_bwd", len(verts), len(verts), normals, lengths, grad_normals, grad_sums)
-        run.launch("verts_bwd", len(verts), *mesh, *run.sizes, grad_sums, grad_verts)
+        run.launch("sums_bwd", len(verts), len(verts), *given)
+        run.launch("verts_bwd", len(faces), verts, faces, *run.sizes, grad_sums, grad_corners)
+        run.launch("corners_bwd", len(verts), first, corners, *run.sizes, grad_corners, grad_verts)
     return grad_verts
 
 
