@@ -34,6 +34,7 @@ class MeshFileFormat(MeshFormatInterpreter):
     binary_forms: ClassVar[tuple[bool, ...]] = (False,)
 
     def read_raw(self, path: Any, path_manager: Any, textures: bool, **options: Any) -> RawMesh:
+        """What a file of this format holds."""
         check_no_options(READ, options)
         return read_raw(path, Path(path).suffix, path_manager, textures=textures)
 

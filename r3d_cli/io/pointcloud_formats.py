@@ -34,6 +34,7 @@ class PointcloudFileFormat(PointcloudFormatInterpreter):
     holds_normals: ClassVar[bool] = False
 
     def encode(self, raw: RawMesh, *, binary: bool, decimals: int | None) -> bytes:
+        """The file to write."""
         raise NotImplementedError
 
     def read(
