@@ -25,7 +25,7 @@ def sample(
         image.flatten(0, 1),
         points,
         0,
-        *image.shape[:2],
+        torch.tensor([[image.shape[1], image.shape[0]]]),
         sampling_mode=sampling_mode,
         padding_mode=padding_mode,
         align_corners=align_corners,
@@ -161,7 +161,7 @@ def test_maps_of_different_sizes_are_each_sampled_at_their_own(
 ) -> None:
     generator = torch.Generator().manual_seed(0)
     images = [torch.rand(*size, 3, generator=generator).double() for size in ((2, 5), (1, 1), (4, 3), (1, 6))]
-    sizes = torch.tensor([image.shape[:2] for image in images])
+    sizes = torch.tensor([(image.shape[1], image.shape[0]) for image in images])
     texels = torch.cat([image.flatten(0, 1) for image in images])
     first = torch.tensor([0, 10, 11, 23])
     which = torch.randint(0, 4, (100,), generator=generator)
@@ -171,7 +171,7 @@ def test_maps_of_different_sizes_are_each_sampled_at_their_own(
             texels,
             points,
             first[which],
-            *sizes[which].unbind(1),
+            sizes[which],
             sampling_mode=sampling_mode,
             padding_mode=padding_mode,
             align_corners=align_corners,

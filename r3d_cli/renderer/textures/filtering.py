@@ -14,15 +14,12 @@ from r3d_cli.ops.weighted_rows import weighted_rows
 SAMPLING_MODES = ("bilinear", "nearest")
 PADDING_MODES = ("border", "zeros", "reflection", "repeat")
 
-Size = int | Tensor  # the same for all samples, or (P,) int64
-
 
 def sample_texels(
     texels: Tensor,  # (T, C)
     uv: Tensor,  # (P, 2)
-    first: Size,
-    height: Size,
-    width: Size,
+    first: Tensor | int,  # (P,)
+    size: Tensor,  # (P, 2) or (1, 2)
     *,
     sampling_mode: str,
     padding_mode: str,
@@ -33,9 +30,8 @@ def sample_texels(
     Args:
         texels: Maps row by row, from the top.
         uv: Where to sample.
-        first: The first texel of the sample's map.
-        height: Its rows.
-        width: Its columns.
+        first: The first texel of each sample's map.
+        size: Width and height of each sample's map, int64; (1, 2) where they are the same for all.
         sampling_mode: "bilinear", or "nearest" (ties to even, as in ``grid_sample``).
         padding_mode: What lies outside the map. "border": its outermost texels; "zeros": nothing;
             "reflection": the map, mirrored; "repeat": the map again.
@@ -45,17 +41,31 @@ def sample_texels(
     Returns:
         (P, C), with gradients to ``texels`` and, where bilinear, to ``uv``.
     """
-    ids, weights = [], []
-    how = (sampling_mode, padding_mode, align_corners)
-    for up, weight_up in _taps(uv[:, 1], height, *how):
-        for right, weight_right in _taps(uv[:, 0], width, *how):
-            ids.append(first + (height - 1 - up) * width + right)
-            weights.append(weight_up * weight_right)
-    return weighted_rows(texels, torch.stack(ids, dim=1), torch.stack(weights, dim=1))
+    # Samples are the last dimension until the end, so that loops over them are the inner ones.
+    size = size.T[:, None]  # (2, 1, P)
+    position = texel_position(uv.T[:, None], size, padding_mode, align_corners)  # (2, 1, P)
+    if sampling_mode == "nearest":
+        nearest = position.detach().round()
+        taps, weights = nearest.long(), torch.ones_like(nearest)
+    else:
+        below = position.detach().floor()
+        texel, fraction = below.long(), position - below
+        taps = torch.cat([texel, texel + 1], dim=1)  # (2, 2, P): along each axis, two texels
+        weights = torch.cat([1 - fraction, fraction], dim=1)
+    if padding_mode == "zeros":
+        weights = weights * ((taps >= 0) & (taps < size))
+    # A coordinate that is no number has a weight that is none, but may not read outside the map either.
+    wraps = padding_mode == "repeat" and not align_corners
+    right, up = taps.remainder(size) if wraps else taps.clamp(min=0).clamp(max=size - 1)
+    width, height = size  # (1, P) or (1, 1)
+    rows = (height - 1 - up) * width + first
+    ids = rows[:, None] + right
+    products = weights[1][:, None] * weights[0]
+    return weighted_rows(texels, ids.flatten(0, 1).T.contiguous(), products.flatten(0, 1).T.contiguous())
 
 
-def texel_position(coordinate: Tensor, size: Size, padding_mode: str, align_corners: bool) -> Tensor:
-    """Where along a map's side of ``size`` texels a coordinate falls, in texels: 0 is the first one's centre.
+def texel_position(coordinate: Tensor, size: Tensor, padding_mode: str, align_corners: bool) -> Tensor:
+    """Where along sides of ``size`` texels coordinates fall, in texels: 0 is the first one's centre.
 
     Positions lie on the map, except where texels beyond its ends count: from -1 to ``size`` with "zeros",
     anywhere with "repeat" and the map's edges at 0 and 1.
@@ -66,46 +76,12 @@ def texel_position(coordinate: Tensor, size: Size, padding_mode: str, align_corn
         coordinate = torch.where(outside, coordinate - coordinate.detach().floor(), coordinate)
     position = coordinate * last if align_corners else coordinate * size - 0.5
     if padding_mode == "zeros":
-        return _clamp(position, -1, size)
+        return position.clamp(min=-1).clamp(max=size)
     if padding_mode == "repeat" and not align_corners:
         return position
     if padding_mode == "reflection":
         low = 0.0 if align_corners else -0.5
-        span = size if not align_corners else last.clamp(min=1) if isinstance(last, Tensor) else max(last, 1)
+        span = last.clamp(min=1) if align_corners else size
         there_and_back = (position - low).abs().remainder(2 * span)
         position = span - (there_and_back - span).abs() + low
-    return _clamp(position, 0, last)
-
-
-def _taps(
-    coordinate: Tensor,  # (P,)
-    size: Size,
-    sampling_mode: str,
-    padding_mode: str,
-    align_corners: bool,
-) -> list[tuple[Tensor, Tensor]]:
-    """The texels along one side that a sample takes, (P,) int64 each, and their weights, (P,)."""
-    position = texel_position(coordinate, size, padding_mode, align_corners)
-    if sampling_mode == "nearest":
-        nearest = position.detach().round()
-        taps = [(nearest.long(), torch.ones_like(nearest))]
-    else:
-        below = position.detach().floor()
-        fraction = position - below
-        texel = below.long()
-        taps = [(texel, 1 - fraction), (texel + 1, fraction)]
-    if padding_mode == "zeros":
-        taps = [(texel, weight * ((texel >= 0) & (texel < size))) for texel, weight in taps]
-    wraps = padding_mode == "repeat" and not align_corners
-    # NaN becomes an id like any other here: its weight is NaN, but it may not read outside the map.
-    return [
-        (texel.remainder(size) if wraps else _clamp(texel, 0, size - 1), weight) for texel, weight in taps
-    ]
-
-
-def _clamp(values: Tensor, low: int, high: Size) -> Tensor:
-    """``values.clamp(low, high)``, also where ``high`` is a tensor."""
-    if not isinstance(high, Tensor):
-        return values.clamp(low, high)
-    values = values.clamp(min=low)
-    return torch.where(values > high, high.to(values.dtype), values)
+    return position.clamp(min=0).clamp(max=last)

@@ -70,19 +70,19 @@ class TexelMaps:
         rows = Ragged.from_list([rows for batch in batches for rows in batch.rows.list])
         return TexelMaps(rows, tuple(size for batch in batches for size in batch.sizes))
 
-    def placement(self, which: Tensor | None) -> tuple[Tensor | int, Tensor | int, Tensor | int]:
-        """First texel, height and width of the map of each sample.
+    def placement(self, which: Tensor | None) -> tuple[Tensor | int, Tensor]:
+        """Where the maps of P samples are.
 
         Args:
-            which: The map of each of P samples, (P,); None where there is one map only.
+            which: The map of each sample, (P,); None where there is one map only.
 
         Returns:
-            Each one number where it is the same for all samples, else (P,).
+            The first texel of each sample's map, (P,) or one for all, and its width and height, (P, 2) or
+            (1, 2) where all maps are of one size.
         """
         height, width = self.sizes[0]
-        if which is None:
-            return 0, height, width
         if len(set(self.sizes)) == 1:
-            return which * (height * width), height, width
-        first, heights, widths = self.table[which].unbind(1)
-        return first, heights, widths
+            size = torch.tensor([[width, height]], device=self.rows.device)
+            return 0 if which is None else which * (height * width), size
+        entries = self.table[which]
+        return entries[:, 0], entries[:, 1:].flip(1)

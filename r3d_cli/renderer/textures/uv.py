@@ -235,10 +235,10 @@ class TexturesUV(TexturesBase):
         """
         textures = self[index]
         height, width = textures._maps.store.sizes[textures._maps.of_meshes[0][map_index]]
-        u, v = textures._verts_uvs.ragged.list[0].detach().cpu().unbind(1)
-        how = ("border" if self.padding_mode == "zeros" else self.padding_mode, self.align_corners)
-        x, y = texel_position(u, width, *how), height - 1 - texel_position(v, height, *how)
-        return torch.stack([x, y], dim=1)
+        uv = textures._verts_uvs.ragged.packed.detach().cpu()
+        padding_mode = "border" if self.padding_mode == "zeros" else self.padding_mode
+        centers = texel_position(uv, torch.tensor([width, height]), padding_mode, self.align_corners)
+        return torch.stack([centers[:, 0], height - 1 - centers[:, 1]], dim=1)
 
     def _sample(self, uv: Tensor, which: Tensor | None) -> Tensor:  # (P, 2), (P,) -> (P, C)
         return sample_texels(
