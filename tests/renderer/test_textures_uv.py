@@ -205,6 +205,7 @@ def arguments(**changes: Any) -> dict[str, Any]:
     [
         ({"maps": torch.rand(4, 4, 3)}, "maps must have shape (N, H, W, C), got (4, 4, 3)"),
         ({"maps": [torch.rand(4, 3)]}, "maps[0] must have shape (H, W, C), got (4, 3)"),
+        ({"maps": [QUAD_UVS[..., None].numpy()]}, "maps[0] must be a torch.Tensor, got ndarray"),
         ({"maps": 3}, "maps must be a tensor or a list of maps, got int"),
         ({"maps": torch.zeros(1, 4, 4, 3).byte()}, "maps must be float32 or float64 or float16"),
         ({"maps": torch.zeros(1, 0, 4, 3)}, "maps must have texels, got shape (1, 0, 4, 3)"),
@@ -281,13 +282,56 @@ def test_bad_joins() -> None:
     ):
         TexturesVertex([torch.rand(4, 3), torch.rand(4, 2)])
     with pytest.raises(
-        ValueError, match=re.escape("TexturesAtlas: atlas[0] must have shape (F, R, R, D), got")
-    ):
-        TexturesAtlas([torch.rand(4, 3, 2, 3)])
-    with pytest.raises(
         ValueError, match=r"verts_features.0. is float32 on cpu, verts_features.1. float64 on cpu"
     ):
         TexturesVertex([torch.rand(4, 3), torch.rand(4, 3).double()])
+
+
+def test_bad_features_and_atlases() -> None:
+    for make, error in (
+        (
+            lambda: TexturesVertex([None]),
+            "TexturesVertex: verts_features[0] must be an array of shape (V, D)",
+        ),
+        (
+            lambda: TexturesVertex(QUAD_UVS),
+            "TexturesVertex: verts_features must have shape (N, V, D), got (4, 2)",
+        ),
+        (lambda: TexturesVertex(QUAD_FACES[None]), "TexturesVertex: verts_features must be float32 or"),
+        (
+            lambda: TexturesAtlas(torch.rand(1, 5, 0, 0, 3)),
+            "TexturesAtlas: atlas must have texels, but R is 0",
+        ),
+        (
+            lambda: TexturesAtlas([torch.rand(4, 3, 2, 3)]),
+            "TexturesAtlas: atlas[0] must have shape (F, R, R, D)",
+        ),
+        (
+            lambda: TexturesVertex([torch.rand(4, 3)]).sample_textures(at(0, 0)),
+            "TexturesVertex.sample_textures: faces_packed must be an array of shape (F, 3), got None",
+        ),
+    ):
+        with pytest.raises(ValueError, match=re.escape(error)):
+            make()
+    with pytest.raises(
+        IndexError, match=re.escape("faces_packed holds 4, outside [0, 4), the ids of the packed")
+    ):
+        TexturesVertex([torch.rand(4, 3)]).sample_textures(at(0, 0), QUAD_FACES + 1)
+
+
+@pytest.mark.parametrize(
+    "textures",
+    [
+        TexturesVertex(torch.zeros(0, 5, 3)),
+        TexturesAtlas(torch.zeros(0, 5, 2, 2, 3)),
+        TexturesUV(torch.zeros(0, 4, 4, 3), torch.zeros(0, 5, 3).long(), torch.zeros(0, 5, 2)),
+    ],
+    ids=repr,
+)
+def test_padded_textures_of_no_meshes(textures: Any, fragments_of: FragmentsOf) -> None:
+    Meshes(torch.zeros(0, 5, 3), torch.zeros(0, 5, 3).long(), textures)
+    sampled = textures.extend(2).sample_textures(fragments_of([]), torch.zeros(0, 3).long())
+    assert sampled.shape == (0, 4, 5, 3, 3)
 
 
 def test_a_batch_with_materials_joins_one_without(fragments_of: FragmentsOf) -> None:

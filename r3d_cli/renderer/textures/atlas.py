@@ -35,6 +35,8 @@ class TexturesAtlas(TexturesBase):
 
     def __init__(self, atlas: Sequence[Tensor] | Tensor) -> None:
         self._atlas = TextureRows.read("TexturesAtlas", "atlas", atlas, "F R R D")
+        if self._size == 0:
+            raise ValueError("TexturesAtlas: atlas must have texels, but R is 0")
 
     def __len__(self) -> int:
         return len(self._atlas)
@@ -42,6 +44,11 @@ class TexturesAtlas(TexturesBase):
     @property
     def device(self) -> torch.device:
         return self._atlas.ragged.device
+
+    @property
+    def _size(self) -> int:
+        """R."""
+        return (self._atlas.ragged.list or (self._atlas.ragged.packed,))[0].shape[1]
 
     def atlas_list(self) -> list[Tensor]:
         """N tensors (F_i, R, R, D)."""
@@ -99,10 +106,9 @@ class TexturesAtlas(TexturesBase):
         if shift is not None:
             check_images(where, slots, len(self))
             faces = faces + shift[slots.images]
-        atlas = once.packed_anew()
-        size = atlas.shape[1]
-        y, x = _texel_of(slots.bary.detach(), size)
-        return slots.spread(atlas.flatten(0, 2).index_select(0, (faces * size + y) * size + x))
+        y, x = _texel_of(slots.bary.detach(), self._size)
+        texels = (faces * self._size + y) * self._size + x
+        return slots.spread(once.packed_anew().flatten(0, 2).index_select(0, texels))
 
     def faces_verts_textures_packed(self) -> Tensor:
         """The texels at the corners of packed faces: (F, 3, D)."""

@@ -32,6 +32,9 @@ class TexturesBase:
     def __len__(self) -> int:
         raise NotImplementedError
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(N={len(self)}, {self.device})"
+
     @property
     def device(self) -> torch.device:
         raise NotImplementedError
@@ -133,8 +136,7 @@ class TextureRows:
         """Of a list of N tensors of this shape (a letter is any size, but the same in all), or of one padded
         tensor."""
         if isinstance(given, Tensor):
-            check_shape(where, name, given, f"N {shape}", **sizes)
-            check_dtype(where, name, given, *dtypes)
+            check_tensor(where, name, given, f"N {shape}", dtypes, **sizes)
             count, width = given.shape[:2]
             layout = Layout([width] * count, given.device, width)
             return cls(Ragged(layout, padded=given), ends_known=False)
@@ -143,9 +145,8 @@ class TextureRows:
             raise ValueError(f"{where}: {name} must be a list of tensors or a padded tensor, got {kind}")
         letters = shape.split()
         for index, values in enumerate(given):
-            found = check_shape(where, f"{name}[{index}]", values, shape, **sizes)
+            found = check_tensor(where, f"{name}[{index}]", values, shape, dtypes, **sizes)
             sizes |= {letter: size for letter, size in found.items() if letter != letters[0]}
-            check_dtype(where, f"{name}[{index}]", values, *dtypes)
             if (values.dtype, values.device) != (given[0].dtype, given[0].device):
                 raise ValueError(
                     f"{where}: {name}[0] is {dtype_name(given[0])} on {given[0].device}, "
@@ -240,6 +241,17 @@ class TextureRows:
     def as_scene(self) -> TextureRows:
         """All elements as one."""
         return TextureRows(self.ragged.as_one(), ends_known=True)
+
+
+def check_tensor(
+    where: str, name: str, values: Any, shape: str, dtypes: tuple[str, ...], **sizes: int
+) -> dict[str, int]:
+    """Raise a ValueError unless a value is a tensor of this shape and one of these dtypes; its sizes."""
+    found = check_shape(where, name, values, shape, **sizes)
+    if not isinstance(values, Tensor):
+        raise ValueError(f"{where}: {name} must be a torch.Tensor, got {type(values).__name__}")
+    check_dtype(where, name, values, *dtypes)
+    return found
 
 
 def stored_once(*batches: Ragged) -> tuple[list[Ragged], Tensor | None]:

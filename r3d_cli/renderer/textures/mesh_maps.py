@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from r3d_cli.checks import check_dtype, check_shape, dtype_name
-from r3d_cli.renderer.textures.base import FLOATS
+from r3d_cli.checks import dtype_name
+from r3d_cli.renderer.textures.base import FLOATS, check_tensor
 from r3d_cli.renderer.textures.texel_maps import TexelMaps
 from r3d_cli.structures.ragged import Layout, Ragged
 
@@ -46,8 +46,7 @@ class MeshMaps:
 
     @classmethod
     def _of_padded(cls, given: Tensor, several: bool) -> MeshMaps:
-        sizes = check_shape("TexturesUV", "maps", given, "N M H W C" if several else "N H W C")
-        _check_image("maps", given)
+        sizes = _check_image("maps", given, "N M H W C" if several else "N H W C")
         count, each = sizes["N"], sizes.get("M", 1)
         if count > 1 and given.stride(0) == 0 and not several and not given.requires_grad:
             return cls(TexelMaps.of_stack(given[:1]), ((0,),) * count)  # one map, expanded
@@ -122,24 +121,23 @@ class MeshMaps:
 def _images(name: str, of_mesh: Any, several: bool) -> list[tuple[tuple[int, int], Tensor]]:
     """The images (H, W, C) of a mesh, by what makes them the same: their tensor, and their place in it."""
     if not several or not isinstance(of_mesh, list | tuple):
-        check_shape("TexturesUV", name, of_mesh, "M H W C" if several else "H W C")
-        _check_image(name, of_mesh)
+        _check_image(name, of_mesh, "M H W C" if several else "H W C")
         images = of_mesh.unbind(0) if several else [of_mesh]
         named = [((id(of_mesh), place), image) for place, image in enumerate(images)]
     else:
         for place, image in enumerate(of_mesh):
-            check_shape("TexturesUV", f"{name}[{place}]", image, "H W C")
-            _check_image(f"{name}[{place}]", image)
+            _check_image(f"{name}[{place}]", image, "H W C")
         named = [((id(image), 0), image) for image in of_mesh]
     if not named:
         raise ValueError(f"TexturesUV: {name} must hold a map at least")
     return named
 
 
-def _check_image(name: str, image: Tensor) -> None:
-    check_dtype("TexturesUV", name, image, *FLOATS)
+def _check_image(name: str, image: Any, shape: str) -> dict[str, int]:
+    sizes = check_tensor("TexturesUV", name, image, shape, FLOATS)
     if 0 in image.shape[-3:]:
         raise ValueError(f"TexturesUV: {name} must have texels, got shape {tuple(image.shape)}")
+    return sizes
 
 
 def _check_alike(images: Sequence[Tensor]) -> None:

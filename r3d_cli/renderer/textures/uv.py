@@ -157,11 +157,10 @@ class TexturesUV(TexturesBase):
         Raises:
             ValueError: They do not fit.
         """
-        faces = (faces_layout, "TexturesUV")
-        bound = {"_faces_uvs": self._faces_uvs.bind(*faces, "faces_uvs", "faces")}
+        faces_uvs = self._faces_uvs.bind(faces_layout, "TexturesUV", "faces_uvs", "faces")
         if self._maps_ids is not None:
-            bound["_maps_ids"] = self._maps_ids.bind(*faces, "maps_ids", "faces")
-        self.__dict__.update(self._with(**bound).__dict__)
+            self._maps_ids = self._maps_ids.bind(faces_layout, "TexturesUV", "maps_ids", "faces")
+        self._faces_uvs = faces_uvs
         self.__dict__.pop("_stored", None)
 
     def check_shapes(self, batch_size: int, max_num_verts: int, max_num_faces: int) -> bool:
