@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,10 +29,12 @@ class MeshFileFormat(MeshFormatInterpreter):
     Attributes:
         holds: Which of "colors", "maps" and "normals" a file of it can hold.
         binary_forms: Whether it may be text (False), binary (True) or both, the default first.
+        save_options: What ``encode`` takes beside the options of all formats.
     """
 
     holds: ClassVar[tuple[str, ...]] = ("colors", "maps", "normals")
     binary_forms: ClassVar[tuple[bool, ...]] = (False,)
+    save_options: ClassVar[tuple[str, ...]] = ()
 
     def read_raw(self, path: Any, path_manager: Any, textures: bool, **options: Any) -> RawMesh:
         """What a file of this format holds."""
@@ -83,6 +86,7 @@ class MeshFileFormat(MeshFormatInterpreter):
     ) -> bool:
         if not endswith(path, self.known_suffixes):
             return False
+        check_no_options(SAVE, options, self.save_options)
         check_decimals(SAVE, decimal_places)
         binary = choose_form(SAVE, path, binary, self.binary_forms)
         raw = from_mesh(f"{SAVE}: {os.fspath(path)}", data, include_textures, self.holds)
@@ -91,10 +95,10 @@ class MeshFileFormat(MeshFormatInterpreter):
         return True
 
 
-def check_no_options(where: str, options: dict[str, Any]) -> None:
+def check_no_options(where: str, options: Iterable[str], known: Iterable[str] = ()) -> None:
     """Raise a TypeError where a format was called with what it does not know."""
-    if options:
-        raise TypeError(f"{where}: this format has no option {min(options)!r}")
+    if unknown := set(options) - set(known):
+        raise TypeError(f"{where}: this format has no option {min(unknown)!r}")
 
 
 def choose_form(where: str, path: Any, binary: bool | None, forms: tuple[bool, ...]) -> bool:
@@ -120,6 +124,7 @@ class MeshPlyFormat(MeshFileFormat):
     known_suffixes = (".ply",)
     holds = ("colors", "normals")
     binary_forms = (True, False)
+    save_options = ("colors_as_uint8",)
 
     def encode(
         self,
@@ -162,13 +167,14 @@ class MeshStlFormat(MeshFileFormat):
 
 def merge_equal_vertices(raw: RawMesh) -> RawMesh:
     """The faces over vertices none of which are equal, in the order of their first appearance."""
-    rows = np.ascontiguousarray(raw.verts + 0.0)  # -0 is 0
-    keys = rows.view([("", rows.dtype)] * 3)[:, 0]
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return RawMesh(raw.verts[first[order]], rank[inverse][raw.faces], warnings=raw.warnings)
+    order = np.lexsort(raw.verts.T)  # equal ones stay in their order: the first of a run is the first of all
+    in_order = raw.verts[order]
+    begins = np.ones(len(order), bool)
+    begins[1:] = (in_order[1:] != in_order[:-1]).any(axis=1)
+    first = np.empty_like(order)
+    first[order] = order[begins][np.cumsum(begins) - 1]
+    kept = np.unique(first)
+    return RawMesh(raw.verts[kept], np.searchsorted(kept, first)[raw.faces], warnings=raw.warnings)
 
 
 class MeshGlbFormat(MeshFileFormat):

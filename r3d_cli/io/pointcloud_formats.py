@@ -27,10 +27,12 @@ class PointcloudFileFormat(PointcloudFormatInterpreter):
 
     Attributes:
         binary_forms: Whether a file may be text (False), binary (True) or both, the default first.
+        save_options: What ``encode`` takes beside the options of all formats.
         holds_normals: Whether a file can hold normals without faces.
     """
 
     binary_forms: ClassVar[tuple[bool, ...]] = (False,)
+    save_options: ClassVar[tuple[str, ...]] = ()
     holds_normals: ClassVar[bool] = False
 
     def encode(self, raw: RawMesh, *, binary: bool, decimals: int | None) -> bytes:
@@ -71,6 +73,7 @@ class PointcloudFileFormat(PointcloudFormatInterpreter):
     ) -> bool:
         if not endswith(path, self.known_suffixes):
             return False
+        check_no_options(SAVE, options, self.save_options)
         check_decimals(SAVE, decimal_places)
         binary = choose_form(SAVE, path, binary, self.binary_forms)
         raw = from_cloud(f"{SAVE}: {os.fspath(path)}", data, self.holds_normals)
@@ -102,6 +105,7 @@ class PointcloudPlyFormat(PointcloudFileFormat):
 
     known_suffixes = (".ply",)
     binary_forms = (True, False)
+    save_options = ("colors_as_uint8",)
     holds_normals = True
 
     def encode(

@@ -286,6 +286,8 @@ def test_bad_arguments(tmp_path: Path, sphere: Meshes) -> None:
         IO().save_mesh(sphere, tmp_path / "a.glb", binary=False)
     with pytest.raises(TypeError, match="load_mesh: this format has no option 'colour'"):
         IO().load_mesh("a.ply", colour=True)
+    with pytest.raises(TypeError, match="save_mesh: this format has no option 'colors_as_uint8'"):
+        IO().save_mesh(sphere, tmp_path / "a.obj", colors_as_uint8=True)
     with pytest.raises(ValueError, match="register_meshes_format: interpreter must be a Mesh"):
         IO().register_meshes_format(IO())  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
