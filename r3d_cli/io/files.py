@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,8 +45,16 @@ def read_raw(f: File, format: str | None, path_manager: Any = None, *, textures:
             data = _bytes(file.read())
         raw = read_mesh(data, format, name=os.fspath(f), folder=Path(f).parent, **options)
     for warning in raw.warnings:
-        warnings.warn(warning, stacklevel=3)
+        warn(warning)
     return raw
+
+
+def warn(message: str) -> None:
+    """Warn as if the caller's line did: the nearest one outside of this package."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("r3d_cli."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
 
 
 def _bytes(data: str | bytes) -> bytes:
@@ -95,10 +104,9 @@ def to_tensor(
 def verts_tensor(raw: RawMesh, device: torch.device | str, dtype: torch.dtype) -> torch.Tensor:  # (V, 3)
     """Vertices in the dtype asked for; a warning where the file's are more exact."""
     if raw.verts.dtype == np.float64 and dtype != torch.float64:
-        warnings.warn(
+        warn(
             f"the vertices lie so far from the origin that {str(dtype).removeprefix('torch.')} loses detail; "
-            "ask for dtype=torch.float64, or move them to the origin",
-            stacklevel=3,
+            "ask for dtype=torch.float64, or move them to the origin"
         )
     return to_tensor(raw.verts, device, dtype)
 

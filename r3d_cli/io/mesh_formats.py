@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,7 +10,8 @@ import numpy as np
 import torch
 
 from r3d_cli.io.atlas import check_atlas
-from r3d_cli.io.files import check_decimals, read_raw, write
+from r3d_cli.io.file_format import FileFormat, check_no_options
+from r3d_cli.io.files import read_raw
 from r3d_cli.io.interpreters import MeshFormatInterpreter, endswith
 from r3d_cli.io.meshes import from_mesh, to_meshes
 from r3d_cli.scene.model import RawMesh
@@ -23,27 +23,19 @@ from r3d_cli.structures import Meshes
 READ, SAVE = "load_mesh", "save_mesh"
 
 
-class MeshFileFormat(MeshFormatInterpreter):
+class MeshFileFormat(FileFormat, MeshFormatInterpreter):
     """A format that `scene.readers` reads and `scene.writers` writes.
 
     Attributes:
         holds: Which of "colors", "maps" and "normals" a file of it can hold.
-        binary_forms: Whether it may be text (False), binary (True) or both, the default first.
-        save_options: What ``encode`` takes beside the options of all formats.
     """
 
     holds: ClassVar[tuple[str, ...]] = ("colors", "maps", "normals")
-    binary_forms: ClassVar[tuple[bool, ...]] = (False,)
-    save_options: ClassVar[tuple[str, ...]] = ()
 
     def read_raw(self, path: Any, path_manager: Any, textures: bool, **options: Any) -> RawMesh:
         """What a file of this format holds."""
         check_no_options(READ, options)
         return read_raw(path, Path(path).suffix, path_manager, textures=textures)
-
-    def encode(self, raw: RawMesh, path: Path, *, binary: bool, decimals: int | None) -> dict[str, bytes]:
-        """The files to write, by name, the path's own first."""
-        raise NotImplementedError
 
     def read(
         self,
@@ -86,27 +78,9 @@ class MeshFileFormat(MeshFormatInterpreter):
     ) -> bool:
         if not endswith(path, self.known_suffixes):
             return False
-        check_no_options(SAVE, options, self.save_options)
-        check_decimals(SAVE, decimal_places)
-        binary = choose_form(SAVE, path, binary, self.binary_forms)
         raw = from_mesh(f"{SAVE}: {os.fspath(path)}", data, include_textures, self.holds)
-        files = self.encode(raw, Path(path), binary=binary, decimals=decimal_places, **options)
-        write(path, files, path_manager)
+        self.write_raw(SAVE, raw, path, path_manager, binary, decimal_places, options)
         return True
-
-
-def check_no_options(where: str, options: Iterable[str], known: Iterable[str] = ()) -> None:
-    """Raise a TypeError where a format was called with what it does not know."""
-    if unknown := set(options) - set(known):
-        raise TypeError(f"{where}: this format has no option {min(unknown)!r}")
-
-
-def choose_form(where: str, path: Any, binary: bool | None, forms: tuple[bool, ...]) -> bool:
-    """Whether to write binary, by what was asked for and what the format has, its default first."""
-    if binary is not None and bool(binary) not in forms:
-        form = "binary" if binary else "text"
-        raise ValueError(f"{where}: {os.fspath(path)}: files of this format are never {form}")
-    return forms[0] if binary is None else bool(binary)
 
 
 class MeshObjFormat(MeshFileFormat):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from r3d_cli.io.atlas import atlas_to_map, bake_atlas
-from r3d_cli.io.files import to_numpy, to_tensor, verts_tensor
+from r3d_cli.io.file_format import check_one
+from r3d_cli.io.files import to_numpy, to_tensor, verts_tensor, warn
 from r3d_cli.io.materials import (
     GREY,
     FaceMaterials,
@@ -156,19 +156,14 @@ def from_mesh(
     Raises:
         ValueError: Another number of meshes, or no Meshes.
     """
-    if not isinstance(data, Meshes):
-        raise ValueError(f"{where}: data must be Meshes, got {type(data).__name__}")
-    if len(data) != 1:
-        raise ValueError(
-            f"{where}: data must be one mesh, got {len(data)}; save data[i], or join_meshes_as_scene(data)"
-        )
+    check_one(where, data, Meshes, "mesh", "join_meshes_as_scene")
     raw = RawMesh(to_numpy(data.verts_list()[0]), to_numpy(data.faces_list()[0]), display_colors=True)
     if data.has_verts_normals() and "normals" in holds:
         raw.normals = to_numpy(data.verts_normals_list()[0].float())
     if include_textures and data.textures is not None:
         problem = _add_textures(raw, data.textures, holds)
         if problem:
-            warnings.warn(f"{where}: {problem}; left out", stacklevel=5)
+            warn(f"{where}: {problem}; left out")
     return raw
 
 

@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from r3d_cli.io.files import check_decimals, read_raw, to_numpy, to_tensor, verts_tensor, write
+from r3d_cli.io.file_format import FileFormat, check_no_options, check_one
+from r3d_cli.io.files import read_raw, to_numpy, to_tensor, verts_tensor, warn
 from r3d_cli.io.interpreters import PointcloudFormatInterpreter, endswith
-from r3d_cli.io.mesh_formats import check_no_options, choose_form
+from r3d_cli.io.mesh_formats import MeshObjFormat, MeshOffFormat, MeshPlyFormat
 from r3d_cli.io.meshes import add_colors
 from r3d_cli.scene.model import RawMesh
-from r3d_cli.scene.writers.obj import encode_obj
-from r3d_cli.scene.writers.tabular import encode_off, encode_ply, encode_xyz
+from r3d_cli.scene.writers.tabular import encode_xyz
 from r3d_cli.structures import Pointclouds
 
 READ, SAVE = "load_pointcloud", "save_pointcloud"
 
 
-class PointcloudFileFormat(PointcloudFormatInterpreter):
+class PointcloudFileFormat(FileFormat, PointcloudFormatInterpreter):
     """The vertices of a file, which may have faces: those are left aside.
 
     Attributes:
-        binary_forms: Whether a file may be text (False), binary (True) or both, the default first.
-        save_options: What ``encode`` takes beside the options of all formats.
         holds_normals: Whether a file can hold normals without faces.
     """
 
-    binary_forms: ClassVar[tuple[bool, ...]] = (False,)
-    save_options: ClassVar[tuple[str, ...]] = ()
     holds_normals: ClassVar[bool] = False
-
-    def encode(self, raw: RawMesh, *, binary: bool, decimals: int | None) -> bytes:
-        """The file to write."""
-        raise NotImplementedError
 
     def read(
         self,
@@ -73,45 +64,33 @@ class PointcloudFileFormat(PointcloudFormatInterpreter):
     ) -> bool:
         if not endswith(path, self.known_suffixes):
             return False
-        check_no_options(SAVE, options, self.save_options)
-        check_decimals(SAVE, decimal_places)
-        binary = choose_form(SAVE, path, binary, self.binary_forms)
         raw = from_cloud(f"{SAVE}: {os.fspath(path)}", data, self.holds_normals)
-        coded = self.encode(raw, binary=binary, decimals=decimal_places, **options)
-        write(path, {"": coded}, path_manager)
+        self.write_raw(SAVE, raw, path, path_manager, binary, decimal_places, options)
         return True
 
 
 class PointcloudObjFormat(PointcloudFileFormat):
     """OBJ without faces."""
 
-    known_suffixes = (".obj",)
-
-    def encode(self, raw: RawMesh, *, binary: bool, decimals: int | None) -> bytes:
-        return encode_obj(raw, "", decimals=decimals)[".obj"]
+    known_suffixes = MeshObjFormat.known_suffixes
+    encode = MeshObjFormat.encode
 
 
 class PointcloudOffFormat(PointcloudFileFormat):
     """OFF without faces."""
 
-    known_suffixes = (".off",)
-
-    def encode(self, raw: RawMesh, *, binary: bool, decimals: int | None) -> bytes:
-        return encode_off(raw, decimals=decimals)
+    known_suffixes = MeshOffFormat.known_suffixes
+    encode = MeshOffFormat.encode
 
 
 class PointcloudPlyFormat(PointcloudFileFormat):
     """PLY, binary by default; colours as floats unless ``colors_as_uint8``."""
 
-    known_suffixes = (".ply",)
-    binary_forms = (True, False)
-    save_options = ("colors_as_uint8",)
+    known_suffixes = MeshPlyFormat.known_suffixes
+    binary_forms = MeshPlyFormat.binary_forms
+    save_options = MeshPlyFormat.save_options
     holds_normals = True
-
-    def encode(
-        self, raw: RawMesh, *, binary: bool, decimals: int | None, colors_as_uint8: bool = False
-    ) -> bytes:
-        return encode_ply(raw, binary=binary, decimals=decimals, colors_as_uint8=colors_as_uint8)
+    encode = MeshPlyFormat.encode
 
 
 class PointcloudXyzFormat(PointcloudFileFormat):
@@ -119,8 +98,8 @@ class PointcloudXyzFormat(PointcloudFileFormat):
 
     known_suffixes = (".xyz",)
 
-    def encode(self, raw: RawMesh, *, binary: bool, decimals: int | None) -> bytes:
-        return encode_xyz(raw, decimals=decimals)
+    def encode(self, raw: RawMesh, path: Path, *, binary: bool, decimals: int | None) -> dict[str, bytes]:
+        return {path.name: encode_xyz(raw, decimals=decimals)}
 
 
 def from_cloud(where: str, data: Any, holds_normals: bool) -> RawMesh:
@@ -129,13 +108,7 @@ def from_cloud(where: str, data: Any, holds_normals: bool) -> RawMesh:
     Raises:
         ValueError: Another number of clouds, or no Pointclouds.
     """
-    if not isinstance(data, Pointclouds):
-        raise ValueError(f"{where}: data must be Pointclouds, got {type(data).__name__}")
-    if len(data) != 1:
-        raise ValueError(
-            f"{where}: data must be one cloud, got {len(data)}; save data[i], or "
-            "join_pointclouds_as_scene(data)"
-        )
+    check_one(where, data, Pointclouds, "cloud", "join_pointclouds_as_scene")
     raw = RawMesh(to_numpy(data.points_list()[0]), np.zeros((0, 3), np.int64))
     normals, features = data.normals_list(), data.features_list()
     problem = "" if features is None else add_colors(raw, features[0])
@@ -144,7 +117,7 @@ def from_cloud(where: str, data: Any, holds_normals: bool) -> RawMesh:
     elif normals is not None:
         problem += (", " if problem else "") + "files of this format hold no normals"
     if problem:
-        warnings.warn(f"{where}: {problem}; left out", stacklevel=5)
+        warn(f"{where}: {problem}; left out")
     return raw
 
 

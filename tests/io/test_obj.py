@@ -79,6 +79,9 @@ def test_what_is_missing_is_warned_of(two_materials: Path) -> None:
     with pytest.warns(UserWarning, match=r"a.obj:1: the material library 'a.mtl' is not in"):
         _, _, aux = load_obj(two_materials)
     assert aux.material_colors is None
+    with pytest.warns(UserWarning, match="a.mtl") as told:
+        load_obj(two_materials)
+    assert [warning.filename for warning in told] == [__file__]
 
 
 def test_broken_files_name_the_line(tmp_path: Path) -> None:
