@@ -19,7 +19,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from r3d_cli.ops.packed_to_padded import packed_to_padded, padded_to_packed
+
 T = TypeVar("T")
+
+#: What the kernels between packed and padded rows copy; other values take PyTorch's gathers.
+_KERNEL_DTYPES = (torch.float32, torch.float64, torch.int32, torch.int64)
 
 
 def lasting(compute: Callable[[Any], T]) -> cached_property[T]:
@@ -323,11 +328,16 @@ def pad(packed: Tensor, layout: Layout, value: float = 0.0) -> Tensor:
     shape = (len(layout), layout.max_length, *packed.shape[1:])
     if layout.dense:
         return packed.reshape(shape)
+    if packed.dtype in _KERNEL_DTYPES:
+        return packed_to_padded(packed, layout.first_idx, layout.max_length, value)
     flat = packed.new_full((shape[0] * shape[1], *shape[2:]), value)
     return flat.index_copy(0, layout.padded_to_packed_idx, packed).reshape(shape)
 
 
 def pack(padded: Tensor, layout: Layout) -> Tensor:
     """The packed view (total, *D) of padded rows."""
-    flat = padded.flatten(0, 1)
-    return flat if layout.dense else flat[layout.padded_to_packed_idx]
+    if layout.dense:
+        return padded.flatten(0, 1)
+    if padded.dtype in _KERNEL_DTYPES:
+        return padded_to_packed(padded, layout.first_idx, layout.total)
+    return padded.flatten(0, 1)[layout.padded_to_packed_idx]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from r3d_cli.bench.cases.io import Soup
     from r3d_cli.bench.cases.mesh_normals import Inputs as Normals
     from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
+    from r3d_cli.bench.cases.meshes import Inputs as Batch
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
     from r3d_cli.bench.cases.vertex_corners import Inputs as Faces
 
@@ -94,6 +95,14 @@ def packed_to_padded(inputs: Rows) -> Callable[[], Any]:
         return padded, padded_to_packed(padded, first, len(packed))
 
     return call
+
+
+def meshes(inputs: Batch) -> Prepared:
+    from pytorch3d.structures import Meshes
+
+    from r3d_cli.bench.cases.meshes import views_of
+
+    return views_of(Meshes, inputs)
 
 
 def io(inputs: Files) -> Prepared:

@@ -1,0 +1,55 @@
+"""Put mesh files, or shapes where none are named, into one ragged batch and print its three views.
+
+python examples/ragged_batch.py [FILE ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from r3d_cli.errors import R3dError
+from r3d_cli.io import load_objs_as_meshes
+from r3d_cli.structures import Meshes, join_meshes_as_batch
+from r3d_cli.utils import ico_sphere, torus
+
+SPOT = Path(__file__).parent / "spot" / "spot.obj"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="OBJ files (default: spot, a sphere, a torus)"
+    )
+    files = parser.parse_args().files
+    try:
+        if files:
+            batch = load_objs_as_meshes(files, load_textures=False)
+        else:
+            spot = load_objs_as_meshes([SPOT], load_textures=False)
+            batch = join_meshes_as_batch([spot, ico_sphere(3), torus(0.3, 1.0, 12, 24)])
+    except (R3dError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    show(batch)
+    return 0
+
+
+def show(batch: Meshes) -> None:
+    print(batch)
+    print("list")
+    for i, (verts, faces) in enumerate(zip(batch.verts_list(), batch.faces_list(), strict=True)):
+        print(f"  mesh {i}: verts {tuple(verts.shape)}, faces {tuple(faces.shape)}")
+    print("packed")
+    print(f"  verts {tuple(batch.verts_packed().shape)}, faces {tuple(batch.faces_packed().shape)}")
+    print(f"  edges {tuple(batch.edges_packed().shape)}, normals {tuple(batch.verts_normals_packed().shape)}")
+    print(f"  meshes begin at the vertices {batch.mesh_to_verts_packed_first_idx().tolist()}")
+    print("padded")
+    print(f"  verts {tuple(batch.verts_padded().shape)}, faces {tuple(batch.faces_padded().shape)}")
+    rows = len(batch) * batch.verts_padded().shape[1]
+    print(f"  {len(batch.verts_packed()) / rows:.0%} of the padded vertices are vertices")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
