@@ -23,9 +23,6 @@ from r3d_cli.ops.packed_to_padded import packed_to_padded, padded_to_packed
 
 T = TypeVar("T")
 
-#: What the kernels between packed and padded rows copy; other values take PyTorch's gathers.
-_KERNEL_DTYPES = (torch.float32, torch.float64, torch.int32, torch.int64)
-
 
 def lasting(compute: Callable[[Any], T]) -> cached_property[T]:
     """A cached property of index tensors, which serve every mode of autograd whatever mode they are first
@@ -328,7 +325,7 @@ def pad(packed: Tensor, layout: Layout, value: float = 0.0) -> Tensor:
     shape = (len(layout), layout.max_length, *packed.shape[1:])
     if layout.dense:
         return packed.reshape(shape)
-    if packed.dtype in _KERNEL_DTYPES:
+    if _has_kernel(packed):
         return packed_to_padded(packed, layout.first_idx, layout.max_length, value)
     flat = packed.new_full((shape[0] * shape[1], *shape[2:]), value)
     return flat.index_copy(0, layout.padded_to_packed_idx, packed).reshape(shape)
@@ -338,6 +335,16 @@ def pack(padded: Tensor, layout: Layout) -> Tensor:
     """The packed view (total, *D) of padded rows."""
     if layout.dense:
         return padded.flatten(0, 1)
-    if padded.dtype in _KERNEL_DTYPES:
+    if _has_kernel(padded):
         return padded_to_packed(padded, layout.first_idx, layout.total)
     return padded.flatten(0, 1)[layout.padded_to_packed_idx]
+
+
+def _has_kernel(rows: Tensor) -> bool:
+    """Whether the kernels between packed and padded rows take these; others take PyTorch's gathers."""
+    return rows.device.type in ("cpu", "cuda") and rows.dtype in (
+        torch.float32,
+        torch.float64,
+        torch.int32,
+        torch.int64,
+    )

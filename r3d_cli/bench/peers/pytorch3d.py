@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from r3d_cli.bench.cases.io import Inputs as Files
     from r3d_cli.bench.cases.io import Soup
     from r3d_cli.bench.cases.mesh_normals import Inputs as Normals
-    from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
     from r3d_cli.bench.cases.meshes import Inputs as Batch
+    from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
     from r3d_cli.bench.cases.vertex_corners import Inputs as Faces
 
