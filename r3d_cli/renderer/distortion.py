@@ -19,7 +19,7 @@ from torch import Tensor
 
 from r3d_cli.renderer.cameras.unprojection import solve2
 
-#: Newton's method doubles the correct digits in each step; near a fold it gains a bit.
+#: At most. Newton's method doubles the correct digits in each step; near a fold it gains a bit.
 _ITERATIONS = 16
 
 Jacobian = tuple[Tensor, Tensor, Tensor, Tensor]  # d(u, v) / d(x, y), row by row, each (N, P)
@@ -131,9 +131,11 @@ class KannalaBrandt(NamedTuple):
         with torch.no_grad():
             angle = radius.clamp(max=torch.pi)
             for _ in range(_ITERATIONS):
+                residual = self._radius(k, angle) - radius
+                if _all_converged(residual, radius):
+                    break
                 slope = even_polynomial(slopes, angle * angle)
-                step = (self._radius(k, angle) - radius) / torch.where(slope == 0, 1.0, slope)
-                angle = (angle - step).clamp(0.0, torch.pi)
+                angle = (angle - residual / torch.where(slope == 0, 1.0, slope)).clamp(0.0, torch.pi)
             slope = even_polynomial(slopes, angle * angle)
             found = _converged(self._radius(k, angle) - radius, radius) & (slope > 0)
             angle, slope = torch.where(found, angle, 0.0), torch.where(found, slope, 1.0)
@@ -181,7 +183,10 @@ def invert(
     with torch.no_grad():
         q = target
         for _ in range(_ITERATIONS):
-            q = q - solve2(jacobian(q), function(q) - target)
+            residual = function(q) - target
+            if _all_converged(residual, target):
+                break
+            q = q - solve2(jacobian(q), residual)
         a, b, c, d = jacobian(q)
         found = _converged(function(q) - target, target).all(-1) & (a * d - b * c > 0)
         q = torch.where(found[..., None], q, 0.0)
@@ -191,3 +196,10 @@ def invert(
 
 def _converged(residual: Tensor, target: Tensor) -> Tensor:
     return residual.abs() <= 100 * torch.finfo(target.dtype).eps * (1 + target.abs())
+
+
+def _all_converged(residual: Tensor, target: Tensor) -> bool:
+    """Whether to stop early: asked on the CPU only, since a GPU would have to be waited for."""
+    if residual.device.type != "cpu" or torch.compiler.is_compiling():
+        return False
+    return bool(_converged(residual, target).all())

@@ -41,6 +41,8 @@ class TensorProperties(nn.Module):
     ) -> None:
         super().__init__()
         self.device = torch.device(device)
+        if self.device == torch.device("cuda"):
+            self.device = torch.device("cuda", torch.cuda.current_device())
         for value in kwargs.values():
             if isinstance(value, Tensor) and value.is_floating_point():
                 dtype = torch.promote_types(dtype, value.dtype)
@@ -59,6 +61,9 @@ class TensorProperties(nn.Module):
 
     def __len__(self) -> int:
         return self._N
+
+    def extra_repr(self) -> str:
+        return f"N={self._N}, dtype={self.dtype}, device={self.device}"
 
     def isempty(self) -> bool:
         """Whether there is no element."""

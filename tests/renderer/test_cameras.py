@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -216,12 +218,12 @@ def test_empty_batch(name: str) -> None:
 @every_class
 def test_clone_and_join(name: str) -> None:
     cameras = make(name)
-    copy = cameras.clone()
-    copy.T += 1.0
+    moved = cameras.clone()
+    moved.T += 1.0
     torch.testing.assert_close(cameras.T, make(name).T)
-    joined = join_cameras_as_batch([cameras, cameras[1], copy])
+    joined = join_cameras_as_batch([cameras, cameras[1], moved])
     points = cloud()
-    expected = [cameras.transform_points(points), copy.transform_points(points)]
+    expected = [cameras.transform_points(points), moved.transform_points(points)]
     torch.testing.assert_close(joined.transform_points(points)[[0, 1, 3, 4]], torch.cat(expected))
     torch.testing.assert_close(joined.transform_points(points)[2], expected[0][1])
 
@@ -388,6 +390,24 @@ def test_facts_about_cameras() -> None:
     assert not OrthographicCameras().is_perspective()
     assert not FoVOrthographicCameras().is_perspective()
     assert torch.equal(fov.get_ndc_camera_transform().get_matrix()[0], torch.eye(4))
+
+
+def test_cameras_do_not_share_their_defaults() -> None:
+    PerspectiveCameras().T += 1.0
+    PerspectiveCameras().R *= 2.0
+    assert PerspectiveCameras().T.tolist() == [[0.0, 0.0, 0.0]]
+    assert torch.equal(PerspectiveCameras().R[0], torch.eye(3))
+
+
+@every_class
+def test_copies_and_prints(name: str) -> None:
+    cameras, points = make(name), cloud()
+    stored = io.BytesIO()
+    torch.save(cameras, stored)
+    stored.seek(0)
+    for other in (copy.deepcopy(cameras), torch.load(stored, weights_only=False)):
+        assert torch.equal(other.transform_points(points), cameras.transform_points(points))
+    assert repr(cameras) == f"{type(cameras).__name__}(N=2, dtype=torch.float32, device=cpu)"
 
 
 def test_a_camera_of_ones_own() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_shape
-from r3d_cli.renderer.cameras.pose import get_world_to_view_transform
+from r3d_cli.renderer.cameras.pose import IDENTITY, ORIGIN, get_world_to_view_transform
 from r3d_cli.renderer.utils import TensorProperties, format_tensor
 from r3d_cli.transforms import Scale, Transform3d, Translate
 
@@ -52,6 +52,9 @@ class CamerasBase(TensorProperties):
     def __init__(
         self, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu", **kwargs: Any
     ) -> None:
+        for name, default in (("R", IDENTITY), ("T", ORIGIN)):
+            if kwargs.get(name) is default:
+                kwargs[name] = default.clone()  # a camera's own, to be written to
         for name in _PAIRS & kwargs.keys():
             if kwargs[name] is not None:
                 pair = format_tensor(kwargs[name], dtype, device)
@@ -63,8 +66,8 @@ class CamerasBase(TensorProperties):
         for name, shape in (("R", "N 3 3"), ("T", "N 3"), ("K", "N 4 4"), ("image_size", "N 2")):
             if isinstance(getattr(self, name, None), Tensor):
                 check_shape(type(self).__name__, name, getattr(self, name), shape)
-        if self.get_image_size() is not None:
-            image_size_of(type(self).__name__, self)
+        if isinstance(self.get_image_size(), Tensor):
+            image_size_of(type(self).__name__, self, self.get_image_size())
 
     def get_projection_transform(self, **kwargs: Any) -> Transform3d:
         """The transform from view space to the camera's own plane: NDC, or pixels if not ``in_ndc()``."""
@@ -231,9 +234,10 @@ def get_screen_to_ndc_transform(
 def image_size_of(where: str, cameras: CamerasBase, image_size: Any = None) -> Tensor:  # (N, 2)
     """The image size given, or else the camera's own, in the camera's dtype."""
     if image_size is None:
-        image_size = cameras.get_image_size()
-    if image_size is None:
-        raise ValueError(f"{where}: {type(cameras).__name__} needs image_size=(height, width) in pixels")
+        own = cameras.get_image_size()  # checked when the camera was made
+        if own is None:
+            raise ValueError(f"{where}: {type(cameras).__name__} needs image_size=(height, width) in pixels")
+        return own
     size = format_tensor(image_size, cameras.dtype, cameras.device).to(cameras.dtype)
     size = size[None] if size.dim() == 1 else size
     check_shape(where, "image_size", size, "N 2")
@@ -247,10 +251,9 @@ def matrices(rows: list[list[Any]]) -> Tensor:  # 4 x 4 of (N,) or numbers -> (N
     entries = [entry for row in rows for entry in row]
     tensors = [entry for entry in entries if isinstance(entry, Tensor)]
     size = max(len(tensor) for tensor in tensors)
-    full = [
-        entry.expand(size) if isinstance(entry, Tensor) else tensors[0].new_full((size,), float(entry))
-        for entry in entries
-    ]
+    numbers = {entry for entry in entries if not isinstance(entry, Tensor)}
+    filled = {number: tensors[0].new_full((size,), float(number)) for number in numbers}
+    full = [entry.expand(size) if isinstance(entry, Tensor) else filled[entry] for entry in entries]
     return torch.stack(full, dim=1).reshape(size, len(rows), len(rows[0]))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from r3d_cli.checks import check_shape
 from r3d_cli.renderer.utils import batch_size, convert_to_tensors_and_broadcast
@@ -38,8 +39,7 @@ class _WorldToView(Transform3d):
 
 
 def _affine_matrix(R: Tensor, T: Tensor) -> Tensor:  # (N, 3, 3), (N, 3) -> (N, 4, 4)
-    last = R.new_tensor([[0.0], [0.0], [0.0], [1.0]]).expand(len(R), 4, 1)
-    return torch.cat((torch.cat((R, T[:, None]), dim=1), last), dim=2)
+    return torch.cat((pad(R, (0, 1)), pad(T[:, None], (0, 1), value=1.0)), dim=1)
 
 
 def get_world_to_view_transform(R: Tensor = IDENTITY, T: Tensor = ORIGIN) -> Transform3d:
