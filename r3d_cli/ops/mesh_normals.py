@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from r3d_cli.backend import mesh_normals as backend
 from r3d_cli.checks import check_dtype, check_shape
 from r3d_cli.ops.bridge import differentiate, prepare, register
 from r3d_cli.ops.vertex_corners import vertex_corners
+from r3d_cli.reference import mesh_normals as reference
 
 #: What `vertex_corners` returns: (V + 1,) and (3 F,) int32.
 Corners = tuple[Tensor, Tensor]
@@ -129,6 +132,17 @@ def _backward_faces(ctx: Any, grad_areas: Tensor | None, grad_normals: Tensor | 
     return grads, None, None, None
 
 
+def _save_faces_bwd(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    verts, faces, _, _, _, _, grad_areas, grad_normals = inputs
+    ctx.save_for_backward(verts, faces, grad_areas, grad_normals)
+
+
+def _backward_faces_bwd(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+    verts, faces, *grads = ctx.saved_tensors
+    grad_verts, *grad_grads = _second_order(reference.face_areas_normals, verts, faces, grads, grad)
+    return grad_verts, None, None, None, None, None, *grad_grads
+
+
 def _save_verts(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     ctx.save_for_backward(*inputs, *output)
     ctx.mark_non_differentiable(output[1])
@@ -136,6 +150,38 @@ def _save_verts(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]
 
 def _backward_verts(ctx: Any, grad_normals: Tensor, grad_lengths: Tensor | None) -> tuple[Any, ...]:
     return _verts_bwd(*ctx.saved_tensors, grad_normals), None, None, None
+
+
+def _save_verts_bwd(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(inputs[0], inputs[1], inputs[6])
+
+
+def _backward_verts_bwd(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+    verts, faces, grad_normals = ctx.saved_tensors
+    grads = _second_order(
+        lambda *mesh: (reference.vertex_normals(*mesh),), verts, faces, [grad_normals], grad
+    )
+    return grads[0], None, None, None, None, None, grads[1]
+
+
+def _second_order(
+    forward: Callable[..., tuple[Tensor, ...]],
+    verts: Tensor,
+    faces: Tensor,
+    grads: list[Tensor | None],
+    grad_grad_verts: Tensor,
+) -> list[Tensor | None]:
+    """Gradients of the vertices' gradient, with respect to them and to those of the outputs. Few ask for
+    them, so the reference is differentiated twice."""
+    with torch.enable_grad():
+        verts = verts.detach().requires_grad_()
+        given = [None if grad is None else grad.detach().requires_grad_() for grad in grads]
+        outputs = forward(verts, faces)
+        used = [output for output, grad in zip(outputs, given, strict=True) if grad is not None]
+        kept = [grad for grad in given if grad is not None]
+        (grad_verts,) = torch.autograd.grad(used, verts, kept, create_graph=True)
+        found = iter(torch.autograd.grad(grad_verts, [verts, *kept], grad_grad_verts, allow_unused=True))
+    return [next(found), *(None if grad is None else next(found) for grad in given)]
 
 
 _faces_fwd = register(
@@ -161,4 +207,6 @@ _verts_bwd = register(
     lambda verts, *_: verts.new_empty(verts.shape),
 )
 differentiate(_faces_fwd, _save_faces, _backward_faces)
+differentiate(_faces_bwd, _save_faces_bwd, _backward_faces_bwd)
 differentiate(_verts_fwd, _save_verts, _backward_verts)
+differentiate(_verts_bwd, _save_verts_bwd, _backward_verts_bwd)

@@ -217,6 +217,12 @@ def test_gradients() -> None:
     assert torch.autograd.gradcheck(lambda x: vertex_normals(x, faces), verts)
     smooth = faces[(faces != faces.roll(1, 1)).all(1)]  # an area is not differentiable where it is zero
     assert torch.autograd.gradcheck(lambda x: face_areas_normals(x, smooth), verts)
+    few = verts.detach()[:5].clone().requires_grad_()
+    faces = torch.tensor([[0, 1, 2], [2, 1, 3], [4, 2, 3]])
+    assert torch.autograd.gradgradcheck(lambda x: vertex_normals(x, faces), few)
+    for output in (0, 1):
+        assert torch.autograd.gradgradcheck(lambda x, i=output: face_areas_normals(x, faces)[i], few)
+    assert torch.autograd.gradgradcheck(lambda x: face_areas_normals(x, faces), few)
 
 
 def test_nothing_becomes_nan_where_there_is_no_normal() -> None:
