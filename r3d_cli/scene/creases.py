@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from r3d_cli.scene.normals import compute_face_normals, sum_at
+from r3d_cli.backend.mesh_normals import face_areas_normals_fwd
+from r3d_cli.scene.normals import compute_vertex_normals, sum_at
 
 #: Faces that meet at a larger angle than this have a crease between them, not a round edge: a box of eight
 #: vertices looks like a box, and a scan stays smooth.
@@ -27,10 +28,11 @@ def compute_corner_normals(
     A corner's normal sums, weighted by area, the vertex's faces that lie within CREASE_ANGLE of the corner's
     own. Where no two faces of a vertex lie farther apart, that is the vertex's normal.
     """
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        face_normals = compute_face_normals(verts, faces)
-        units = face_normals / np.linalg.norm(face_normals, axis=1, keepdims=True)
-    normals = sum_at(faces.ravel(), np.repeat(face_normals, 3, axis=0), len(verts))
+    areas, units = face_areas_normals_fwd(
+        np.ascontiguousarray(verts, np.float64), np.ascontiguousarray(faces)
+    )
+    units[areas == 0] = np.nan  # no direction: never far from another, never near
+    normals = compute_vertex_normals(verts, faces)
     # Two faces can only be that far apart where one of them leans half as far from the vertex's normal.
     half = math.cos(math.radians(CREASE_ANGLE / 2))
     leans = np.zeros(len(verts), dtype=bool)
@@ -50,7 +52,8 @@ def compute_corner_normals(
     b = first[a] + np.arange(len(a)) - np.repeat(np.cumsum(partners) - partners, partners)
     face_a, face_b = corners[a] // 3, corners[b] // 3
     near = np.einsum("ij,ij->i", units[face_a], units[face_b]) >= math.cos(math.radians(CREASE_ANGLE))
-    smooth = sum_at(a[near], face_normals[face_b[near]], len(corners))
+    b_near = face_b[near]
+    smooth = sum_at(a[near], areas[b_near, None] * units[b_near], len(corners))
     faces_normals = faces.copy()
     faces_normals.ravel()[corners] = len(normals) + np.arange(len(corners))
     return np.concatenate([normals, smooth]), faces_normals

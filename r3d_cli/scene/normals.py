@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from r3d_cli.backend.mesh_normals import vertex_normals_fwd
+from r3d_cli.backend.vertex_corners import vertex_corners
+
 
 def compute_face_normals(
     verts: NDArray[np.floating],  # (V, 3)
@@ -31,8 +34,17 @@ def compute_vertex_normals(
         >>> compute_vertex_normals(verts, np.array([[0, 1, 2]])).tolist()
         [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
     """
-    with np.errstate(all="ignore"):
-        return sum_at(faces.ravel(), np.repeat(compute_face_normals(verts, faces), 3, axis=0), len(verts))
+    normals = _vertex_normals(verts, faces)
+    if not np.isfinite(normals).all():
+        with np.errstate(all="ignore"):
+            finite = np.isfinite(compute_face_normals(verts, faces)).all(axis=1)
+        normals = _vertex_normals(verts, faces[finite])
+    return normals.astype(np.float32)
+
+
+def _vertex_normals(verts: NDArray[np.floating], faces: NDArray[np.int64]) -> NDArray[np.float64]:
+    in_double, ids = np.ascontiguousarray(verts, np.float64), np.ascontiguousarray(faces)
+    return vertex_normals_fwd(in_double, ids, *vertex_corners(ids, len(verts)))[0]
 
 
 def sum_at(
