@@ -1,7 +1,7 @@
 """Operators on packed meshes, point clouds and voxels."""
 
 from r3d_cli.ops.interp_face_attrs import interpolate_face_attributes
-from r3d_cli.ops.laplacian_matrices import laplacian
+from r3d_cli.ops.laplacian_matrices import cot_laplacian, laplacian, norm_laplacian
 from r3d_cli.ops.mesh_edges import mesh_edges
 from r3d_cli.ops.mesh_normals import face_areas_normals, vertex_normals
 from r3d_cli.ops.packed_to_padded import packed_to_padded, padded_to_packed
@@ -17,6 +17,7 @@ from r3d_cli.ops.vertex_corners import vertex_corners
 
 __all__ = [
     "convert_pointclouds_to_tensor",
+    "cot_laplacian",
     "estimate_pointcloud_local_coord_frames",
     "estimate_pointcloud_normals",
     "eyes",
@@ -26,6 +27,7 @@ __all__ = [
     "is_pointclouds",
     "laplacian",
     "mesh_edges",
+    "norm_laplacian",
     "packed_to_padded",
     "padded_to_packed",
     "vertex_corners",

@@ -63,6 +63,21 @@ class Topology:
         return self._edges[1]
 
     @lasting
+    def face_pairs(self) -> Tensor:  # (P, 4)
+        """Each pair of faces that share an edge, by edge: its two vertices, then the faces' other ones."""
+        # An edge is numbered like the corner opposite to it: corners grouped by edge are its faces' others.
+        first, corners = vertex_corners(self.faces_to_edges, len(self.edges))
+        corners, faces_of_edge = corners.long(), first.diff().long()
+        edge = torch.arange(len(self.edges), device=first.device).repeat_interleave(faces_of_edge)
+        side = torch.arange(len(corners), device=first.device)
+        earlier = side - first[edge].long()  # each face makes a pair with every earlier one of its edge
+        other = side.repeat_interleave(earlier)
+        ends = earlier.cumsum(0)
+        rank = torch.arange(len(other), device=first.device) - (ends - earlier)[other]
+        pair = torch.stack([corners[first[edge[other]].long() + rank], corners[other]], 1)
+        return torch.cat([self.edges[edge[other]], self.faces_packed.reshape(-1)[pair]], 1)
+
+    @lasting
     def edges_layout(self) -> Layout:
         """How many edges each mesh has: they are sorted by vertex, hence by mesh."""
         ends = torch.tensor(self.verts_layout.offsets[1:], dtype=torch.int64, device=self.edges.device)

@@ -1,0 +1,31 @@
+"""Edge lengths as a regulariser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from r3d_cli.loss.per_mesh import mean_of_means
+
+
+def mesh_edge_loss(meshes: Any, target_length: float = 0.0) -> Tensor:  # ()
+    """The mean squared difference of edge lengths from a target, over edges and then over meshes.
+
+    Args:
+        meshes: `Meshes`.
+        target_length: World units.
+
+    Returns:
+        A scalar; 0 of an empty batch.
+
+    Example:
+        >>> import torch
+        >>> from r3d_cli.structures import Meshes
+        >>> verts = torch.tensor([[0.0, 0, 0], [3, 0, 0], [0, 4, 0]])
+        >>> mesh_edge_loss(Meshes([verts], [torch.tensor([[0, 1, 2]])]), target_length=3.0)
+        tensor(1.6667)
+    """
+    ends = meshes.verts_packed()[meshes.edges_packed()]  # (E, 2, 3)
+    lengths = (ends[:, 1] - ends[:, 0]).norm(dim=1)
+    return mean_of_means((lengths - target_length) ** 2, meshes.edges_packed_to_mesh_idx(), len(meshes))

@@ -1,0 +1,55 @@
+"""The Laplacian of vertices as a regulariser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from r3d_cli.loss.per_mesh import mean_of_means
+from r3d_cli.ops.laplacian_matrices import cot_laplacian
+
+METHODS = ("uniform", "cot", "cotcurv")
+
+
+def mesh_laplacian_smoothing(meshes: Any, method: str = "uniform") -> Tensor:  # ()
+    """The mean length of L V, over vertices and then over meshes.
+
+    Nealen et al. 2006, "Laplacian Mesh Optimization"; for the cotangent weights Desbrun et al. 1999,
+    "Implicit Fairing of Irregular Meshes using Diffusion and Curvature Flow".
+
+    Args:
+        meshes: `Meshes`.
+        method: What each vertex is compared with. "uniform": the mean of its neighbours. "cot": their mean
+            with cotangent weights. "cotcurv": the mean curvature normal, which is zero on flat surfaces
+            however they are triangulated. Weights are constants of the gradient.
+
+    Returns:
+        A scalar; 0 of an empty batch.
+
+    Raises:
+        ValueError: Another method.
+
+    Example:
+        >>> from r3d_cli.structures import Meshes
+        >>> verts = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
+        >>> mesh_laplacian_smoothing(Meshes([verts], [torch.tensor([[0, 1, 2]])]))
+        tensor(0.9811)
+    """
+    if method not in METHODS:
+        raise ValueError(
+            f"mesh_laplacian_smoothing: method must be one of {', '.join(METHODS)}, got {method!r}"
+        )
+    verts = meshes.verts_packed()
+    if method == "uniform":
+        moved = meshes.laplacian_packed() @ verts
+    else:
+        with torch.no_grad():
+            L, inverse_areas = cot_laplacian(verts, meshes.faces_packed())
+            total = torch.sparse.sum(L, 1).to_dense()[:, None]
+        if method == "cot":
+            moved = torch.where(total > 0, (L @ verts) / torch.where(total > 0, total, 1), 0) - verts
+        else:
+            moved = ((L @ verts) - total * verts) * (0.25 * inverse_areas)
+    return mean_of_means(moved.norm(dim=1), meshes.verts_packed_to_mesh_idx(), len(meshes))
