@@ -78,7 +78,7 @@ def prepare(where: str, **tensors: Tensor | None) -> tuple[Any, ...]:
         The tensors in order.
 
     Raises:
-        ValueError: Two devices, or one without kernels.
+        ValueError: No tensor, two devices, or one without kernels.
 
     Example:
         >>> with torch.autocast("cpu", torch.bfloat16):
@@ -86,6 +86,9 @@ def prepare(where: str, **tensors: Tensor | None) -> tuple[Any, ...]:
         >>> points.dtype, ids.dtype
         (torch.float32, torch.int64)
     """
+    for name, tensor in tensors.items():
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise ValueError(f"{where}: {name} must be a tensor, got {type(tensor).__name__}")
     check_same_device(where, **tensors)
     kind = next((tensor.device.type for tensor in tensors.values() if tensor is not None), "cpu")
     if kind not in DEVICES:

@@ -89,6 +89,8 @@ def _check(where: str, inputs: Tensor, first_idxs: Tensor, num_rows: int, max_si
     check_shape(where, "first_idxs", first_idxs, "N")
     check_dtype(where, "first_idxs", first_idxs, "int64")
     for name, count in (("max_size", max_size), ("num_inputs", num_rows)):
+        if isinstance(count, float):
+            raise ValueError(f"{where}: {name} must be an integer, got {count}")
         if count < 0:
             raise ValueError(f"{where}: {name} must be at least 0, got {count}")
 
