@@ -80,7 +80,7 @@ class Geometry:
     def select(self, indices: list[int]) -> Geometry:
         """Some of the meshes, with memory of their own."""
         topology = self.topology.select(indices)
-        return Geometry(select_copies(self.verts, indices, topology.verts_layout), topology)
+        return Geometry(self.verts.select_copies(indices, topology.verts_layout), topology)
 
     def as_one(self) -> Geometry:
         """All meshes as one."""
@@ -127,10 +127,3 @@ class _Repeated(Geometry):
 
     def to(self, device: torch.device) -> Geometry:
         return _Repeated(self._base.to(device), self._times)
-
-
-def select_copies(values: Ragged, indices: list[int], layout: Layout) -> Ragged:
-    """Some of the sequences, copied once."""
-    chosen = values.select(indices, layout)
-    packed = torch.cat(chosen.list) if indices else chosen.packed
-    return Ragged(layout, packed=packed, pad_value=values.pad_value)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from r3d_cli.checks import check_same_device
-from r3d_cli.structures.pointclouds import Pointclouds, copied_rows
+from r3d_cli.structures.pointclouds import Pointclouds
 from r3d_cli.structures.ragged import Layout, Ragged
 
 
@@ -46,8 +48,8 @@ def join_pointclouds_as_scene(pointclouds: Pointclouds | Sequence[Pointclouds]) 
         tensor([12])
     """
     clouds = pointclouds if isinstance(pointclouds, Pointclouds) else join_pointclouds_as_batch(pointclouds)
-    layout = Layout([clouds._layout.total], clouds.device)
-    return clouds._map(lambda field: Ragged(layout, packed=field.packed))
+    layout = clouds._layout.as_one()
+    return clouds._map(lambda field: field.as_one(layout))
 
 
 def _joined(name: str, batches: list[Ragged | None], layout: Layout) -> Ragged | None:
@@ -62,4 +64,4 @@ def _joined(name: str, batches: list[Ragged | None], layout: Layout) -> Ragged |
     widths = {field.packed.shape[1] for field in fields}
     if len(widths) > 1:
         raise ValueError(f"{where}: {name} must have one width, got {sorted(widths)}")
-    return copied_rows([field.packed for field in fields], fields[0], layout)
+    return Ragged(layout, packed=torch.cat([field.packed for field in fields]))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_same_device, check_shape
-from r3d_cli.structures.geometry import Geometry, select_copies
+from r3d_cli.structures.geometry import Geometry
 from r3d_cli.structures.indexing import Index, batch_indices
 from r3d_cli.structures.mesh_arguments import check_face_ids, read_faces, read_normals, read_verts
 from r3d_cli.structures.mesh_views import MeshViews
@@ -171,7 +171,7 @@ class Meshes(MeshViews):
         """
         chosen = batch_indices("Meshes", index, len(self))
         geometry = self._geometry.select(chosen)
-        normals = self._given_normals and select_copies(self._given_normals, chosen, geometry.verts.layout)
+        normals = self._given_normals and self._given_normals.select_copies(chosen, geometry.verts.layout)
         return self._with(geometry, None if self.textures is None else self.textures[chosen], normals)
 
     def split(self: M, split_sizes: Sequence[int]) -> list[M]:

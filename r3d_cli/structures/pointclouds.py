@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from itertools import accumulate, pairwise
-from math import inf
 
 import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_dtype, check_same_device, check_shape
 from r3d_cli.structures.indexing import Index, batch_indices
-from r3d_cli.structures.ragged import Layout, Ragged
+from r3d_cli.structures.pointcloud_views import PointcloudViews
+from r3d_cli.structures.ragged import Layout, Ragged, same_device
 from r3d_cli.structures.reading import read_rows
 
 
-class Pointclouds:
+class Pointclouds(PointcloudViews):
     """N point clouds: their points and, where given, a normal and a feature vector a point.
 
     Each of the three is at hand as a list, packed and padded (rows past a cloud's end are zeros), as in
@@ -57,7 +57,7 @@ class Pointclouds:
         check_same_device(where, points=self._points, normals=self._normals, features=self._features)
 
     def _with(self, points: Ragged, normals: Ragged | None, features: Ragged | None) -> Pointclouds:
-        made = self.__class__.__new__(self.__class__)
+        made = copy.copy(self)
         made._points, made._normals, made._features = points, normals, features
         return made
 
@@ -68,27 +68,6 @@ class Pointclouds:
             None if self._normals is None else function(self._normals),
             None if self._features is None else function(self._features),
         )
-
-    @property
-    def _layout(self) -> Layout:
-        return self._points.layout
-
-    @property
-    def device(self) -> torch.device:
-        return self._points.device
-
-    @property
-    def equisized(self) -> bool:
-        """Whether all clouds have as many points."""
-        return self._layout.equisized
-
-    @cached_property
-    def valid(self) -> Tensor:  # (N,) bool
-        """Which clouds have points."""
-        return self._layout.num_per_batch > 0
-
-    def __len__(self) -> int:
-        return len(self._layout)
 
     def __repr__(self) -> str:
         sizes = ", ".join(str(length) for length in self._layout.lengths)
@@ -106,115 +85,7 @@ class Pointclouds:
         """
         chosen = batch_indices("Pointclouds", index, len(self))
         layout = self._layout.select(chosen)
-        return self._map(lambda field: copied_rows([field.list[cloud] for cloud in chosen], field, layout))
-
-    def isempty(self) -> bool:
-        """Whether there is no point in the batch."""
-        return self._layout.total == 0
-
-    def points_list(self) -> list[Tensor]:
-        """N tensors (P_n, 3)."""
-        return list(self._points.list)
-
-    def points_packed(self) -> Tensor:
-        """(sum P_n, 3): all points, cloud after cloud."""
-        return self._points.packed
-
-    def points_padded(self) -> Tensor:
-        """(N, max P_n, 3); rows past a cloud's end are zeros."""
-        return self._points.padded
-
-    def normals_list(self) -> list[Tensor] | None:
-        """N tensors (P_n, 3), or None."""
-        return None if self._normals is None else list(self._normals.list)
-
-    def normals_packed(self) -> Tensor | None:
-        """(sum P_n, 3), or None."""
-        return None if self._normals is None else self._normals.packed
-
-    def normals_padded(self) -> Tensor | None:
-        """(N, max P_n, 3), or None."""
-        return None if self._normals is None else self._normals.padded
-
-    def features_list(self) -> list[Tensor] | None:
-        """N tensors (P_n, C), or None."""
-        return None if self._features is None else list(self._features.list)
-
-    def features_packed(self) -> Tensor | None:
-        """(sum P_n, C), or None."""
-        return None if self._features is None else self._features.packed
-
-    def features_padded(self) -> Tensor | None:
-        """(N, max P_n, C), or None."""
-        return None if self._features is None else self._features.padded
-
-    def num_points_per_cloud(self) -> Tensor:
-        """(N,) int64."""
-        return self._layout.num_per_batch
-
-    def cloud_to_packed_first_idx(self) -> Tensor:
-        """(N,) int64: the packed row with which each cloud begins."""
-        return self._layout.first_idx
-
-    def packed_to_cloud_idx(self) -> Tensor:
-        """(sum P_n,) int64: the cloud of each packed row."""
-        return self._layout.packed_to_batch_idx
-
-    def padded_to_packed_idx(self) -> Tensor:
-        """(sum P_n,) int64: each packed row's row in the padded view, flattened to (N * max P_n, D)."""
-        return self._layout.padded_to_packed_idx
-
-    def get_cloud(self, index: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Points (P, 3), normals (P, 3) and features (P, C) of one cloud, None where there are none.
-
-        Raises:
-            ValueError: ``index`` is no int in [0, N).
-        """
-        if not isinstance(index, int) or not 0 <= index < len(self):
-            raise ValueError(f"Pointclouds.get_cloud: index must be an int in [0, {len(self)}), got {index}")
-        normals = None if self._normals is None else self._normals.list[index]
-        features = None if self._features is None else self._features.list[index]
-        return self._points.list[index], normals, features
-
-    def get_bounding_boxes(self) -> Tensor:
-        """(N, 3, 2): the least and the greatest coordinate of each axis; inf and -inf for an empty cloud."""
-        cloud = self.packed_to_cloud_idx()[:, None].expand(-1, 3)
-        least = self.points_packed().new_full((len(self), 3), inf)
-        return torch.stack(
-            (
-                least.scatter_reduce(0, cloud, self.points_packed(), "amin"),
-                (-least).scatter_reduce(0, cloud, self.points_packed(), "amax"),
-            ),
-            dim=2,
-        )
-
-    def inside_box(self, box: Tensor) -> Tensor:
-        """Which points lie in a box, its boundary included.
-
-        Args:
-            box: (2, 3), (1, 2, 3), or (N, 2, 3) for a box a cloud: least and greatest coordinates.
-
-        Returns:
-            (sum P_n,) bool, in packed order.
-
-        Raises:
-            ValueError: Another shape, or a least coordinate above its greatest.
-
-        Example:
-            >>> import torch
-            >>> points = torch.tensor([[0.5, 0.5, 0.5], [2.0, 0.5, 0.5]])
-            >>> Pointclouds([points]).inside_box(torch.tensor([[0, 0, 0], [1, 1, 1]])).tolist()
-            [True, False]
-        """
-        boxes = box[None] if box.ndim == 2 else box
-        count = {"N": len(self)} if boxes.ndim == 3 and len(boxes) != 1 else {}
-        check_shape("Pointclouds.inside_box", "box", boxes, "N 2 3", **count)
-        if (boxes[:, 0] > boxes[:, 1]).any():
-            raise ValueError("Pointclouds.inside_box: box holds least coordinates above the greatest ones")
-        if len(boxes) != 1:
-            boxes = boxes[self.packed_to_cloud_idx()]
-        points = self.points_packed()
-        return ((boxes[:, 0] <= points) & (points <= boxes[:, 1])).all(dim=1)
+        return self._map(lambda field: field.select_copies(chosen, layout))
 
     def subsample(self, max_points: int | Sequence[int]) -> Pointclouds:
         """At most so many points a cloud, drawn without replacement by torch's generator, in their order.
@@ -251,15 +122,17 @@ class Pointclouds:
         Raises:
             ValueError: Another shape.
         """
-        if tuple(offsets_packed.shape) != (3,):
-            check_shape("Pointclouds.offset", "offsets_packed", offsets_packed, "P 3", P=self._layout.total)
         check_same_device("Pointclouds.offset", points=self._points, offsets_packed=offsets_packed)
-        self._points = Ragged(self._layout, packed=self.points_packed() + offsets_packed)
+        if offsets_packed.shape == (3,):
+            self._points = self._points.map(lambda points: points + offsets_packed)
+        else:
+            check_shape("Pointclouds.offset", "offsets_packed", offsets_packed, "P 3", P=self._layout.total)
+            self._points = Ragged(self._layout, packed=self.points_packed() + offsets_packed)
         return self
 
     def offset(self, offsets_packed: Tensor) -> Pointclouds:
         """These clouds with points moved by (3,) or (sum P_n, 3); normals and features are shared."""
-        return self._map(lambda field: field).offset_(offsets_packed)
+        return copy.copy(self).offset_(offsets_packed)
 
     def scale_(self, scale: float | Tensor) -> Pointclouds:
         """Multiply the points of this object by a number, or by one a cloud (N,); normals stay.
@@ -267,17 +140,18 @@ class Pointclouds:
         Raises:
             ValueError: Another shape.
         """
-        if isinstance(scale, Tensor) and scale.numel() != 1:
+        if not isinstance(scale, Tensor) or scale.ndim == 0:
+            self._points = self._points.map(lambda points: points * scale)
+            return self
+        if scale.shape != (1,):
             check_shape("Pointclouds.scale", "scale", scale, "N", N=len(self))
             scale = scale.to(self.device)[self.packed_to_cloud_idx(), None]
-        elif isinstance(scale, Tensor):
-            scale = scale.to(self.device).reshape(())
         self._points = Ragged(self._layout, packed=self.points_packed() * scale)
         return self
 
     def scale(self, scale: float | Tensor) -> Pointclouds:
         """These clouds with points multiplied by a number, or by one a cloud (N,)."""
-        return self._map(lambda field: field).scale_(scale)
+        return copy.copy(self).scale_(scale)
 
     def update_padded(
         self,
@@ -334,17 +208,18 @@ class Pointclouds:
 
     def clone(self) -> Pointclouds:
         """A copy that shares no memory."""
-        return self._map(lambda field: field.map(torch.clone))
+        return self._map(Ragged.clone)
 
     def detach(self) -> Pointclouds:
         """These clouds without their gradients' history."""
-        return self._map(lambda field: field.map(Tensor.detach))
+        return self._map(Ragged.detach)
 
     def to(self, device: torch.device | str, copy: bool = False) -> Pointclouds:
         """On another device; these clouds where they are there already, unless ``copy``."""
-        if not copy and torch.device(device) == self.device:
-            return self
-        return self._map(lambda field: field.map(lambda values: values.to(device, copy=copy)))
+        device = same_device(device)
+        if device == self.device:
+            return self.clone() if copy else self
+        return self._map(lambda field: field.to(device))
 
     def cpu(self) -> Pointclouds:
         """On the CPU."""
@@ -378,8 +253,3 @@ class Pointclouds:
         if assign_to_self:
             self._normals = Ragged(self._layout, padded=normals)
         return normals
-
-
-def copied_rows(parts: list[Tensor], field: Ragged, layout: Layout) -> Ragged:
-    """Parts one after the other, in memory of their own; where there is no part, no rows like the field's."""
-    return Ragged(layout, packed=torch.cat(parts or [field.packed[:0]]))

@@ -300,6 +300,12 @@ class Ragged:
             return Ragged(layout, packed=none, pad_value=self.pad_value)
         return Ragged(layout, list=[self.list[index] for index in indices], pad_value=self.pad_value)
 
+    def select_copies(self, indices: Sequence[int], layout: Layout | None = None) -> Ragged:
+        """Some of the sequences, copied once."""
+        chosen = self.select(indices, layout)
+        packed = torch.cat(chosen.list) if len(chosen.layout) else chosen.packed
+        return Ragged(chosen.layout, packed=packed, pad_value=self.pad_value)
+
     def repeat(self, times: int, layout: Layout | None = None) -> Ragged:
         """Every sequence ``times`` times in a row (a a b b c c), sharing its memory."""
         return self.select([i for i in range(len(self.layout)) for _ in range(times)], layout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from r3d_cli.checks import check_dtype, check_same_device, check_shape, dtype_name
 from r3d_cli.structures.indexing import Index, batch_indices
+from r3d_cli.structures.ragged import same_device
 from r3d_cli.structures.utils import list_to_padded, padded_to_list
 from r3d_cli.structures.volume_locator import VolumeLocator
 from r3d_cli.transforms.transform3d import Transform3d
@@ -64,7 +66,7 @@ class Volumes:
         )
 
     def _with(self, densities: Tensor, features: Tensor | None, locator: VolumeLocator) -> Volumes:
-        made = self.__class__.__new__(self.__class__)
+        made = copy.copy(self)
         made._densities, made._features, made.locator = densities, features, locator
         return made
 
@@ -178,11 +180,11 @@ class Volumes:
 
     def to(self, device: torch.device | str, copy: bool = False) -> Volumes:
         """On another device; these volumes where they are there already, unless ``copy``."""
-        densities = self._densities.to(device)
-        if densities is self._densities:
+        device = same_device(device)
+        if device == self.device:
             return self.clone() if copy else self
         features = None if self._features is None else self._features.to(device)
-        return self._with(densities, features, self.locator.to(device))
+        return self._with(self._densities.to(device), features, self.locator.to(device))
 
     def cpu(self) -> Volumes:
         """On the CPU."""
