@@ -63,7 +63,7 @@ class ShaderBase(nn.Module):
         cameras = kwargs.get("cameras", self.cameras)
         if cameras is None:
             raise ValueError(f"{type(self).__name__}: no cameras; give them when it is made or called")
-        return cameras
+        return cameras.replaced(**kwargs)  # such as R and T, which the rasterizer also takes
 
     def _parts(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Cameras, lights and materials of a call."""

@@ -221,6 +221,18 @@ def test_parameters_of_one_call(name: str) -> None:
 
 
 @every_class
+def test_replaced(name: str) -> None:
+    cameras, points = make(name), cloud()
+    assert cameras.replaced(lights=None, K=None) is cameras
+    R, T = look_at_view_transform(5.0, 10.0, 60.0)
+    replaced = cameras.replaced(R=R, T=T)
+    expected = cameras.transform_points(points, R=R, T=T)
+    torch.testing.assert_close(replaced.transform_points(points), expected)
+    single = cameras[0].replaced(T=torch.zeros(3, 3))
+    assert len(single) == 3
+
+
+@every_class
 def test_gradients(name: str) -> None:
     cameras, points = make(name, torch.float64), cloud(torch.float64)[:2]
     shift = 1 + 0.1 * torch.rand(2, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))

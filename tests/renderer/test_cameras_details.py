@@ -14,10 +14,18 @@ from r3d_cli.renderer import (
     FishEyeCameras,
     FoVOrthographicCameras,
     FoVPerspectiveCameras,
+    HardPhongShader,
+    MeshRasterizer,
+    MeshRenderer,
     OrthographicCameras,
     PerspectiveCameras,
+    PointLights,
+    RasterizationSettings,
+    TexturesVertex,
     join_cameras_as_batch,
+    look_at_view_transform,
 )
+from r3d_cli.utils import ico_sphere
 
 SIZE = (100, 160)
 K = torch.tensor([[[1.1, 0.1, 0.2, 0.0], [0.0, 0.9, -0.1, 0.0], [0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0]]])
@@ -212,3 +220,18 @@ def test_lens_cameras_have_no_matrix() -> None:
     for cameras in (DistortedCameras(), FishEyeCameras()):
         with pytest.raises(NotImplementedError, match="has no projection matrix; use transform_points"):
             cameras.get_full_projection_transform()
+
+
+def test_a_pose_of_one_call_also_moves_the_highlights() -> None:
+    R, T = look_at_view_transform(3.0, 20.0, 40.0)
+    lights = PointLights(location=((2.0, 2.0, 2.0),))
+    mesh = ico_sphere(2)
+    mesh.textures = TexturesVertex(torch.ones(1, mesh.verts_packed().shape[0], 3))
+
+    def render(cameras: CamerasBase, **kwargs: torch.Tensor) -> torch.Tensor:
+        shader = HardPhongShader(cameras=cameras, lights=lights)
+        renderer = MeshRenderer(MeshRasterizer(cameras, RasterizationSettings(image_size=32)), shader)
+        return renderer(mesh, **kwargs)
+
+    expected = render(FoVPerspectiveCameras(R=R, T=T))
+    torch.testing.assert_close(render(FoVPerspectiveCameras(), R=R, T=T), expected)

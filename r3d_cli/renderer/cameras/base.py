@@ -163,6 +163,23 @@ class CamerasBase(TensorProperties):
         """A copy with memory of its own; gradients flow through it."""
         return self._rebuilt(lambda tensor: tensor.clone())
 
+    def replaced(self: Cameras, **kwargs: Any) -> Cameras:
+        """Cameras like these with other parameters, by name; names that they do not have do not count.
+
+        Returns:
+            New cameras, or these where nothing is to be replaced.
+
+        Raises:
+            ValueError: Wrong shapes, or batches of different sizes.
+        """
+        shared = self._shared()
+        known = {*self._FIELDS, *shared}
+        changes = {name: value for name, value in kwargs.items() if name in known and value is not None}
+        if not changes:
+            return self
+        values = {name: getattr(self, name, None) for name in self._FIELDS}
+        return type(self)(device=self.device, **{**shared, **values, **changes})
+
     def __getitem__(self: Cameras, index: int | slice | Sequence[int] | Tensor) -> Cameras:
         """The chosen cameras: by number, slice, list, tensor of indices or mask of bools.
 
@@ -174,7 +191,7 @@ class CamerasBase(TensorProperties):
         return self._rebuilt(lambda tensor: tensor[rows])
 
     def _rebuilt(self: Cameras, function: Any) -> Cameras:
-        """A camera of this class whose tensors are those of this one after ``function``."""
+        """Cameras of this class whose tensors are those of these after ``function``."""
         values = {name: getattr(self, name, None) for name in self._FIELDS}
         changed = {name: function(x) if isinstance(x, Tensor) else x for name, x in values.items()}
         return type(self)(device=self.device, **{**self._shared(), **changed})
