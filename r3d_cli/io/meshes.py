@@ -203,9 +203,9 @@ def _add_maps(raw: RawMesh, textures: Any) -> None:
     ids = textures.maps_ids_list()
     maps = textures.maps_list()[0]
     images = [maps] if ids is None else list(maps)
-    raw.faces_material = (
-        np.zeros(len(raw.faces), np.int32) if ids is None else to_numpy(ids[0]).astype(np.int32)
-    )
+    raw.faces_material = np.zeros(len(raw.faces), np.int32)
+    if ids is not None:
+        raw.faces_material = to_numpy(ids[0]).clip(min=0).astype(np.int32)
     outside = _leaves_unit_square(raw.uvs)
     wrap = "clamp" if outside and textures.padding_mode == "border" else "repeat"
     for index, image in enumerate(images):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,9 @@ def encode_obj(mesh: RawMesh, stem: str, *, decimals: int | None = None) -> dict
     """
     files: dict[str, bytes] = {}
     text = b""
+    names = _unique_names(mesh.materials)
     if mesh.materials:
-        library, pictures = _encode_materials(mesh.materials, stem)
+        library, pictures = _encode_materials(mesh.materials, names, stem)
         files = {f"{stem}.mtl": library, **pictures}
         text += f"mtllib {stem}.mtl\n".encode()
     verts = [mesh.verts]
@@ -34,7 +36,7 @@ def encode_obj(mesh: RawMesh, stem: str, *, decimals: int | None = None) -> dict
         text += _rows("vt", mesh.uvs, decimals=decimals)
     if mesh.normals is not None:
         text += _rows("vn", mesh.normals, decimals=decimals)
-    return {f"{stem}.obj": text + _encode_faces(mesh), **files}
+    return {f"{stem}.obj": text + _encode_faces(mesh, names), **files}
 
 
 def _rows(keyword: str, *tables: NDArray, decimals: int | None) -> bytes:
@@ -42,7 +44,7 @@ def _rows(keyword: str, *tables: NDArray, decimals: int | None) -> bytes:
     return format_rows(f"{keyword}{numbers}\n", *tables, decimals=decimals)
 
 
-def _encode_faces(mesh: RawMesh) -> bytes:
+def _encode_faces(mesh: RawMesh, names: list[str]) -> bytes:
     """Face lines in their order, in runs of one material and one form of corner."""
     uvs = None if mesh.uvs is None else _ids(mesh.faces_uvs, mesh.faces)
     normals = None if mesh.normals is None else _ids(mesh.faces_normals, mesh.faces)
@@ -59,7 +61,7 @@ def _encode_faces(mesh: RawMesh) -> bytes:
             continue
         if material[start] != current:
             current = material[start]
-            lines.append(f"usemtl {_name(mesh.materials, current)}\n".encode())
+            lines.append(f"usemtl {names[current]}\n".encode())
         run = slice(start, end)
         columns = [mesh.faces[run]]
         corner = "%"
@@ -82,33 +84,35 @@ def _complete(ids: NDArray[np.int64] | None, num_faces: int) -> NDArray[np.bool_
     return np.zeros(num_faces, bool) if ids is None else np.min(ids, axis=1, initial=0) >= 0
 
 
-def _name(materials: list[Material], index: int) -> str:
-    """A name for a material that no other has, without blanks at its ends; "none" is no material's."""
-    if index < 0:
-        return "none"
-    name = " ".join(materials[index].name.split())
-    unique = [" ".join(material.name.split()) for material in materials].count(name) == 1
-    return name if name and unique else f"material_{index}"
+def _unique_names(materials: list[Material]) -> list[str]:
+    """Names of materials without line breaks and double blanks, none of them twice, and last that of none."""
+    names = [" ".join(material.name.split()) for material in materials]
+    counts = Counter([*names, "none"])
+    return [
+        name if name and counts[name] == 1 else f"material_{index}" for index, name in enumerate(names)
+    ] + ["none"]
 
 
-def _encode_materials(materials: list[Material], stem: str) -> tuple[bytes, dict[str, bytes]]:
+def _encode_materials(
+    materials: list[Material], names: list[str], stem: str
+) -> tuple[bytes, dict[str, bytes]]:
     lines: list[str] = []
     pictures: dict[str, bytes] = {}
-    for index, material in enumerate(materials):
+    for index, (material, name) in enumerate(zip(materials, names, strict=False)):
         texture = material.base_color_texture
         display = linear_to_srgb(np.array(material.base_color[:3])).astype(np.float32)
         kd = material.statements.get("kd", display)
-        lines.append(f"newmtl {_name(materials, index)}")
+        lines.append(f"newmtl {name}")
         for key, default in (("Ka", (1.0, 1.0, 1.0)), ("Kd", kd), ("Ks", (0.0, 0.0, 0.0)), ("Ns", (10.0,))):
             values = np.array([material.statements.get(key.lower(), default)], np.float32)
             lines.append(format_rows(key + " %" * values.shape[1], values).decode())
         if material.base_color[3] < 1:
             lines.append(f"d {material.base_color[3]:.9g}")
         if texture is not None:
-            name = f"{stem}.png" if not pictures else f"{stem}_{index}.png"
-            pictures[name] = encode_png(texture.image)
+            picture = f"{stem}.png" if not pictures else f"{stem}_{index}.png"
+            pictures[picture] = encode_png(texture.image)
             clamp = "-clamp on " if "clamp" in texture.wrap else ""
-            lines.append(f"map_Kd {clamp}{name}")
+            lines.append(f"map_Kd {clamp}{picture}")
         lines.append("")
     return "\n".join(lines).encode(), pictures
 
