@@ -11,6 +11,7 @@ from torch import Tensor
 
 from r3d_cli.checks import check_shape
 from r3d_cli.renderer.cameras.pose import IDENTITY, ORIGIN, get_world_to_view_transform
+from r3d_cli.renderer.cameras.unprojection import batched
 from r3d_cli.renderer.utils import TensorProperties, format_tensor
 from r3d_cli.transforms import Scale, Transform3d, Translate
 
@@ -216,6 +217,7 @@ class CamerasBase(TensorProperties):
     ) -> Tensor:
         """World points projected and then transformed: one matrix for all, where the projection is one."""
         transform = self.get_full_projection_transform(**kwargs).compose(*then)
+        batched(f"{type(self).__name__}.transform_points", "points", points, len(transform))
         return transform.transform_points(points, eps=eps)
 
 

@@ -83,7 +83,9 @@ class DistortedCameras(LensCameras):
             (Kannala-Brandt; OpenCV's ``fisheye``). Unlike OpenCV's, "fisheye" sees directions of 90 degrees
             and more to the axis, where z <= 0.
 
-    The third coordinate of a projection is 1 / z.
+    The third coordinate of a projection is 1 / z. ``unproject_points`` inverts the lens around its axis by
+    Newton's method; where the distortion has folded the image over, and nothing around the axis is seen, it
+    gives NaN, and no gradient comes from there.
 
     Raises:
         ValueError: Another model, or a number of coefficients that it does not have.
