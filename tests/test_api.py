@@ -97,6 +97,9 @@ def test_public_names_have_an_example_and_methods_a_docstring(dotted: str, found
 
 def test_the_package_lists_its_groups_and_loads_them_when_named() -> None:
     assert set(r3d_cli.GROUPS) <= set(dir(r3d_cli))
+    folders = {folder.name for folder in Path(r3d_cli.__file__).parent.iterdir() if folder.is_dir()}
+    public = {"datasets", "io", "loss", "ops", "renderer", "structures", "transforms", "utils", "vis"}
+    assert set(r3d_cli.GROUPS) == folders & public
     for group in r3d_cli.GROUPS:
         assert getattr(r3d_cli, group) is import_module(f"r3d_cli.{group}")
     with pytest.raises(

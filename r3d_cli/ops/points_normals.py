@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from r3d_cli.checks import check_dtype
 from r3d_cli.ops.utils import convert_pointclouds_to_tensor, get_point_covariances, wmean
+from r3d_cli.transforms.math import matmul
 
 if TYPE_CHECKING:
     from r3d_cli.structures.pointclouds import Pointclouds
@@ -68,7 +70,8 @@ def estimate_pointcloud_local_coord_frames(
         are the unit eigenvectors: normal, second and main direction. Zeros past a cloud's end.
 
     Raises:
-        ValueError: A cloud with points has fewer than ``neighborhood_size``, or points are not 3-D.
+        ValueError: A cloud with points has fewer than ``neighborhood_size``, or points are not 3-D, neither
+            float32 nor float64, or not finite.
 
     Example:
         >>> points = torch.rand(2, 60, 3)
@@ -80,6 +83,7 @@ def estimate_pointcloud_local_coord_frames(
     points, num_points = convert_pointclouds_to_tensor(pointclouds)
     if points.ndim != 3 or points.shape[2] != 3:
         raise ValueError(f"{where}: pointclouds must have shape (N, P, 3), got {tuple(points.shape)}")
+    check_dtype(where, "pointclouds", points, "float32", "float64")
     fewest = int(num_points[num_points > 0].min()) if bool((num_points > 0).any()) else None
     if neighborhood_size < 1 or (fewest is not None and fewest < neighborhood_size):
         raise ValueError(
@@ -91,7 +95,12 @@ def estimate_pointcloud_local_coord_frames(
         return torch.zeros_like(points), points.new_zeros(*points.shape, 3)
     points = points - wmean(points, inside.to(points.dtype))  # far from the origin digits get lost
     covariances, neighbors = get_point_covariances(points, num_points, neighborhood_size)
-    curvatures, frames = _eigh(covariances)
+    try:
+        curvatures, frames = _eigh(covariances)
+    except torch.linalg.LinAlgError:
+        if points.isfinite().all():
+            raise
+        raise ValueError(f"{where}: pointclouds hold NaN or infinite coordinates") from None
     if disambiguate_directions:
         offsets = neighbors - points[:, :, None]
         normal = _toward_most(frames[..., 0], offsets)
@@ -102,7 +111,7 @@ def estimate_pointcloud_local_coord_frames(
 
 def _toward_most(directions: Tensor, offsets: Tensor) -> Tensor:  # (N, P, 3), (N, P, K, 3) -> (N, P, 3)
     """Directions, turned round where most neighbours lie behind, or as many as ahead and their mean does."""
-    along = (offsets @ directions[..., None])[..., 0]  # (N, P, K)
+    along = matmul(offsets, directions[..., None])[..., 0]  # (N, P, K)
     lead = along.sign().sum(dim=2)
     side = torch.where(lead == 0, along.sum(dim=2), lead)
     return torch.where(side[..., None] < 0, -directions, directions)
@@ -122,5 +131,5 @@ def _eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:  # (*, 3, 3) -> (*, 3) asc
     scale = values[..., -1:, None].clamp(min=kinds.tiny)
     gaps = (values[..., None, :] - values[..., :, None]) / scale  # [j, i]: lambda_i - lambda_j
     damped = gaps / (gaps.square() + kinds.eps**2) / scale
-    change = vectors.mT @ (matrices - matrices.detach()) @ vectors  # 0, but for its derivative
-    return values + change.diagonal(dim1=-2, dim2=-1), vectors + vectors @ (change * damped)
+    change = matmul(matmul(vectors.mT, matrices - matrices.detach()), vectors)  # 0, but for its derivative
+    return values + change.diagonal(dim1=-2, dim2=-1), vectors + matmul(vectors, change * damped)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_shape
+from r3d_cli.transforms.math import matmul
 
 #: Bytes of distances held at once while neighbours are searched.
 DISTANCE_BYTES = 64 << 20
@@ -125,7 +126,7 @@ def get_point_covariances(
     clouds = torch.arange(sizes["N"], device=points_padded.device)[:, None, None]
     neighbors = points_padded[clouds, nearest]
     centered = neighbors - neighbors.mean(dim=2, keepdim=True)
-    return centered.transpose(-1, -2) @ centered / neighborhood_size, neighbors
+    return matmul(centered.mT, centered) / neighborhood_size, neighbors
 
 
 def _nearest(points: Tensor, num_points: Tensor, count: int) -> Tensor:

@@ -116,6 +116,16 @@ def test_covariances_are_numpys() -> None:
     np.testing.assert_allclose(covariances[0, 4], np.cov(points[0].T, bias=True))
 
 
+def test_autocast_changes_nothing() -> None:
+    torch.manual_seed(0)
+    points = torch.randn(1, 60, 3)
+    expected = estimate_pointcloud_local_coord_frames(points, 10)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        computed = estimate_pointcloud_local_coord_frames(points, 10)
+    for value, same in zip(computed, expected, strict=True):
+        assert torch.equal(value, same)
+
+
 def test_gradients() -> None:
     torch.manual_seed(5)
     points = torch.randn(1, 12, 3, dtype=torch.float64, requires_grad=True)
@@ -147,6 +157,8 @@ def test_gradients_are_finite_where_extents_are_equal(dtype: torch.dtype) -> Non
             "neighborhood_size must lie in [1, 5], the points of the smallest cloud, got 0",
         ),
         (torch.zeros(1, 5, 2), 3, "pointclouds must have shape (N, P, 3), got (1, 5, 2)"),
+        (torch.zeros(1, 5, 3).half(), 3, "pointclouds must be float32 or float64, got float16"),
+        (torch.full((1, 5, 3), torch.nan), 3, "pointclouds hold NaN or infinite coordinates"),
         (np.zeros((1, 5, 3)), 3, "point clouds must be Pointclouds or a tensor (N, P, D), got ndarray"),
     ],
 )
