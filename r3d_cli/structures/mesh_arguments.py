@@ -53,7 +53,10 @@ def read_faces(faces: Rows, verts: Ragged) -> Ragged:
 
 def check_face_ids(faces: Ragged, verts_layout: Layout) -> None:
     """Raise an IndexError that names the mesh with an id out of its vertices. Waits for a GPU."""
-    least, most = _extremes(faces)
+    _check_extremes(faces, verts_layout, *_extremes(faces))
+
+
+def _check_extremes(faces: Ragged, verts_layout: Layout, least: np.ndarray, most: np.ndarray) -> None:
     wrong = (least < 0) | (most >= np.array(verts_layout.lengths, dtype=np.int64))
     if wrong.any():
         mesh = int(wrong.argmax())
@@ -81,9 +84,11 @@ def _without_padding(padded: Tensor) -> Ragged:  # (N, F, 3)
 def _fitting(faces: Ragged, verts_layout: Layout) -> Ragged:
     """Faces whose ids are vertices of their mesh; rows of -1 are left out, as of a list made from a padded
     tensor."""
-    if (_extremes(faces)[0] < 0).any():
+    least, most = _extremes(faces)
+    if (least < 0).any():
         faces = Ragged.from_list([rows[(rows != -1).any(1)] for rows in faces.list], pad_value=-1)
-    check_face_ids(faces, verts_layout)
+        least, most = _extremes(faces)
+    _check_extremes(faces, verts_layout, least, most)
     return faces
 
 

@@ -40,7 +40,8 @@ class Topology:
         """Ids of packed vertices."""
         if len(self.verts_layout) == 1:
             return self.faces.packed
-        first = self.verts_layout.first_idx[self.faces_layout.packed_to_batch_idx]
+        layout = self.faces_layout
+        first = self.verts_layout.first_idx.repeat_interleave(layout.num_per_batch, output_size=layout.total)
         return self.faces.packed + first[:, None]
 
     @lasting
