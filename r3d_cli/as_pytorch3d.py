@@ -45,7 +45,7 @@ GROUPS = ("datasets", "io", "loss", "ops", "renderer", "structures", "transforms
 #: Where PyTorch3D keeps what its groups export. Any name of the group is found in each of its submodules.
 SUBMODULES = {
     "datasets": "r2n2.r2n2 r2n2.utils shapenet.shapenet_core utils",
-    "io": "experimental_gltf_io obj_io pluggable pluggable_formats ply_io",
+    "io": "experimental_gltf_io obj_io off_io pluggable pluggable_formats ply_io",
     "loss": "chamfer mesh_edge_loss mesh_laplacian_smoothing mesh_normal_consistency point_mesh_distance",
     "ops": (
         "ball_query cameras_alignment cubify graph_conv interp_face_attrs iou_box3d knn laplacian_matrices "

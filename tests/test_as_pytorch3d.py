@@ -111,6 +111,30 @@ def test_statement(answers: dict[str, str], statement: str) -> None:
     assert answers[statement] == ANSWERS[statement]
 
 
+MISSING = """
+import importlib, sys
+import r3d_cli.as_pytorch3d
+for line in sys.stdin.read().splitlines():
+    path, _, names = line.partition(": ")
+    module = importlib.import_module(f"pytorch3d.{path}")
+    group = importlib.import_module(f"pytorch3d.{path.partition('.')[0]}")
+    for name in names.split():
+        if getattr(module, name, None) is None or getattr(module, name) is not getattr(group, name, None):
+            print(name)
+"""
+
+
+def test_names_are_also_where_pytorch3d_keeps_them(repository: Path) -> None:
+    tests = repository / "tests"
+    signatures = (tests / "pytorch3d_api.txt").read_text().splitlines()
+    promised = {line.partition("(")[0].split(".")[1] for line in signatures}
+    paths = (tests / "pytorch3d_paths.txt").read_text()
+    done = subprocess.run(
+        [sys.executable, "-c", MISSING], input=paths, capture_output=True, text=True, check=True
+    )
+    assert promised & set(done.stdout.split()) == set()
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Runs ``python -m r3d_cli.as_pytorch3d`` in a folder of its own."""
