@@ -7,7 +7,7 @@ from math import inf
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_shape
+from r3d_cli.checks import check_same_device, check_shape
 from r3d_cli.structures.ragged import Layout, Ragged
 
 
@@ -140,6 +140,7 @@ class PointcloudViews:
         boxes = box[None] if box.ndim == 2 else box
         count = {"N": len(self)} if boxes.ndim == 3 and len(boxes) != 1 else {}
         check_shape("Pointclouds.inside_box", "box", boxes, "N 2 3", **count)
+        check_same_device("Pointclouds.inside_box", points=self._points, box=box)
         if (boxes[:, 0] > boxes[:, 1]).any():
             raise ValueError("Pointclouds.inside_box: box holds least coordinates above the greatest ones")
         if len(boxes) != 1:

@@ -169,6 +169,7 @@ def test_inside_box() -> None:
     [
         (torch.zeros(3), "box must have shape (N, 2, 3), got (3,)"),
         (torch.zeros(3, 2, 3), "box must have shape (N, 2, 3) with N = 2, got (3, 2, 3)"),
+        (torch.zeros(2, 3, device="meta"), "points is on cpu, box is on meta"),
         (torch.tensor([[1.0, 0, 0], [0, 1, 1]]), "box holds least coordinates above the greatest ones"),
     ],
 )
