@@ -65,7 +65,7 @@ def _check_extremes(faces: Ragged, verts_layout: Layout, least: np.ndarray, most
 
 
 def _ids(name: str, rows: Tensor) -> Tensor:
-    if not isinstance(rows, Tensor):
+    if not isinstance(rows, Tensor) or rows.dtype == torch.int64:
         return rows
     if rows.numel():  # torch.tensor([]) stands for "no faces", whatever its dtype
         check_dtype("Meshes", name, rows, *_INTEGERS)
