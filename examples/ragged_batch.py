@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from r3d_cli.errors import R3dError
-from r3d_cli.io import load_objs_as_meshes
+from r3d_cli.io import IO
 from r3d_cli.structures import Meshes, join_meshes_as_batch
 from r3d_cli.utils import ico_sphere, torus
 
@@ -20,19 +20,17 @@ SPOT = Path(__file__).parent / "spot" / "spot.obj"
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE", help="OBJ files (default: spot, a sphere, a torus)"
+        "files", nargs="*", type=Path, metavar="FILE", help="mesh files (default: spot, a sphere, a torus)"
     )
     files = parser.parse_args().files
     try:
-        if files:
-            batch = load_objs_as_meshes(files, load_textures=False)
-        else:
-            spot = load_objs_as_meshes([SPOT], load_textures=False)
-            batch = join_meshes_as_batch([spot, ico_sphere(3), torus(0.3, 1.0, 12, 24)])
+        meshes = [IO().load_mesh(file, include_textures=False) for file in files or [SPOT]]
     except (R3dError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    show(batch)
+    if not files:
+        meshes += [ico_sphere(3), torus(0.3, 1.0, 12, 24)]
+    show(join_meshes_as_batch(meshes))
     return 0
 
 

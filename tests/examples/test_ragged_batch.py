@@ -25,7 +25,9 @@ def test_three_views_of_shapes(repository: Path) -> None:
 def test_three_views_of_files(repository: Path, tmp_path: Path) -> None:
     file = tmp_path / "quad.obj"
     file.write_text("v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nf 1 2 3 4\n")
-    done = run(repository, file, file)
+    same = tmp_path / "quad.off"
+    same.write_text("OFF 4 1 0\n0 0 0\n1 0 0\n1 1 0\n0 1 0\n4 0 1 2 3\n")
+    done = run(repository, file, same)
     assert done.returncode == 0, done.stderr
     assert "verts (8, 3), faces (4, 3)" in done.stdout
     assert "edges (10, 2)" in done.stdout
