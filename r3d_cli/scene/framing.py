@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from r3d_cli.constants import AZIMUTH, ELEVATION, FOV
+from r3d_cli.scene.bounds import bounds
 from r3d_cli.scene.camera import UP_AXES, Camera, look_at
 from r3d_cli.scene.model import RawMesh
 
@@ -42,7 +43,8 @@ def bounding_sphere(
     points = verts[used].astype(np.float64)
     if not len(points):
         raise ValueError("the mesh has no face with finite vertices")
-    center = (points.min(axis=0) + points.max(axis=0)) / 2
+    low, high = bounds(points)
+    center = (low + high) / 2
     distances = np.linalg.norm(points - center, axis=1)
     outer = points[distances > 0.7 * distances.max()]
     outer = outer[:: -(-len(outer) // _CANDIDATES)] if len(outer) else points[:1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from r3d_cli.scene.bounds import bounds
+
 # float32 resolves 6e-8 of a coordinate's magnitude. A mesh this many times farther from the origin than it is
 # large would be drawn with errors of 4e-6 of its size: a hundredth of a pixel at 4096 pixels.
 _FAR = 64.0
@@ -21,7 +23,7 @@ def compact(verts: NDArray[np.float64]) -> NDArray[np.floating]:  # (V, 3)
 def _needs_double(verts: NDArray[np.float64]) -> bool:
     if len(verts) == 0:
         return False
-    low, high = verts.min(axis=0), verts.max(axis=0)
+    low, high = bounds(verts)
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         return _needs_double(verts[np.isfinite(verts).all(axis=1)])
     magnitude, extent = max(np.abs(low).max(), np.abs(high).max()), (high - low).max()
