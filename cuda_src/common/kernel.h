@@ -60,8 +60,4 @@ R3D_FN double select(bool mask, double a, double b) { return mask ? a : b; }
 R3D_FN float rounding_unit(float) { return 1.1920929e-7f; }
 R3D_FN double rounding_unit(double) { return 2.220446049250313e-16; }
 
-// Smallest magnitude of a denominator.
-R3D_FN float tiny(float) { return R3D_TINY; }
-R3D_FN double tiny(double) { return R3D_TINY_DOUBLE; }
-
 #endif  // R3D_COMMON_KERNEL_H_

@@ -4,6 +4,10 @@
 
 #include "common/kernel.h"
 
+// Smallest magnitude of a denominator.
+R3D_FN float tiny(float) { return R3D_TINY; }
+R3D_FN double tiny(double) { return R3D_TINY_DOUBLE; }
+
 namespace r3d {
 
 template <class Real>

@@ -11,6 +11,8 @@ import pytest
 from r3d_cli.bench.measure import METHODS, PATIENCE, Method, is_settled
 from r3d_cli.bench.runner import Plan, run
 
+IO_CASES = 5  # of the suite io: four formats into arrays, one into Meshes
+
 
 def test_an_injected_clock_makes_a_run_deterministic(fake_clock: Callable[..., Any]) -> None:
     plan = Plan(suites=("io",), sizes=(80,), peers=("trimesh",))
@@ -22,7 +24,7 @@ def test_an_injected_clock_makes_a_run_deterministic(fake_clock: Callable[..., A
 
     first = measure()
     assert first == measure()
-    assert len(first) == 8  # four formats, two contestants
+    assert len(first) == 2 * IO_CASES
     assert all(median == statistics.median(values) for *_, values, median in first)
 
 
@@ -34,7 +36,7 @@ def test_contestants_take_turns(fake_clock: Callable[..., Any]) -> None:
     # Each second time is the other's, first calls and repetitions alike.
     assert [row.cold_ms for row in rows] == [100.0, 200.0]
     assert [row.times_ms for row in rows] == [[100.0] * 4, [200.0] * 4]
-    assert clock.timed == 4 * 2 * (1 + 4)
+    assert clock.timed == IO_CASES * 2 * (1 + 4)
 
 
 def test_a_brief_call_is_warmed_up_before_each_turn(
@@ -58,7 +60,7 @@ def test_a_brief_call_is_warmed_up_before_each_turn(
         load_peer(peer).calls.clear()
         plan = Plan(("io",), sizes=(80,), peers=(peer,), method=Method(seconds=1e3, least=3, most=3))
         run(plan, clock=fake_clock(milliseconds))
-        assert len(load_peer(peer).calls) == 4 * (1 + 3 * calls_a_turn)
+        assert len(load_peer(peer).calls) == IO_CASES * (1 + 3 * calls_a_turn)
 
 
 @pytest.mark.parametrize(

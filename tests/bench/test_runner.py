@@ -174,20 +174,20 @@ def test_resuming_runs_only_what_is_missing(tmp_path: Path) -> None:
     saved = tmp_path / "results.json"
     complete = run(plan, save=saved)
     assert Results.load(saved) == complete
-    assert len(complete.rows) == 4
+    assert len(complete.rows) == 5
 
     half = Results.load(saved)
     half.rows = half.rows[:1]
     kept = [list(row.times_ms) for row in half.rows]
     cases: list[Any] = []
     resumed = run(plan, previous=half, on_case=lambda job, *_: cases.append(job.case))
-    assert len(cases) == 3
+    assert len(cases) == 4
     assert [row.times_ms for row in resumed.rows[:1]] == kept
     assert {row.key for row in resumed.rows} == {row.key for row in complete.rows}
 
     # A contestant who was not there is a reason to run a case again, with everyone.
     more = Plan(("io",), sizes=(80,), peers=("trimesh",), method=FAST, memory=False)
-    assert sum(row.contestant == "trimesh" for row in run(more, previous=resumed).rows) == 4
+    assert sum(row.contestant == "trimesh" for row in run(more, previous=resumed).rows) == 5
 
     with pytest.raises(R3dError, match="resume them as they were begun"):
         run(Plan(("io",), level="full"), previous=resumed)

@@ -36,18 +36,18 @@ class Inputs:
 def cases(selection: Selection) -> Iterator[Case]:
     for size in selection.sizes or _SIZES[selection.level]:
         for format in FORMATS:
-            yield {"mesh": f"ico.{format}", "faces": sphere_faces(size)}
+            yield {"mesh": f"ico.{format}", "faces": sphere_faces(size), "into": "arrays"}
     for size in selection.sizes or _SIZES[selection.level]:
         yield {"mesh": "ico.obj", "faces": sphere_faces(size), "into": "Meshes"}
     for name in selection.files:
-        yield {"mesh": name, "faces": None}
+        yield {"mesh": name, "faces": None, "into": "arrays"}
         if name.lower().endswith(FORMATS):
             yield {"mesh": name, "faces": None, "into": "Meshes"}
 
 
 def make_inputs(case: Case, place: Place) -> Inputs:
     faces = None if case["faces"] is None else int(case["faces"])
-    return Inputs(mesh_path(case, place), faces, case.get("into") == "Meshes")
+    return Inputs(mesh_path(case, place), faces, case["into"] == "Meshes")
 
 
 def ours(inputs: Inputs) -> Prepared:
@@ -108,6 +108,6 @@ suite = Suite(
     reference=reference,
     differs=differs,
     peers=("trimesh", "open3d", "pytorch3d"),
-    tiny={"mesh": "ico.obj", "faces": 80},
+    tiny={"mesh": "ico.obj", "faces": 80, "into": "Meshes"},
     devices=("cpu",),
 )
