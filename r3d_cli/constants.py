@@ -32,6 +32,10 @@ DEFINES = {
 #: Default bound of the rasterizer's tile lists, bytes.
 WORKSPACE_BUDGET = 256 * 2**20
 
+#: Bytes of dead host arrays whose memory is kept for new ones, and the size from which they are.
+KEPT_MEMORY = 256 * 2**20
+SMALLEST_KEPT = 2**20
+
 #: A mesh batch may not hold more faces or vertices than this: ids inside kernels are 32 bits wide.
 MAX_PACKED = 2**31 - 1
 

@@ -45,7 +45,7 @@ i64 unite_sides(const MeshEdgesArgs& a, i64 chunk) {
       const i64 other = upper(sides[i]), side = lower(sides[i]);
       if (other != last) edges[count++] = pair(other, v);
       last = other;
-      a.faces_to_edges[side] = count - 1;
+      if (a.faces_to_edges) a.faces_to_edges[side] = count - 1;
     }
   }
   return count;
@@ -91,6 +91,7 @@ void mesh_edges_write(const MeshEdgesArgs& a, i64* edges) {
       }
     }
   });
+  if (!a.faces_to_edges) return;
   parallel(a.num_faces, kFacesPerGrain, [&](i64 begin, i64 end, int) {
     for (i64 f = begin; f < end; ++f)
       for (int j = 0; j < 3; ++j)

@@ -66,7 +66,7 @@ struct MeshEdgesArgs {
   i32* first;           // (V + 1,) workspace: where each vertex's sides begin
   u64* sides;           // (3F,) workspace: sides, then edges, by their lower vertex
   i64* chunk_first;     // (chunks + 1,) the edge with which each chunk of vertices begins; last, their number
-  i64* faces_to_edges;  // (F, 3)
+  i64* faces_to_edges;  // (F, 3), or null
 };
 
 template <class Real>

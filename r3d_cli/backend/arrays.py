@@ -13,7 +13,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from r3d_cli.backend.memory import empty_bytes
 from r3d_cli.backend.places import Place, describe
+from r3d_cli.constants import SMALLEST_KEPT
 
 
 class Arrays(Protocol):
@@ -40,7 +42,10 @@ class NumpyArrays:
     stream = 0
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        return np.empty(shape, dtype)
+        nbytes = math.prod(shape) * np.dtype(dtype).itemsize
+        if nbytes < SMALLEST_KEPT:
+            return np.empty(shape, dtype)
+        return empty_bytes(nbytes).view(dtype).reshape(shape)
 
     def empty_block(self, *specs: tuple[tuple[int, ...], str]) -> list[np.ndarray]:
         """Arrays in one allocation, which takes far fewer page faults than one each: the kernel hands out
@@ -48,7 +53,7 @@ class NumpyArrays:
         align = 64  # bytes: a cache line, and the widest SIMD register
         sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in specs]
         starts = np.cumsum([0, *(-(-size // align) * align for size in sizes)])
-        block = np.empty(int(starts[-1]), np.uint8)
+        block = empty_bytes(int(starts[-1]))
         return [
             block[start : start + size].view(dtype).reshape(shape)
             for start, size, (shape, dtype) in zip(starts.tolist(), sizes, specs, strict=False)

@@ -23,6 +23,7 @@ def mesh_edges(
     faces: Any,  # (F, 3) int64
     num_verts: int,  # V
     *,
+    want_faces_to_edges: bool = True,
     device: Device | None = None,
 ) -> tuple[Any, Any]:
     """Unique undirected edges of faces, and which of them lie opposite to each face's corners.
@@ -30,6 +31,7 @@ def mesh_edges(
     Args:
         faces: Vertex ids.
         num_verts: Vertices there are.
+        want_faces_to_edges: Whether to return ``faces_to_edges``, or None.
         device: Where to run; by default where the array is. NumPy arrays run on the CPU schedule.
 
     Returns:
@@ -48,13 +50,13 @@ def mesh_edges(
     check_faces("mesh_edges", faces, num_verts)
     arrays = arrays_like(faces)
     if device is None and isinstance(faces, np.ndarray):
-        return _on_cpu(faces, num_verts, arrays)
-    return _on_device(faces, num_verts, arrays, device or device_of(arrays))
+        return _on_cpu(faces, num_verts, want_faces_to_edges, arrays)
+    return _on_device(faces, num_verts, want_faces_to_edges, arrays, device or device_of(arrays))
 
 
-def _on_cpu(faces: np.ndarray, num_verts: int, arrays: Arrays) -> tuple[Any, Any]:
+def _on_cpu(faces: np.ndarray, num_verts: int, want: bool, arrays: Arrays) -> tuple[Any, Any]:
     num_sides = 3 * len(faces)
-    faces_to_edges = arrays.empty((len(faces), 3), "int64")
+    faces_to_edges = arrays.empty((len(faces), 3), "int64") if want else None
     first, sides = arrays.empty((num_verts + 1,), "int32"), arrays.empty((num_sides,), "uint64")
     chunk_first = arrays.empty((blocks_for(num_verts, VERTS_PER_CHUNK) + 1,), "int64")
     work = faces, num_verts, first, sides, chunk_first, faces_to_edges
@@ -65,7 +67,7 @@ def _on_cpu(faces: np.ndarray, num_verts: int, arrays: Arrays) -> tuple[Any, Any
     return edges, faces_to_edges
 
 
-def _on_device(faces: Any, num_verts: int, arrays: Arrays, device: Device) -> tuple[Any, Any]:
+def _on_device(faces: Any, num_verts: int, want: bool, arrays: Arrays, device: Device) -> tuple[Any, Any]:
     num_faces, num_sides = len(faces), 3 * len(faces)
     kernels, scan_kernels = device.kernels("mesh_edges", "float32"), device.kernels("scan", "float32")
 
@@ -87,6 +89,8 @@ def _on_device(faces: Any, num_verts: int, arrays: Arrays, device: Device) -> tu
     check_bad_face("mesh_edges", marked_face(marked, num_faces), faces, num_verts, arrays)
     edges = arrays.empty((num_edges, 2), "int64")
     launch("write", num_sides, lows, highs, before, num_sides, edges)
+    if not want:
+        return edges, None
     faces_to_edges = arrays.empty((num_faces, 3), "int64")
     launch("find", num_sides, faces, num_faces, first, highs, before, faces_to_edges)
     return edges, faces_to_edges

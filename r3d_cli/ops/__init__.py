@@ -2,7 +2,7 @@
 
 from r3d_cli.ops.interp_face_attrs import interpolate_face_attributes
 from r3d_cli.ops.laplacian_matrices import cot_laplacian, laplacian, norm_laplacian
-from r3d_cli.ops.mesh_edges import mesh_edges
+from r3d_cli.ops.mesh_edges import mesh_edges, unique_edges
 from r3d_cli.ops.mesh_normals import face_areas_normals, vertex_normals
 from r3d_cli.ops.packed_to_padded import packed_to_padded, padded_to_packed
 from r3d_cli.ops.points_normals import estimate_pointcloud_local_coord_frames, estimate_pointcloud_normals
@@ -30,6 +30,7 @@ __all__ = [
     "norm_laplacian",
     "packed_to_padded",
     "padded_to_packed",
+    "unique_edges",
     "vertex_corners",
     "vertex_normals",
     "wmean",

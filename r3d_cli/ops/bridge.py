@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 from torch.library import custom_op
 
-from r3d_cli.checks import check_same_device
+from r3d_cli.backend.arrays import NumpyArrays
+from r3d_cli.checks import check_same_device, dtype_name
 
 #: Where the kernels run.
 DEVICES = ("cpu", "cuda")
@@ -99,6 +100,13 @@ def prepare(where: str, **tensors: Tensor | None) -> tuple[Any, ...]:
         tensor.float() if tensor is not None and tensor.dtype in _HALVES else tensor
         for tensor in tensors.values()
     )
+
+
+def empty(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """A tensor of undefined contents, on the CPU in memory that large dead results left behind."""
+    if not like.is_cpu:
+        return like.new_empty(shape)
+    return torch.from_numpy(NumpyArrays().empty(shape, dtype_name(like)))
 
 
 def to_raw(value: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -43,9 +45,33 @@ def mesh_edges(
     return _op(faces, num_verts)
 
 
-def _fake(faces: Tensor, num_verts: int) -> tuple[Tensor, Tensor]:
+def unique_edges(
+    faces: Tensor,  # (F, 3) int64
+    num_verts: int,  # V
+) -> Tensor:  # (E, 2)
+    """The ``edges`` of `mesh_edges` alone, for less; arguments and errors as there.
+
+    Example:
+        >>> unique_edges(torch.tensor([[0, 1, 2], [2, 1, 3]]), 4).tolist()
+        [[0, 1], [0, 2], [1, 2], [1, 3], [2, 3]]
+    """
+    check_faces("unique_edges", faces, num_verts)
+    (faces,) = prepare("unique_edges", faces=faces)
+    return _edges_op(faces, num_verts)
+
+
+def _run_edges(faces: Any, num_verts: int) -> Any:
+    return backend.mesh_edges(faces, num_verts, want_faces_to_edges=False)[0]
+
+
+def _fake_edges(faces: Tensor, num_verts: int) -> Tensor:
     num_edges = torch.library.get_ctx().new_dynamic_size()
-    return faces.new_empty((num_edges, 2)), faces.new_empty((faces.shape[0], 3))
+    return faces.new_empty((num_edges, 2))
+
+
+def _fake(faces: Tensor, num_verts: int) -> tuple[Tensor, Tensor]:
+    return _fake_edges(faces, num_verts), faces.new_empty((faces.shape[0], 3))
 
 
 _op = register("mesh_edges(Tensor faces, SymInt num_verts) -> (Tensor, Tensor)", backend.mesh_edges, _fake)
+_edges_op = register("unique_edges(Tensor faces, SymInt num_verts) -> Tensor", _run_edges, _fake_edges)

@@ -12,10 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from r3d_cli.ops.bridge import empty
 from r3d_cli.ops.laplacian_matrices import laplacian
-from r3d_cli.ops.mesh_edges import mesh_edges
+from r3d_cli.ops.mesh_edges import mesh_edges, unique_edges
 from r3d_cli.ops.vertex_corners import vertex_corners
 from r3d_cli.structures.ragged import Layout, Ragged, lasting
+
+#: Meshes of so many faces, on average, are packed one by one on the CPU. One operation for all of them wakes
+#: PyTorch's threads, which then spin for milliseconds in the way of the kernels' own.
+_LONG = 256
 
 
 class Topology:
@@ -38,11 +43,17 @@ class Topology:
     @lasting
     def faces_packed(self) -> Tensor:  # (sum F_i, 3)
         """Ids of packed vertices."""
-        if len(self.verts_layout) == 1:
+        if len(self.verts_layout) <= 1:
             return self.faces.packed
-        layout = self.faces_layout
-        first = self.verts_layout.first_idx.repeat_interleave(layout.num_per_batch, output_size=layout.total)
-        return self.faces.packed + first[:, None]
+        layout, starts = self.faces_layout, self.verts_layout.offsets[:-1]
+        if layout.device.type != "cpu" or layout.total < _LONG * len(layout):
+            first = self.verts_layout.first_idx
+            first = first.repeat_interleave(layout.num_per_batch, output_size=layout.total)
+            return self.faces.packed + first[:, None]
+        faces = empty((layout.total, 3), like=self.faces.list[0])
+        for mesh, rows, start in zip(self.faces.list, faces.split(layout.lengths), starts, strict=True):
+            torch.add(mesh, start, out=rows)
+        return faces
 
     @lasting
     def corners(self) -> tuple[Tensor, Tensor]:  # (sum V_i + 1,), (3 sum F_i,) int32
@@ -50,18 +61,16 @@ class Topology:
         return vertex_corners(self.faces_packed, self.verts_layout.total)
 
     @lasting
-    def _edges(self) -> tuple[Tensor, Tensor]:
-        return mesh_edges(self.faces_packed, self.verts_layout.total)
-
-    @property
     def edges(self) -> Tensor:  # (E, 2)
         """Unique edges of packed vertices, sorted."""
-        return self._edges[0]
+        return unique_edges(self.faces_packed, self.verts_layout.total)
 
-    @property
+    @lasting
     def faces_to_edges(self) -> Tensor:  # (sum F_i, 3)
         """The edges opposite to each face's corners."""
-        return self._edges[1]
+        edges, faces_to_edges = mesh_edges(self.faces_packed, self.verts_layout.total)
+        self.__dict__.setdefault("edges", edges)
+        return faces_to_edges
 
     @lasting
     def face_pairs(self) -> Tensor:  # (P, 4)
@@ -97,7 +106,7 @@ class Topology:
         if device == self.faces.device:
             return self
         moved = Topology(self.verts_layout.to(device), self.faces.to(device))
-        computed = self._computed("faces_packed", "corners", "_edges")
+        computed = self._computed("faces_packed", "corners", "edges", "faces_to_edges")
         moved.__dict__.update({name: _moved(value, device) for name, value in computed.items()})
         return moved
 
@@ -105,7 +114,7 @@ class Topology:
         """With faces of its own; what is computed from them already stays shared."""
         new = copy.copy(self)
         new.faces = self.faces.clone()
-        new.__dict__.update(self._computed("corners", "_edges"))
+        new.__dict__.update(self._computed("corners", "edges", "faces_to_edges"))
         return new
 
     def select(self, indices: list[int]) -> Topology:
@@ -122,7 +131,7 @@ class Topology:
         """All meshes as one, with what is computed already: packed ids stay what they are."""
         layout = self.faces_layout.as_one()
         one = Topology(self.verts_layout.as_one(), Ragged(layout, packed=self.faces_packed, pad_value=-1))
-        one.__dict__.update(self._computed("faces_packed", "corners", "_edges"))
+        one.__dict__.update(self._computed("faces_packed", "corners", "edges", "faces_to_edges"))
         return one
 
     def _computed(self, *names: str) -> dict[str, Any]:
@@ -159,14 +168,14 @@ class _Repeated(Topology):
         return first, corners
 
     @lasting
-    def _edges(self) -> tuple[Tensor, Tensor]:
-        edges, faces_to_edges = self._base._edges
-        base_edges = self._base.edges_layout
-        verts, faces = self._base.verts_layout, self._base.faces_layout
-        return (
-            self._repeat(edges, base_edges, verts, self.verts_layout),
-            self._repeat(faces_to_edges, faces, base_edges, self.edges_layout),
-        )
+    def edges(self) -> Tensor:
+        base = self._base
+        return self._repeat(base.edges, base.edges_layout, base.verts_layout, self.verts_layout)
+
+    @lasting
+    def faces_to_edges(self) -> Tensor:
+        base = self._base
+        return self._repeat(base.faces_to_edges, base.faces_layout, base.edges_layout, self.edges_layout)
 
     @lasting
     def edges_layout(self) -> Layout:

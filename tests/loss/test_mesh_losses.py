@@ -112,8 +112,8 @@ def test_topology_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("r3d_cli.structures.topology.mesh_edges", never)
-    monkeypatch.setattr("r3d_cli.structures.topology.vertex_corners", never)
+    for op in ("mesh_edges", "unique_edges", "vertex_corners"):
+        monkeypatch.setattr(f"r3d_cli.structures.topology.{op}", never)
     moved = meshes.offset_verts(torch.full_like(meshes.verts_packed(), 0.1))
     for loss in LOSSES.values():
         assert loss(moved).isfinite()

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r3d_cli import _native
-from r3d_cli.ops.mesh_edges import mesh_edges
+from r3d_cli.ops.mesh_edges import mesh_edges, unique_edges
 from r3d_cli.reference import mesh_edges as reference
 
 
@@ -26,11 +26,13 @@ def assert_edges(faces: torch.Tensor, num_verts: int) -> None:
     row = {edge: number for number, edge in enumerate(want)}
     assert edges.shape == (len(want), 2)
     assert edges.tolist() == [list(edge) for edge in want]
+    assert torch.equal(unique_edges(faces, num_verts), edges)
     assert faces_to_edges.shape == faces.shape
     assert faces_to_edges.tolist() == [[row[side] for side in face] for face in sides]
 
 
 def assert_as_reference(faces: torch.Tensor, num_verts: int) -> None:
+    assert torch.equal(unique_edges(faces, num_verts), reference.mesh_edges(faces, num_verts)[0])
     for got, want in zip(mesh_edges(faces, num_verts), reference.mesh_edges(faces, num_verts), strict=True):
         assert got.dtype == want.dtype == torch.int64
         assert torch.equal(got, want)

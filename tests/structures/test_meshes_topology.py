@@ -127,3 +127,22 @@ def test_packed_tensors_serve_inside_a_compiled_function(ragged: Meshes) -> None
     (have,) = torch.autograd.grad(compiled(verts), verts)
     (want,) = torch.autograd.grad(loss(verts), verts)
     torch.testing.assert_close(have, want)
+
+
+@pytest.mark.parametrize("faces_a_mesh", [3, 1000])
+def test_packed_faces_name_packed_vertices(faces_a_mesh: int) -> None:
+    """Packed all at once, or large meshes one by one."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = [7, 5, 9]
+    verts = [torch.rand((size, 3), generator=generator) for size in sizes]
+    counts = [faces_a_mesh, 0, 2 * faces_a_mesh]
+    faces = [
+        torch.randint(size, (count, 3), generator=generator)
+        for size, count in zip(sizes, counts, strict=True)
+    ]
+    want = torch.cat([mesh + start for mesh, start in zip(faces, (0, 7, 12), strict=True)])
+    assert torch.equal(Meshes(verts, faces).faces_packed(), want)
+    padded = torch.full((3, max(counts), 3), -1)
+    for row, mesh in zip(padded, faces, strict=True):
+        row[: len(mesh)] = mesh
+    assert torch.equal(Meshes(verts, padded).faces_packed(), want)
