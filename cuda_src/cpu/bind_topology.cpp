@@ -14,7 +14,12 @@ i64 bad_face_of(i64 status) {
 MeshEdgesArgs mesh_edges_args(const Array<const i64>& faces, i64 num_verts, const Array<i32>& first,
                               const Array<u64>& sides, const Array<i64>& chunk_first,
                               const std::optional<Array<i64>>& faces_to_edges) {
-  return {faces.data(), rows(faces), num_verts, first.data(), sides.data(), chunk_first.data(),
+  return {faces.data(),
+          rows(faces),
+          num_verts,
+          first.data(),
+          sides.data(),
+          chunk_first.data(),
           optional_data(faces_to_edges)};
 }
 

@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.library import custom_op
 
 from r3d_cli.backend.arrays import NumpyArrays
 from r3d_cli.checks import check_same_device, dtype_name
 
 #: Where the kernels run.
 DEVICES = ("cpu", "cuda")
+# Not `torch.library.custom_op`: its first call imports torch._dynamo, which takes a second.
+_LIBRARY = torch.library.Library("r3d", "FRAGMENT")
 _HALVES = (torch.float16, torch.bfloat16)
 
 
@@ -42,15 +43,17 @@ def register(schema: str, run: Callable[..., Any], fake: Callable[..., Any]) -> 
     Returns:
         The op, to be called with tensors.
     """
-    name, _, signature = schema.partition("(")
+    name = schema.partition("(")[0]
 
     def call(*arguments: Any) -> Any:
         results = run(*map(to_raw, arguments))
         return tuple(map(to_tensor, results)) if isinstance(results, tuple) else to_tensor(results)
 
-    op = custom_op(f"r3d::{name}", call, mutates_args=(), device_types=DEVICES, schema=f"({signature}")
-    op.register_fake(fake)
-    return op
+    _LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
+    for device in DEVICES:
+        _LIBRARY.impl(name, call, device.upper())
+    torch.library.register_fake(f"r3d::{name}", fake, lib=_LIBRARY)
+    return getattr(torch.ops.r3d, name).default
 
 
 def differentiate(
@@ -63,7 +66,7 @@ def differentiate(
         save: ``save(ctx, inputs, output)`` keeps what the backward needs.
         backward: ``backward(ctx, *grads)`` calls the backward op; a gradient, or None, for each argument.
     """
-    op.register_autograd(backward, setup_context=save)
+    torch.library.register_autograd(op, backward, setup_context=save, lib=_LIBRARY)
 
 
 def prepare(where: str, **tensors: Tensor | None) -> tuple[Any, ...]:

@@ -167,4 +167,13 @@ def _backward(ctx: Any, _: None, *grads: Tensor | None) -> tuple[Tensor | None, 
     return grad_verts, *[None] * (5 + len(ctx.settings))
 
 
+def _save_nothing(*_: Any) -> None:
+    pass
+
+
+def _second_backward(*_: Any) -> None:
+    raise RuntimeError("rasterize_meshes: has no second derivatives")
+
+
 differentiate(_fwd, _save, _backward)
+differentiate(_bwd, _save_nothing, _second_backward)
