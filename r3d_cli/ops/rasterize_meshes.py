@@ -167,7 +167,7 @@ def _backward(ctx: Any, _: None, *grads: Tensor | None) -> tuple[Tensor | None, 
     return grad_verts, *[None] * (5 + len(ctx.settings))
 
 
-def _save_nothing(*_: Any) -> None:
+def _save_nothing(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     pass
 
 
