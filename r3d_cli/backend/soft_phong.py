@@ -33,7 +33,7 @@ class Mesh(NamedTuple):
 
 
 class Surface(NamedTuple):
-    """What is lit, and how. Without lights (``Kinds.lights`` is "none") positions and normals may have no rows."""
+    """What is lit, and how. Without lights (``Kinds.lights``) positions and normals may have no rows."""
 
     positions: Any  # (V, 3) of the vertices, world space
     normals: Any  # (V, 3)

@@ -16,7 +16,7 @@ from r3d_cli.ops.raster_arguments import SETTINGS, deterministic_corners
 
 
 class PhongSurface(NamedTuple):
-    """What is lit, and how; without lights (see ``lights`` of `soft_phong`) positions and normals may be empty.
+    """What is lit, and how; without lights (see `soft_phong`) positions and normals may be empty.
 
     Example:
         >>> PhongSurface(torch.zeros(3, 3), torch.zeros(3, 3), torch.zeros(1, 21)).looks.shape
@@ -26,7 +26,8 @@ class PhongSurface(NamedTuple):
     positions: Tensor  # (V, 3) of the vertices, world space
     normals: Tensor  # (V, 3), of any length
     #: (N, 21) for each picture: ambient, diffuse and specular colour of light times material, the light's
-    #: location or the direction towards it, the camera's centre, shininess, znear, zfar, the background's colour.
+    #: location or the direction towards it, the camera's centre, shininess, znear, zfar, the background's
+    #: colour.
     looks: Tensor
 
 
@@ -71,10 +72,11 @@ def soft_phong(
 ) -> Tensor:  # (N, H, W, 4)
     """Phong-lit, softly blended pictures, differentiably, without fragments.
 
-    What `rasterize_meshes`, `phong_shading` and `softmax_rgb_blend` give, in one kernel: its backward computes
-    again what it needs, so memory beyond the picture depends neither on the number of faces nor on K. Liu et al.
-    2019, "Soft Rasterizer", equations 1 to 4; Phong 1975. Gradients go to every floating tensor given; they repeat
-    bit by bit: always on the CPU, on a GPU under ``torch.use_deterministic_algorithms(True)``.
+    What `rasterize_meshes`, `phong_shading` and `softmax_rgb_blend` give, in one kernel: its backward
+    computes again what it needs, so memory beyond the picture depends neither on the number of faces nor on
+    K. Liu et al. 2019, "Soft Rasterizer", equations 1 to 4; Phong 1975. Gradients go to every floating tensor
+    given; they repeat bit by bit: always on the CPU, on a GPU under
+    ``torch.use_deterministic_algorithms(True)``.
 
     Args:
         verts: (V, 3) vertices of all meshes, float32 or float64: NDC x (left) and y (up), and view depth z.
@@ -147,7 +149,9 @@ _OPTIONS = (
 )
 
 
-def _parts(tensors: Any, options: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _parts(
+    tensors: Any, options: Any
+) -> tuple[tuple[backend.Mesh, backend.Surface, backend.Texture], dict[str, Any]]:
     """The launcher's arguments of the op's."""
     verts, positions, normals, looks, texels, uvs, faces, first, corner_ids, maps, faces_source = tensors
     kinds, (sigma, gamma), settings = options[:6], options[6:8], options[8:]
@@ -198,7 +202,8 @@ def _fake_bwd(*arguments: Any) -> tuple[Tensor, ...]:
 
 
 _fwd = register(
-    f"soft_phong_fwd({_TENSORS}, SymInt height, SymInt width, {_OPTIONS}) -> (Tensor, Tensor, Tensor, Tensor)",
+    f"soft_phong_fwd({_TENSORS}, SymInt height, SymInt width, {_OPTIONS}) "
+    "-> (Tensor, Tensor, Tensor, Tensor)",
     _run_fwd,
     _fake_fwd,
 )

@@ -28,7 +28,7 @@ def soft_phong(
     faces_per_pixel: int | None = None,
     **settings: Any,
 ) -> Tensor:  # (N, H, W, 4)
-    """The blend of the lit faces of a pixel, or of its K nearest; see ``ops.soft_phong`` for the arguments."""
+    """The blend of the lit faces of a pixel, or of its K nearest; arguments: see ``ops.soft_phong``."""
     K = max(len(faces), 1) if faces_per_pixel is None else faces_per_pixel
     ids, z, bary, dists = rasterize_meshes(
         verts, faces, mesh_first_face, image_size, faces_per_pixel=K, **settings

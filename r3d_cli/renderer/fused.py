@@ -24,8 +24,8 @@ Render = Callable[..., Tensor | None]
 def fused_render(rasterizer: Any, shader: Any, meshes_world: Any, kwargs: dict[str, Any]) -> Tensor | None:
     """The picture (N, H, W, 4) of a pair that is fused; None: to be rendered through fragments.
 
-    Only the exact types are: a subclass, or a module with hooks, expects to be called. So are lights, materials
-    and textures of a shader that lights.
+    Only the exact types are, of lights, materials and textures too: a subclass, or a module with hooks,
+    expects to be called.
     """
     if type(rasterizer) is not MeshRasterizer or _has_hooks(rasterizer) or _has_hooks(shader):
         return None
@@ -83,14 +83,14 @@ def _phong(rasterizer: Any, shader: Any, meshes_world: Any, kwargs: dict[str, An
     if len(meshes) != len(meshes_world):  # one mesh, seen by several cameras
         meshes_world = meshes_world.extend(len(meshes))
         texture = packed_texture(meshes_world)
-    assert texture is not None and kind is not None
+    assert texture is not None
     blend_params = shader._blend_params(kwargs)
     znear, zfar = shader._depth_range(kwargs)
     positions, normals = meshes_world.verts_packed(), meshes_world.verts_normals_packed()
     looks = _looks(len(meshes), positions, parts, background_of(blend_params, positions), znear, zfar)
     surface = PhongSurface(positions, normals, looks)
-    blending = {"sigma": float(blend_params.sigma), "gamma": float(blend_params.gamma)}
-    return soft_phong(*_packed(meshes), surface, texture, lights=kind, **blending, **options)
+    options |= {"sigma": float(blend_params.sigma), "gamma": float(blend_params.gamma), "lights": kind}
+    return soft_phong(*_packed(meshes), surface, texture, **options)
 
 
 _LIGHTS: dict[type, str] = {AmbientLights: "ambient", DirectionalLights: "directional", PointLights: "point"}

@@ -28,7 +28,7 @@ SETTINGS = {
     "culled": {"blur_radius": 0.02, "cull_backfaces": True},
 }
 
-# Coordinates that are clipped lie on the diagonal of an atlas, where the last digit decides which texel it is.
+# Clipped coordinates lie on the diagonal of an atlas, where the last digit decides between two texels.
 SMOOTH = {"vertices": "perspective", "maps": "perspective", "atlas": "sharp"}
 
 

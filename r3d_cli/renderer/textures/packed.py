@@ -1,4 +1,4 @@
-"""Textures of meshes as the fused kernels take them: packed texels, and where on them each face finds its own."""
+"""Textures of meshes as the fused kernels take them: packed texels, and where each face finds its own."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from r3d_cli.renderer.textures.vertex import TexturesVertex
 
 
 def packed_texture(meshes: Any) -> PackedTexture | None:
-    """The textures of meshes, each stored once however many meshes share it; None for kinds that are looked up
-    in another way: subclasses, other numbers of channels than three, mip-mapped maps."""
+    """The textures of meshes, each stored once however many meshes share it; None for kinds that are looked
+    up in another way: subclasses, other numbers of channels than three, mip-mapped maps."""
     pack = _PACK.get(type(meshes.textures))
     packed = None if pack is None else pack(meshes.textures, meshes)
     return packed if packed is not None and packed.texels.shape[-1] == 3 else None
