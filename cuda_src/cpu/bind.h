@@ -35,6 +35,7 @@ void bind_mesh_normals(nb::module_& m);
 void bind_packed_to_padded(nb::module_& m);
 void bind_readers(nb::module_& m);
 void bind_topology(nb::module_& m);
+void bind_weighted_rows(nb::module_& m);
 void bind_writers(nb::module_& m);
 
 }  // namespace r3d

@@ -242,4 +242,5 @@ NB_MODULE(_native, m) {
   bind_shade_meshes<float>(m);
   bind_shade_meshes<double>(m);
   bind_topology(m);
+  bind_weighted_rows(m);
 }

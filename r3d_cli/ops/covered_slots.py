@@ -106,4 +106,4 @@ class _TakeRows(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:
         (grad,) = grad_outputs
         (ids,) = ctx.saved_tensors
-        return grad.new_zeros(ctx.count, grad.shape[1]).index_copy(0, ids, grad), None
+        return grad.new_zeros(ctx.count, grad.shape[1]).index_copy_(0, ids, grad), None

@@ -19,6 +19,7 @@ from r3d_cli.bench.cases import (
     rasterize_meshes,
     shade_meshes,
     vertex_corners,
+    weighted_rows,
 )
 from r3d_cli.bench.contestants import OURS, Contestant
 from r3d_cli.bench.measure import METHODS, Job, Method, time_case
@@ -97,9 +98,18 @@ def test_paddings_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
     assert {"r3d", "naive PyTorch"} <= set(measure("packed-to-padded", case, tmp_path, fake_clock))
 
 
+def test_weighted_rows_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case: Case = {"rows": 50, "sums": 20, "terms": 3}
+    assert {"r3d", "naive PyTorch"} == set(measure("weighted-rows", case, tmp_path, fake_clock))
+
+
 @pytest.mark.parametrize(
     ("suite", "case"),
-    [(mesh_normals, {"mesh": "ico", "faces": 80}), (packed_to_padded, {"elements": 3, "rows": 9})],
+    [
+        (mesh_normals, {"mesh": "ico", "faces": 80}),
+        (packed_to_padded, {"elements": 3, "rows": 9}),
+        (weighted_rows, {"rows": 20, "sums": 9, "terms": 4}),
+    ],
 )
 def test_both_directions_are_checked(suite: Any, case: Case) -> None:
     inputs = suite.make_inputs(case, Place())

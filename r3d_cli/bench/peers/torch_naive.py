@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
     from r3d_cli.bench.cases.shade_meshes import Inputs as Shading
     from r3d_cli.bench.cases.vertex_corners import Inputs as Faces
+    from r3d_cli.bench.cases.weighted_rows import Inputs as Terms
 
 NAME = "naive PyTorch"
 REQUIRES, INSTALL = "torch", "pip install torch"
@@ -87,6 +88,21 @@ def packed_to_padded(inputs: Rows) -> Callable[[], Any]:
     def call() -> Any:
         padded = loops.packed_to_padded(packed, first, inputs.max_size)
         return padded, loops.padded_to_packed(padded, first, len(packed))
+
+    return call
+
+
+def weighted_rows(inputs: Terms) -> Callable[[], Any]:
+    import torch
+
+    from r3d_cli.reference.weighted_rows import weighted_rows as weigh
+
+    ids, grad = as_torch(inputs.ids), as_torch(inputs.grad)
+    leaves = [as_torch(values).requires_grad_() for values in (inputs.rows, inputs.weights)]
+
+    def call() -> Any:
+        sums = weigh(leaves[0], ids, leaves[1])
+        return sums, *torch.autograd.grad(sums, leaves, grad)
 
     return call
 
