@@ -120,6 +120,4 @@ class _Run:
         """Raise what the CPU schedule found."""
         if bad_sum >= 0:
             named = self._ids[bad_sum].tolist()
-            raise IndexError(
-                f"weighted_rows: ids[{bad_sum}] names a row outside [0, {num_rows}): {named}"
-            )
+            raise IndexError(f"weighted_rows: ids[{bad_sum}] names a row outside [0, {num_rows}): {named}")

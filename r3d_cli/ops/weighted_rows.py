@@ -30,7 +30,7 @@ def weighted_rows(
     Args:
         rows: (T, C), floating point.
         ids: (P, J) int64, which rows; one may stand there often.
-        weights: (P, J), floating point.
+        weights: (P, J); integers are taken as floats.
 
     Returns:
         (P, C) in the wider of the two dtypes.
@@ -50,7 +50,6 @@ def weighted_rows(
     check_floats(where, "rows", rows, "T C")
     sizes = check_shape(where, "ids", ids, "P J")
     check_dtype(where, "ids", ids, "int64")
-    check_floats(where, "weights", weights, "P J")
     check_shape(where, "weights", weights, "P J", **sizes)
     dtype = torch.promote_types(rows.dtype, weights.dtype)
     real = dtype if dtype in _REALS else torch.float32  # halves are computed with as floats

@@ -45,7 +45,7 @@ def phong_shading(
     # Vertices, not corners of all faces, are gathered: the pixels see few of them.
     of_verts = torch.cat([meshes.verts_packed(), meshes.verts_normals_packed()], -1)  # (V, 6)
     of_slots = weighted_rows(of_verts, faces.index_select(0, slots.faces), slots.bary)
-    return _lit_slots(slots, *of_slots.split(3, -1), lights, cameras, materials, texels)
+    return _lit_slots(slots, of_slots, lights, cameras, materials, texels)
 
 
 def flat_shading(
@@ -68,7 +68,7 @@ def flat_shading(
     of_faces = torch.cat([centers, meshes.faces_normals_packed()], -1)  # (F, 6)
     slots = CoveredSlots("flat_shading", fragments.pix_to_face, fragments.bary_coords, len(of_faces))
     of_slots = of_faces.index_select(0, slots.faces)
-    return _lit_slots(slots, *of_slots.split(3, -1), lights, cameras, materials, texels)
+    return _lit_slots(slots, of_slots, lights, cameras, materials, texels)
 
 
 def gouraud_shading(meshes: Any, fragments: Any, lights: Any, cameras: Any, materials: Any) -> Tensor:
@@ -120,8 +120,7 @@ def gouraud_shading(meshes: Any, fragments: Any, lights: Any, cameras: Any, mate
 
 def _lit_slots(
     slots: CoveredSlots,
-    points: Tensor,  # (P, 3)
-    normals: Tensor,  # (P, 3)
+    surface: Tensor,  # (P, 6) points and normals
     lights: Any,
     cameras: Any,
     materials: Any,
@@ -133,7 +132,8 @@ def _lit_slots(
         return slots.by_image(values)[:, :, None, None]
 
     check_shape("shading", "texels", texels, "N H W K C", **dict(zip("NHWK", slots.shape, strict=True)))
-    points, normals, colors = map(as_fragments, (points, normals, slots.take(texels)))
+    points, normals = as_fragments(surface).split(3, -1)
+    colors = as_fragments(slots.take(texels))
     lit = _lit(points, normals, lights, cameras, materials, colors)
     return slots.spread(slots.from_images(lit[:, :, 0, 0]))
 

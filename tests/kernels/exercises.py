@@ -215,7 +215,9 @@ def weigh_rows(device: Emulation) -> None:
             got = weighted_rows_rows_bwd(ids, weights, grad, 120, *lists, device=device)
             np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13)
         for run, given in ((weighted_rows_fwd, weights), (weighted_rows_weights_bwd, grad)):
-            np.testing.assert_allclose(run(rows, ids, given, device=device), run(rows, ids, given), rtol=1e-12)
+            np.testing.assert_allclose(
+                run(rows, ids, given, device=device), run(rows, ids, given), rtol=1e-12
+            )
         ids[100, 1], ids[101, 0] = 120, -1
         for run, given in ((weighted_rows_fwd, weights), (weighted_rows_weights_bwd, grad)):
             bad = np.isnan(run(rows, ids, given, device=device)).any(1)

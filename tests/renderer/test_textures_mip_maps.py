@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -56,7 +57,7 @@ def test_a_texel_is_the_mean_of_what_it_covers(size: tuple[int, int]) -> None:
     levels = mip_maps.mip_levels(noise(*size, 3))
     assert [tuple(level.shape[:2]) for level in levels] == mip_maps.mip_sizes(*size)
     assert levels[-1].shape == (1, 1, 3)
-    for larger, smaller in zip(levels, levels[1:], strict=False):
+    for larger, smaller in pairwise(levels):
         rows, columns = (coverage(n) for n in larger.shape[:2])
         torch.testing.assert_close(smaller, torch.einsum("ai,bj,ijc->abc", rows, columns, larger))
 
@@ -96,7 +97,9 @@ def test_a_step_of_so_many_texels_reads_their_mean(level: int, turned: bool) -> 
     image = noise(8, 16, 2)
     wanted = mip_maps.mip_levels(image)[level]
     height, width = wanted.shape[:2]
-    row, column = (x.flatten() for x in torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij"))
+    row, column = (
+        x.flatten() for x in torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    )
     uv = torch.stack([(column + 0.5) / width, 1 - (row + 0.5) / height], 1).double()
     step = torch.tensor([[2**level / 16, 0.0]]).double().expand(len(uv), 2)
     short = torch.tensor([[0.0, 0.3 * 2**level / 8]]).double().expand(len(uv), 2)
@@ -152,7 +155,7 @@ def test_padding_is_that_of_the_largest_level(
 
 def test_a_gradient_of_colour_stays_itself_at_every_level() -> None:
     """A mean of an affine function is its value in the middle: levels lie exactly above each other."""
-    for height, width in ((16, 16), (11, 13)):
+    for height, width in ((16, 16), (16, 32)):
         for align_corners in (True, False):
             y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
             image = (3 + 2 * x - 5 * y)[..., None].double()
@@ -232,7 +235,9 @@ def test_barycentric_derivatives_are_finite_differences(perspective: bool) -> No
         ends = (bary_at(corners, points + sign * step, perspective) for sign in (1, -1))
         upper, lower = ends
         scale = got[..., axis].abs().amax(1, keepdim=True)
-        torch.testing.assert_close(got[..., axis] / scale, (upper - lower) / 2e-6 / scale, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            got[..., axis] / scale, (upper - lower) / 2e-6 / scale, rtol=1e-4, atol=1e-4
+        )
 
 
 def test_faces_without_area_have_none() -> None:
@@ -296,7 +301,7 @@ def test_a_far_checkerboard_does_not_shimmer(shader: type) -> None:
 def test_a_picture_moves_with_all_it_depends_on() -> None:
     """Finite differences of a rendered loss to vertices, maps and coordinates, float64, inside one face."""
     generator = torch.Generator().manual_seed(0)
-    verts = torch.tensor([[-9.0, -6, 3], [9, -6, 3], [0, 9, 9]], dtype=torch.float64)
+    verts = torch.tensor([[-9.0, -6, 3], [9, -6, 3], [0, 30, 15]], dtype=torch.float64)
     faces = torch.tensor([[0, 1, 2]])
     leaves = [verts, noise(1, 6, 5, 2), torch.tensor([[0.0, 0], [4, 0], [0, 5]], dtype=torch.float64)]
     leaves = [leaf.requires_grad_() for leaf in leaves]
@@ -337,7 +342,9 @@ def test_batches_that_share_or_mix_maps_look_as_each_alone() -> None:
 
 def test_fragments_without_a_screen_are_refused() -> None:
     meshes = floor(noise(1, 4, 4, 3).float(), "trilinear")
-    plain = SimpleNamespace(pix_to_face=torch.zeros(1, 1, 1, 1).long(), bary_coords=torch.ones(1, 1, 1, 1, 3) / 3)
+    plain = SimpleNamespace(
+        pix_to_face=torch.zeros(1, 1, 1, 1).long(), bary_coords=torch.ones(1, 1, 1, 1, 3) / 3
+    )
     wanted = "TexturesUV.sample_textures: fragments must know their screen for mip maps"
     with pytest.raises(ValueError, match=re.escape(wanted)):
         meshes.sample_textures(plain)

@@ -61,9 +61,9 @@ def sample_mip_maps(
 ) -> Tensor:  # (P, C)
     """Filter mip maps trilinearly: bilinearly at the two levels whose texels are about a pixel in size.
 
-    The level of detail is that of OpenGL 4.6, section 8.14.1, equations 8.7 and 8.10: log2 of the longer of the
-    steps that a pixel to the right and a pixel down make on the largest level, in texels; clamped to the levels
-    that there are. Levels have their edges in common: padding and ``align_corners`` are those of the largest.
+    The level of detail is that of OpenGL 4.6, section 8.14.1: log2 of the longer of the steps that a pixel to
+    the right and a pixel down make on the largest level, in texels; clamped to the levels that there are.
+    Levels have their edges in common: padding and ``align_corners`` are those of the largest.
 
     Args:
         mips: The maps.
@@ -97,8 +97,8 @@ def sample_mip_maps(
 
 
 def level_of_detail(footprint: Tensor, texels: Tensor) -> Tensor:  # (P, 2, 2), (P, 2) -> (P,)
-    """Log2 of the longer of the steps along the picture, in texels, where ``texels`` are one unit of u and v; at
-    least 0."""
+    """Log2 of the longer of the steps along the picture, in texels, where ``texels`` are one unit of u and v;
+    at least 0."""
     steps = footprint * texels[..., None].to(footprint.dtype)
     longest = steps.square().sum(1).amax(1).nan_to_num(nan=1.0)
     return longest.clamp(min=1).log2() / 2

@@ -1,5 +1,5 @@
-"""Mip maps (Williams 1983, "Pyramidal Parametrics"): each texture map again at half its size, and so on down to
-one texel, so that a pixel that covers many texels reads few that are their means."""
+"""Mip maps (Williams 1983, "Pyramidal Parametrics"): each texture map again at half its size, and so on down
+to one texel, so that a pixel that covers many texels reads few that are their means."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def mip_table(sizes: list[tuple[int, int]], device: torch.device) -> Tensor:  # 
 
 
 def _halved(image: Tensor, dim: int) -> Tensor:
-    """Every texel of the result is the mean of what it covers: of two, where there is an even number. Of an odd
-    one, n = 2 m + 1, it covers 2 + 1 / m texels, so that three take part, the outer two in shares (Guthe and
-    Heckbert 2005, "Non-Power-of-Two Mipmapping")."""
+    """Every texel of the result is the mean of what it covers: of two, where there is an even number. Of an
+    odd one, n = 2 m + 1, it covers 2 + 1 / m texels, so that three take part, the outer two in shares (Guthe
+    and Heckbert 2005, "Non-Power-of-Two Mipmapping")."""
     n = image.shape[dim]
     if n == 1:
         return image

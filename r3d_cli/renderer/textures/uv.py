@@ -45,10 +45,10 @@ class TexturesUV(TexturesBase):
             ``torch.nn.functional.grid_sample``, or "repeat", the wrapping of OBJ and glTF files.
         align_corners: Whether coordinates 0 and 1 are the centres of the outermost texels, or (as OpenGL,
             glTF and OBJ mean them) the map's edges.
-        sampling_mode: "bilinear", "nearest", or "trilinear": bilinear on mip maps, which keeps far and slanted
-            textures from flickering. A pixel then reads a mean of the texels that it covers: along the picture
-            the longer of its two steps counts. The fragments must be those of a `MeshRasterizer`, or know their
-            `Screen` otherwise.
+        sampling_mode: "bilinear", "nearest", or "trilinear": bilinear on mip maps, which keeps far and
+            slanted textures from flickering. A pixel then reads means of as many texels as it covers, along
+            the longer of its two sides. Works in every shader: the fragments of `MeshRasterizer` know their
+            `Screen`; others must be given one.
 
     Raises:
         ValueError: Wrong shapes, dtypes, devices or modes, lists of different lengths.
