@@ -95,8 +95,8 @@ def barycentric_derivatives(
 
     With w_i the depths (1 where coordinates are those of the screen), b_i = e_i / sum_j e_j, where e_i,
     affine in x and y, is w_j w_k times the edge function of the side opposite to corner i (Olano and Greer
-    1997, "Triangle Scan Conversion using 2D Homogeneous Coordinates"). As sum_i e_i w_i is constant, w_0 w_1 w_2
-    times twice the area, the coordinates themselves tell sum_j e_j, and no pixel is needed.
+    1997, "Triangle Scan Conversion using 2D Homogeneous Coordinates"). As sum_i e_i w_i is constant,
+    w_0 w_1 w_2 times twice the area, the coordinates themselves tell sum_j e_j, and no pixel is needed.
 
     Args:
         corners: NDC x and y, and view depth, of the corners of each point's face.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from r3d_cli.bench.cases.mesh_normals import Inputs as Normals
     from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
+    from r3d_cli.bench.cases.render_hard_phong import Inputs as Scene
     from r3d_cli.bench.cases.shade_meshes import Inputs as Shading
     from r3d_cli.bench.cases.vertex_corners import Inputs as Faces
     from r3d_cli.bench.cases.weighted_rows import Inputs as Terms
@@ -49,6 +50,21 @@ def shade_meshes(inputs: Shading) -> Prepared:
         return encode_srgb(linear)
 
     return Prepared(call)
+
+
+def render_hard_phong(inputs: Scene) -> Callable[[], Any]:
+    import torch
+
+    from r3d_cli.bench.phong import project, shade
+
+    first = torch.tensor([0, len(inputs.faces)], device=inputs.faces.device)
+
+    def call() -> Any:
+        fragments = rasterize(project(inputs.verts, inputs), inputs.faces, first, inputs, evaluate)
+        picture = shade(fragments, inputs.verts, inputs.map, inputs)
+        return picture, *torch.autograd.grad(picture, (inputs.verts, inputs.map), inputs.cotangent)
+
+    return call
 
 
 def vertex_corners(inputs: Faces) -> Callable[[], Any]:
@@ -111,7 +127,7 @@ def rasterize(
     verts: Tensor,  # (V, 3)
     faces: Tensor,  # (F, 3)
     mesh_first_face: Tensor,  # (N + 1,)
-    inputs: Inputs,
+    inputs: Inputs | Scene,
     evaluate: Callable[..., Any],
 ) -> Fragments:
     """All four outputs; ``evaluate`` looks at the pairs."""
