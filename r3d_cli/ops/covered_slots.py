@@ -61,10 +61,11 @@ class CoveredSlots:
         channels = values.shape[1]
         if empty is None:
             flat = values.new_zeros(self.shape[0] * self._slots_per_image, channels)
+            flat.index_copy_(0, self.ids, values)
         else:
             images = empty.to(values.dtype)[:, None].expand(-1, self._slots_per_image, -1)
-            flat = images.clone(memory_format=torch.contiguous_format).flatten(0, 1)
-        return flat.index_copy_(0, self.ids, values).reshape(*self.shape, channels)
+            flat = images.reshape(-1, channels).index_copy(0, self.ids, values)
+        return flat.reshape(*self.shape, channels)
 
     def by_image(self, values: Tensor) -> Tensor:
         """Values (P, C) as (N, most slots of an image, C), zeros past an image's last slot."""
@@ -75,7 +76,7 @@ class CoveredSlots:
     def from_images(self, values: Tensor) -> Tensor:
         """`by_image` undone: (P, C)."""
         if self.shape[0] == 1:
-            return values[0]
+            return values.squeeze(0)
         return padded_to_packed(values, self._first_of_images, len(self))
 
     @cached_property

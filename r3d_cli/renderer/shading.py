@@ -135,7 +135,7 @@ def _lit_slots(
     points, normals = as_fragments(surface).split(3, -1)
     colors = as_fragments(slots.take(texels))
     lit = _lit(points, normals, lights, cameras, materials, colors)
-    return slots.spread(slots.from_images(lit[:, :, 0, 0]))
+    return slots.spread(slots.from_images(lit.flatten(1, 3)))
 
 
 def _lit(
