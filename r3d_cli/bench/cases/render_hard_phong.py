@@ -1,5 +1,5 @@
 """A textured mesh to a picture by MeshRenderer, MeshRasterizer and HardPhongShader, and back: gradients of
-the vertices and of the texture. Files of --data, which must have a texture, are cut finer: each face in 16."""
+the vertices and of the texture. Files of --data, which need a texture, are cut finer: each face in 16."""
 
 from __future__ import annotations
 
