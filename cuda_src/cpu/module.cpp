@@ -244,4 +244,5 @@ NB_MODULE(_native, m) {
   bind_soft_phong(m);
   bind_soft_silhouette(m);
   bind_topology(m);
+  bind_weighted_rows(m);
 }

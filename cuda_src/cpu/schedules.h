@@ -7,6 +7,7 @@
 #include "packed_to_padded.h"
 #include "shade_meshes.h"
 #include "soft_phong.h"
+#include "weighted_rows.h"
 
 namespace r3d {
 
@@ -158,6 +159,17 @@ struct VertexNormalsBwdArgs {
   Real* grad_verts;          // (V, 3)
 };
 
+// Of the sums and of their two gradients.
+template <class Real>
+struct WeightedRowsArgs {
+  RowIds terms;
+  i64 channels;         // C
+  const Real* rows;     // (T, C); not of the rows' gradient
+  const Real* weights;  // (P, J); not of the weights' gradient
+  const Real* grad;     // (P, C) of the sums; not of the sums
+  Real* out;            // sums (P, C), rows' gradient (T, C), or weights' gradient (P, J)
+};
+
 #define R3D_DECLARE(isa)                                                                  \
   namespace isa {                                                                         \
   RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<float>&);          \
@@ -194,6 +206,13 @@ struct VertexNormalsBwdArgs {
   i64 mesh_normals_verts_fwd(const VertexNormalsArgs<double>&);                           \
   i64 mesh_normals_verts_bwd(const VertexNormalsBwdArgs<float>&);                         \
   i64 mesh_normals_verts_bwd(const VertexNormalsBwdArgs<double>&);                        \
+  /* The first sum of which a term names no row, or -1. */                                \
+  i64 weighted_rows_fwd(const WeightedRowsArgs<float>&);                                  \
+  i64 weighted_rows_fwd(const WeightedRowsArgs<double>&);                                 \
+  i64 weighted_rows_rows_bwd(const WeightedRowsArgs<float>&);                             \
+  i64 weighted_rows_rows_bwd(const WeightedRowsArgs<double>&);                            \
+  i64 weighted_rows_weights_bwd(const WeightedRowsArgs<float>&);                          \
+  i64 weighted_rows_weights_bwd(const WeightedRowsArgs<double>&);                         \
   }
 R3D_DECLARE(baseline)
 R3D_DECLARE(avx2)

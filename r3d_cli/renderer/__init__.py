@@ -30,6 +30,7 @@ from r3d_cli.renderer.materials import Materials
 from r3d_cli.renderer.rasterize_meshes import rasterize_meshes
 from r3d_cli.renderer.rasterizer import Fragments, MeshRasterizer, RasterizationSettings
 from r3d_cli.renderer.renderer import MeshRenderer, MeshRendererWithFragments
+from r3d_cli.renderer.screen import Screen, ScreenFragments
 from r3d_cli.renderer.shaders import (
     HardFlatShader,
     HardGouraudShader,
@@ -69,6 +70,8 @@ __all__ = [
     "PerspectiveCameras",
     "PointLights",
     "RasterizationSettings",
+    "Screen",
+    "ScreenFragments",
     "ShaderBase",
     "SoftGouraudShader",
     "SoftPhongShader",

@@ -17,8 +17,10 @@ from r3d_cli.bench.cases import (
     mesh_normals,
     packed_to_padded,
     rasterize_meshes,
+    render_hard_phong,
     shade_meshes,
     vertex_corners,
+    weighted_rows,
 )
 from r3d_cli.bench.contestants import OURS, Contestant
 from r3d_cli.bench.measure import METHODS, Job, Method, time_case
@@ -97,9 +99,33 @@ def test_paddings_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
     assert {"r3d", "naive PyTorch"} <= set(measure("packed-to-padded", case, tmp_path, fake_clock))
 
 
+def test_textured_pictures_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case: Case = {"mesh": "ico", "faces": 980, "image": 64, "map": 64}
+    assert {"r3d", "naive PyTorch"} <= set(measure("render-hard-phong", case, tmp_path, fake_clock))
+
+
+def test_a_textured_file_is_cut_finer(repository: Path) -> None:
+    place = Place(data=repository / "examples" / "spot")
+    inputs = render_hard_phong.make_inputs({"mesh": "spot.obj", "image": 32}, place)
+    assert len(inputs.faces) == len(inputs.faces_uvs) == 16 * 5856
+    assert inputs.faces.max() == len(inputs.verts) - 1
+    right = render_hard_phong.outcome(inputs, render_hard_phong.ours(inputs)())
+    assert render_hard_phong.suite.differs(right, render_hard_phong.reference(inputs)) == ""
+
+
+def test_weighted_rows_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case: Case = {"rows": 50, "sums": 20, "terms": 3}
+    assert {"r3d", "naive PyTorch"} == set(measure("weighted-rows", case, tmp_path, fake_clock))
+
+
 @pytest.mark.parametrize(
     ("suite", "case"),
-    [(mesh_normals, {"mesh": "ico", "faces": 80}), (packed_to_padded, {"elements": 3, "rows": 9})],
+    [
+        (mesh_normals, {"mesh": "ico", "faces": 80}),
+        (packed_to_padded, {"elements": 3, "rows": 9}),
+        (render_hard_phong, {"mesh": "ico", "faces": 80, "image": 24, "map": 32}),
+        (weighted_rows, {"rows": 20, "sums": 9, "terms": 4}),
+    ],
 )
 def test_both_directions_are_checked(suite: Any, case: Case) -> None:
     inputs = suite.make_inputs(case, Place())

@@ -30,6 +30,11 @@ from r3d_cli.backend.signatures import blank_comments_and_strings
 from r3d_cli.backend.sort_runs import sort_runs
 from r3d_cli.backend.sources import kernels_folder
 from r3d_cli.backend.vertex_corners import vertex_corners
+from r3d_cli.backend.weighted_rows import (
+    weighted_rows_fwd,
+    weighted_rows_rows_bwd,
+    weighted_rows_weights_bwd,
+)
 
 Meshes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -196,6 +201,33 @@ def normals(device: Emulation) -> None:
         assert np.isfinite(got).any()
 
 
+def weigh_rows(device: Emulation) -> None:
+    """Rows of many terms and of none; both ways of adding; and a term that names no row: NaN."""
+    rng = np.random.default_rng(0)
+    for channels, terms in ((3, 4), (5, 3)):
+        rows, weights = rng.normal(size=(120, channels)), rng.normal(size=(211, terms))
+        ids, grad = rng.integers(0, 119, (211, terms)), rng.normal(size=(211, channels))
+        ids[:40, 1] = 7
+        order = np.argsort(ids.ravel(), kind="stable").astype(np.int32)
+        first = np.searchsorted(ids.ravel()[order], np.arange(121)).astype(np.int32)
+        want = weighted_rows_rows_bwd(ids, weights, grad, 120)
+        for lists in ((), (first, order)):
+            got = weighted_rows_rows_bwd(ids, weights, grad, 120, *lists, device=device)
+            np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13)
+        for run, given in ((weighted_rows_fwd, weights), (weighted_rows_weights_bwd, grad)):
+            np.testing.assert_allclose(
+                run(rows, ids, given, device=device), run(rows, ids, given), rtol=1e-12
+            )
+        ids[100, 1], ids[101, 0] = 120, -1
+        for run, given in ((weighted_rows_fwd, weights), (weighted_rows_weights_bwd, grad)):
+            bad = np.isnan(run(rows, ids, given, device=device)).any(1)
+            np.testing.assert_array_equal(bad.nonzero()[0], [100, 101])
+        others = (ids >= 0) & (ids < 120)
+        want = weighted_rows_rows_bwd(np.where(others, ids, 0), weights * others, grad, 120)
+        got = weighted_rows_rows_bwd(ids, weights, grad, 120, device=device)
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13)
+
+
 EXERCISES: dict[str, Callable[[Emulation], None]] = {
     "mesh_edges": faces_alone(mesh_edges),
     "mesh_normals": normals,
@@ -205,6 +237,7 @@ EXERCISES: dict[str, Callable[[Emulation], None]] = {
     "shade_meshes": shade,
     "sort_runs": runs,
     "vertex_corners": faces_alone(vertex_corners),
+    "weighted_rows": weigh_rows,
 }
 
 

@@ -1,4 +1,4 @@
-"""PyTorch3D: its rasterizer on the same NDC vertices, edges, normals, padding, OBJ and PLY readers."""
+"""PyTorch3D: its rasterizer on the same NDC vertices, renderer, edges, normals, padding and readers."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from r3d_cli.bench.cases.meshes import Inputs as Batch
     from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
+    from r3d_cli.bench.cases.render_hard_phong import Inputs as Scene
     from r3d_cli.bench.cases.vertex_corners import Inputs as Faces
 
 NAME = "PyTorch3D"
@@ -103,6 +104,14 @@ def meshes(inputs: Batch) -> Prepared:
     from r3d_cli.bench.cases.meshes import views_of
 
     return views_of(Meshes, inputs)
+
+
+def render_hard_phong(inputs: Scene) -> Callable[[], Any]:
+    from pytorch3d import renderer, structures
+
+    from r3d_cli.bench.cases.render_hard_phong import rendering
+
+    return rendering(renderer, structures, inputs)
 
 
 def io(inputs: Files) -> Prepared:

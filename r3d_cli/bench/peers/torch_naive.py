@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from r3d_cli.bench.cases.mesh_normals import Inputs as Normals
     from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
+    from r3d_cli.bench.cases.render_hard_phong import Inputs as Scene
     from r3d_cli.bench.cases.shade_meshes import Inputs as Shading
     from r3d_cli.bench.cases.vertex_corners import Inputs as Faces
+    from r3d_cli.bench.cases.weighted_rows import Inputs as Terms
 
 NAME = "naive PyTorch"
 REQUIRES, INSTALL = "torch", "pip install torch"
@@ -48,6 +50,21 @@ def shade_meshes(inputs: Shading) -> Prepared:
         return encode_srgb(linear)
 
     return Prepared(call)
+
+
+def render_hard_phong(inputs: Scene) -> Callable[[], Any]:
+    import torch
+
+    from r3d_cli.bench.phong import project, shade
+
+    first = torch.tensor([0, len(inputs.faces)], device=inputs.faces.device)
+
+    def call() -> Any:
+        fragments = rasterize(project(inputs.verts, inputs), inputs.faces, first, inputs, evaluate)
+        picture = shade(fragments, inputs.verts, inputs.map, inputs)
+        return picture, *torch.autograd.grad(picture, (inputs.verts, inputs.map), inputs.cotangent)
+
+    return call
 
 
 def vertex_corners(inputs: Faces) -> Callable[[], Any]:
@@ -91,11 +108,26 @@ def packed_to_padded(inputs: Rows) -> Callable[[], Any]:
     return call
 
 
+def weighted_rows(inputs: Terms) -> Callable[[], Any]:
+    import torch
+
+    from r3d_cli.reference.weighted_rows import weighted_rows as weigh
+
+    ids, grad = as_torch(inputs.ids), as_torch(inputs.grad)
+    leaves = [as_torch(values).requires_grad_() for values in (inputs.rows, inputs.weights)]
+
+    def call() -> Any:
+        sums = weigh(leaves[0], ids, leaves[1])
+        return sums, *torch.autograd.grad(sums, leaves, grad)
+
+    return call
+
+
 def rasterize(
     verts: Tensor,  # (V, 3)
     faces: Tensor,  # (F, 3)
     mesh_first_face: Tensor,  # (N + 1,)
-    inputs: Inputs,
+    inputs: Inputs | Scene,
     evaluate: Callable[..., Any],
 ) -> Fragments:
     """All four outputs; ``evaluate`` looks at the pairs."""
