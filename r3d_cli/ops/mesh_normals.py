@@ -69,7 +69,8 @@ def vertex_normals(
 
     Returns:
         (V, 3). A vertex in no face, and one whose faces cancel, has the normal (0, 0, 0), and passes no
-        gradient on. Faces that are not finite do not count. Values and gradient sum a vertex's faces in their order, so they repeat bitwise.
+        gradient on. Faces that are not finite do not count. Values and gradient sum a vertex's faces in their
+        order, so they repeat bitwise.
 
     Raises:
         ValueError: A wrong shape, dtype or device.
