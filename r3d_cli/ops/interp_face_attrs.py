@@ -24,7 +24,7 @@ def interpolate_face_attributes(
 
     Returns:
         (N, H, W, K, D); zeros in empty slots. Gradients go to ``barycentric_coords`` (zeros in empty slots)
-        and ``face_attributes``.
+        and ``face_attributes``. ``torch.compile(fullgraph=True)`` keeps it whole; ids are not checked there.
 
     Raises:
         ValueError: Shapes or devices do not fit each other.

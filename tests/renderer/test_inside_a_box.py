@@ -1,4 +1,4 @@
-"""A camera inside a box: faces that cross the near plane are cut, and shaded as if they were finely divided."""
+"""A camera inside a box: faces that cross the near plane are cut, and shaded as if finely divided."""
 
 from __future__ import annotations
 
