@@ -41,6 +41,8 @@ from r3d_cli.renderer.shaders import (
     SoftSilhouetteShader,
 )
 from r3d_cli.renderer.shading import flat_shading, gouraud_shading, phong_shading
+from r3d_cli.renderer.splatter_blend import SplatterBlender
+from r3d_cli.renderer.splatter_shader import SplatterPhongShader
 from r3d_cli.renderer.textures import TexturesAtlas, TexturesUV, TexturesVertex
 from r3d_cli.renderer.utils import (
     TensorProperties,
@@ -76,6 +78,8 @@ __all__ = [
     "SoftGouraudShader",
     "SoftPhongShader",
     "SoftSilhouetteShader",
+    "SplatterBlender",
+    "SplatterPhongShader",
     "TensorProperties",
     "TexturesAtlas",
     "TexturesUV",

@@ -148,13 +148,13 @@ class AmbientLights(_Lights):
     def __init__(self, ambient_color: Any = None, device: torch.device | str = "cpu") -> None:
         super().__init__(device, ambient_color=((1.0, 1.0, 1.0),) if ambient_color is None else ambient_color)
 
-    def diffuse(self, normals: Tensor, points: Tensor | None = None) -> Tensor:
+    def diffuse(self, normals: Tensor, points: Tensor) -> Tensor:
         """Zeros, of as many channels as the colour."""
         return normals.new_zeros((*normals.shape[:-1], self.ambient_color.shape[-1]))
 
     def specular(self, normals: Tensor, points: Tensor, camera_position: Tensor, shininess: Tensor) -> Tensor:
         """Zeros, of as many channels as the colour."""
-        return self.diffuse(normals)
+        return self.diffuse(normals, points)
 
 
 class DirectionalLights(_Lights):

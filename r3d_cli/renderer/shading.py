@@ -142,6 +142,12 @@ def _lit(
     points: Tensor, normals: Tensor, lights: Any, cameras: Any, materials: Any, texels: Tensor
 ) -> Tensor:
     """(ambient + diffuse) * texels + specular at points (N, ..., 3), or packed (P, 3)."""
+    channels = lights.ambient_color.shape[-1]
+    if texels.shape[-1] not in (1, channels):
+        raise ValueError(
+            f"shading: textures have {texels.shape[-1]} channels, but lights and materials {channels}; light "
+            "colours only, and interpolate other features with interpolate_face_attributes"
+        )
 
     def spread(color: Tensor) -> Tensor:
         return color.reshape(len(color), *[1] * (points.dim() - 2), color.shape[-1])
