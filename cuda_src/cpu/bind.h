@@ -31,6 +31,7 @@ i64 rows(const Array<T>& array) {
 }
 
 // One a file bind_*.cpp; module.cpp calls them.
+void bind_antialias(nb::module_& m);
 void bind_mesh_normals(nb::module_& m);
 void bind_packed_to_padded(nb::module_& m);
 void bind_readers(nb::module_& m);
