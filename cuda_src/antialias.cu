@@ -24,17 +24,17 @@ __device__ inline EdgeGradient<Real> edge_gradient(const FacedMesh<Real>& mesh, 
                                                    i64 channels, i32 corner, const Real* color,
                                                    const Real* grad, i64 image, const PixelPair& pair) {
   const Real grad_t = blend_bwd_crossing(table, color, grad, channels, image, pair);
-  return edge_crossing_bwd(mesh, corner, pair, table.height, table.width, grad_t);
+  return edge_crossing_bwd(mesh, corner, pair, PixelCenters<Real>{table.height, table.width}, grad_t);
 }
 
 }  // namespace
 
 extern "C" __global__ void __launch_bounds__(256)
-    antialias_find(const i64* pix_to_face,   // (N, H, W, K)
-                   const R3D_REAL* zbuf,     // (N, H, W, K)
-                   const R3D_REAL* verts,    // (V, 3)
-                   const i64* faces,         // (F, 3)
-                   const i32* opposites,     // (F, 3)
+    antialias_find(const i64* pix_to_face,  // (N, H, W, K)
+                   const R3D_REAL* zbuf,    // (N, H, W, K)
+                   const R3D_REAL* verts,   // (V, 3)
+                   const i64* faces,        // (F, 3)
+                   const i32* opposites,    // (F, 3)
                    i64 num_verts, i64 num_faces, i64 num_pixels, int height, int width, i64 slots,
                    R3D_REAL z_near,
                    i32* crossings,      // (N, 2, H, W)
@@ -43,12 +43,13 @@ extern "C" __global__ void __launch_bounds__(256)
   if (pixel >= num_pixels) return;
   const Place at = place_of(pixel, height, width);
   const FacedMesh<R3D_REAL> mesh = {verts, faces, opposites, num_verts, num_faces, z_near};
-  const NearestFaces<R3D_REAL> seen = {pix_to_face, zbuf, slots, height, width};
+  const NearestFaces<R3D_REAL> seen = {pix_to_face, zbuf, slots, width};
+  const PixelCenters<R3D_REAL> centers = {height, width};
   const ShareTable<R3D_REAL> table = {shares, height, width};
   for (int axis = 0; axis < 2; ++axis) {
     PairCrossing<R3D_REAL> found = {-1, 0, -1};
     if (axis == 0 ? at.column + 1 < width : at.row + 1 < height)
-      found = pair_crossing(seen, mesh, pixel, {axis, at.row, at.column});
+      found = pair_crossing(seen, mesh, pixel, {axis, at.row, at.column}, centers);
     const i64 pair = table.pair(at.image, axis, at.row, at.column);
     crossings[pair] = (i32)found.corner;
     shares[pair] = found.share;
@@ -114,8 +115,8 @@ extern "C" __global__ void __launch_bounds__(256)
                         const R3D_REAL* verts,   // (V, 3)
                         const i64* faces,        // (F, 3)
                         i64 num_pixels, int height, int width, i64 channels,
-                        i64* ends,               // (N, 2, H, W, 2) vertices; 0 where there is no crossing
-                        R3D_REAL* grad_ends) {   // (N, 2, H, W, 2, 3)
+                        i64* ends,              // (N, 2, H, W, 2) vertices; 0 where there is no crossing
+                        R3D_REAL* grad_ends) {  // (N, 2, H, W, 2, 3)
   const i64 pixel = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (pixel >= num_pixels) return;
   const Place at = place_of(pixel, height, width);

@@ -2,9 +2,10 @@
 // how much of one pixel's colour it lets into the other, and the gradients of both. Shared by the CPU
 // schedule, the CUDA kernels and the emulation.
 //
-// Laine et al. 2020, "Modular Primitives for High-Performance Differentiable Rendering", section 3.6, look for
-// the silhouette among the edges of the face that a pixel shows. Where faces are not much larger than pixels
-// it is rarely one of these: here the surface is followed, face after face, from one centre to the other.
+// Laine et al. 2020, "Modular Primitives for High-Performance Differentiable Rendering", section 3.6, look
+// for the silhouette among the edges of the face that a pixel shows. Where faces are not much larger than
+// pixels it is rarely one of these: here the surface is followed, face after face, from one centre to the
+// other.
 //
 // Pixels make two pairs each: along axis 0 with the pixel to the right, along axis 1 with the one below; the
 // pixel itself is the first of both. Tables of pairs are (N, 2, H, W).
@@ -31,7 +32,7 @@ struct NearestFaces {
   const i64* pix_to_face;  // (N, H, W, K)
   const Real* zbuf;        // (N, H, W, K)
   i64 slots;               // K
-  int height, width;
+  int width;
 
   R3D_FN_MEMBER i64 face(i64 pixel) const { return pix_to_face[pixel * slots]; }
   R3D_FN_MEMBER Real depth(i64 pixel) const { return zbuf[pixel * slots]; }
@@ -40,6 +41,16 @@ struct NearestFaces {
 // A pair of pixels: the first one's column and row.
 struct PixelPair {
   int axis, row, column;
+};
+
+// Where pixel centres are, NDC. A schedule may have tables of them instead.
+template <class Real>
+struct PixelCenters {
+  int height, width;
+
+  R3D_FN_MEMBER Real x(int column) const { return pixel_center<Real>(width - 1 - column, width, height); }
+  R3D_FN_MEMBER Real y(int row) const { return pixel_center<Real>(height - 1 - row, height, width); }
+  R3D_FN_MEMBER Real spacing() const { return (Real)2 / (Real)(height < width ? height : width); }
 };
 
 // -- Following the surface
@@ -65,18 +76,12 @@ struct Way {
   }
 };
 
-template <class Real>
-R3D_FN Real pixel_spacing(int height, int width) {
-  return (Real)2 / (Real)(height < width ? height : width);
-}
-
 // `forward`: from the first pixel to the second.
-template <class Real>
-R3D_FN Way<Real> way_between(const PixelPair& pair, bool forward, int height, int width) {
-  const int row = pair.row + (pair.axis == 1 && !forward), column = pair.column + (pair.axis == 0 && !forward);
-  return {pair.axis, pixel_center<Real>(width - 1 - column, width, height),
-          pixel_center<Real>(height - 1 - row, height, width), forward ? (Real)-1 : (Real)1,
-          pixel_spacing<Real>(height, width)};
+template <class Real, class Centers>
+R3D_FN Way<Real> way_between(const PixelPair& pair, bool forward, const Centers& centers) {
+  const int row = pair.row + (pair.axis == 1 && !forward),
+            column = pair.column + (pair.axis == 0 && !forward);
+  return {pair.axis, centers.x(column), centers.y(row), forward ? (Real)-1 : (Real)1, centers.spacing()};
 }
 
 template <class Real>
@@ -85,10 +90,16 @@ R3D_FN bool can_follow(const FacedMesh<Real>& mesh, i64 vertex) {
   return abs_of(v[0]) < wild && abs_of(v[1]) < wild && v[2] >= mesh.z_near;  // not so for NaN
 }
 
-// How far along the way the edge between two points on different sides of it crosses it.
+// How far along the way an edge crosses it, as a quotient: its ends lie on different sides of the way.
+// Divided only at a silhouette; its sign and its bounds need no division.
 template <class Real>
-R3D_FN Real crossing_along(const WayPoint<Real>& a, const WayPoint<Real>& b) {
-  return a.along + a.beside / (a.beside - b.beside) * (b.along - a.along);
+struct Along {
+  Real over, under;  // under > 0
+};
+
+template <class Real>
+R3D_FN Along<Real> crossing_along(const WayPoint<Real>& above, const WayPoint<Real>& below) {
+  return {cross2(below.along, below.beside, above.along, above.beside), above.beside - below.beside};
 }
 
 // Which side of the edge ab a point lies on.
@@ -110,28 +121,31 @@ struct Walk {
   i64 corner;  // of kSilhouette: the one opposite to the edge; of kBadFace: one of that face
 };
 
-// The edge by which the way leaves a face: its ends above and below the way, and the face's third vertex.
+// The edge by which the way leaves a face: its ends above and below the way, and the corner opposite to it.
+// The face lies on the near side of it, where side_of(above, below, p) is below zero.
 template <class Real>
 struct Exit {
-  WayPoint<Real> above, below, third;
-  i64 corner;  // of the third vertex
+  WayPoint<Real> above, below;
+  i64 corner;
 };
 
-// Of the three ways in which a corner differs from the other two, the edge crossed last; false: none is.
+// False: the way does not meet the face, or sees it edge-on.
 template <class Real>
 R3D_FN bool leave_face(const Way<Real>& way, const FacedMesh<Real>& mesh, i64 face, Exit<Real>* exit) {
-  WayPoint<Real> p[3];
-  for (int j = 0; j < 3; ++j) p[j] = way.at(mesh, mesh.faces[3 * face + j]);
-  const bool up0 = p[0].beside >= 0, up1 = p[1].beside >= 0, up2 = p[2].beside >= 0;
-  if (up0 == up1 && up1 == up2) return false;
-  const int lone = up1 == up2 ? 0 : up0 == up2 ? 1 : 2, i = lone == 2 ? 0 : lone + 1, j = 3 - lone - i;
-  const bool by_i = crossing_along(p[lone], p[i]) >= crossing_along(p[lone], p[j]);
-  const int end = by_i ? i : j, third = by_i ? j : i;
-  const bool lone_above = p[lone].beside >= 0;
-  exit->above = lone_above ? p[lone] : p[end];
-  exit->below = lone_above ? p[end] : p[lone];
-  exit->third = p[third];
-  exit->corner = 3 * face + third;
+  const i64* const ids = mesh.faces + 3 * face;
+  const WayPoint<Real> p[3] = {way.at(mesh, ids[0]), way.at(mesh, ids[1]), way.at(mesh, ids[2])};
+  const Real area = side_of(p[0], p[1], p[2]);
+  const bool turns_left = area > 0;
+  // Round a face that turns left, the way leaves by the edge that rises; round another, by the one that
+  // falls.
+  const int up0 = (p[0].beside >= 0) == turns_left, up1 = (p[1].beside >= 0) == turns_left,
+            up2 = (p[2].beside >= 0) == turns_left;
+  const int rising = up0 < up1 ? 0 : up1 < up2 ? 1 : 2;  // where that edge begins
+  if ((up0 == up1 && up1 == up2) || area == 0) return false;
+  const int end = rising == 2 ? 0 : rising + 1;
+  exit->above = p[turns_left ? end : rising];
+  exit->below = p[turns_left ? rising : end];
+  exit->corner = 3 * face + 3 - rising - end;
   return true;
 }
 
@@ -152,29 +166,26 @@ R3D_FN Walk walk_surface(const Way<Real>& way, const FacedMesh<Real>& mesh, i64 
   Exit<Real> exit;
   if (!leave_face(way, mesh, face, &exit)) return {kLost, -1};
   for (int step = 0; step < R3D_WALK_LIMIT; ++step) {
-    const Real along = crossing_along(exit.above, exit.below);
-    if (!(along >= -slack)) return {kLost, -1};
-    if (!(along <= way.spacing + slack)) return {kPast, -1};
-    // The surface goes on in a face on the other side of the edge. Beyond two faces an edge has a ring.
-    const Real side = side_of(exit.above, exit.below, exit.third);
-    WayPoint<Real> next = {-1, 0, 0};
+    const Along<Real> along = crossing_along(exit.above, exit.below);
+    if (!(along.over >= -slack * along.under)) return {kLost, -1};
+    if (!(along.over <= (way.spacing + slack) * along.under)) return {kPast, -1};
+    // The surface goes on in a face beyond the edge. More than two faces of an edge make a ring.
     i64 corner = mesh.opposites[exit.corner];
+    WayPoint<Real> next = {-1, 0, 0};
     for (int turn = 0; corner != exit.corner; corner = mesh.opposites[corner]) {
       if ((u64)corner >= (u64)(3 * mesh.num_faces) || ++turn > R3D_WALK_LIMIT) return {kLost, -1};
       if (!names_vertices(mesh, corner / 3)) return {kBadFace, corner};
       next = way.at(mesh, mesh.faces[corner]);
-      const Real other_side = side_of(exit.above, exit.below, next);
-      if ((side > 0 && other_side < 0) || (side < 0 && other_side > 0)) break;
+      if (side_of(exit.above, exit.below, next) > 0) break;
     }
     if (corner == exit.corner) return {kSilhouette, corner};
     face = corner / 3;
     if (face == target) return {kConnected, -1};
     if (!can_follow(mesh, next.vertex)) return {kLost, -1};
     WayPoint<Real>* const replaced = next.beside >= 0 ? &exit.above : &exit.below;
-    exit.third = *replaced;
-    *replaced = next;
     const i64* const ids = mesh.faces + 3 * face;
-    exit.corner = 3 * face + (ids[0] == exit.third.vertex ? 0 : ids[1] == exit.third.vertex ? 1 : 2);
+    exit.corner = 3 * face + (ids[0] == replaced->vertex ? 0 : ids[1] == replaced->vertex ? 1 : 2);
+    *replaced = next;
   }
   return {kLost, -1};
 }
@@ -199,10 +210,10 @@ R3D_FN i64 edge_end(const i64* faces, i64 corner) {
 }
 
 // Each edge is sampled along one axis, which makes the sum over a silhouette the area that it moves over.
-template <class Real>
-R3D_FN Crossing<Real> edge_crossing(const FacedMesh<Real>& mesh, i64 corner, const PixelPair& pair, int height,
-                                    int width) {
-  const Way<Real> way = way_between<Real>(pair, true, height, width);
+template <class Real, class Centers>
+R3D_FN Crossing<Real> edge_crossing(const FacedMesh<Real>& mesh, i64 corner, const PixelPair& pair,
+                                    const Centers& centers) {
+  const Way<Real> way = way_between<Real>(pair, true, centers);
   const WayPoint<Real> a = way.at(mesh, edge_start(mesh.faces, corner)),
                        b = way.at(mesh, edge_end(mesh.faces, corner));
   const Real along = b.along - a.along, beside = b.beside - a.beside;
@@ -216,14 +227,15 @@ R3D_FN Crossing<Real> edge_crossing(const FacedMesh<Real>& mesh, i64 corner, con
 // What a pair of pixels has to do with the silhouette.
 template <class Real>
 struct PairCrossing {
-  i64 corner;  // opposite to the silhouette's edge, -1: none
-  Real share;  // t - 1/2: below zero the first pixel takes so much of the second one's colour, else the reverse
+  i64 corner;    // opposite to the silhouette's edge, -1: none
+  Real share;    // t - 1/2: below zero the first pixel takes so much of the second one's colour, else the
+                 // reverse
   i64 bad_face;  // a face that names no vertex, or -1
 };
 
-template <class Real>
+template <class Real, class Centers>
 R3D_FN PairCrossing<Real> pair_crossing(const NearestFaces<Real>& seen, const FacedMesh<Real>& mesh,
-                                        i64 first_pixel, const PixelPair& pair) {
+                                        i64 first_pixel, const PixelPair& pair, const Centers& centers) {
   const i64 second_pixel = first_pixel + (pair.axis == 0 ? 1 : seen.width);
   const i64 first = seen.face(first_pixel), second = seen.face(second_pixel);
   if (first == second) return {-1, 0, -1};
@@ -234,11 +246,10 @@ R3D_FN PairCrossing<Real> pair_crossing(const NearestFaces<Real>& seen, const Fa
   for (int turn = 0; turn < 2; ++turn, forward = !forward) {
     const i64 from = forward ? first : second, to = forward ? second : first;
     if (from < 0) break;
-    const Walk walk =
-        walk_surface(way_between<Real>(pair, forward, seen.height, seen.width), mesh, from, to);
+    const Walk walk = walk_surface(way_between<Real>(pair, forward, centers), mesh, from, to);
     if (walk.end == kBadFace) return {-1, 0, walk.corner / 3};
     if (walk.end == kSilhouette) {
-      const Crossing<Real> c = edge_crossing(mesh, walk.corner, pair, seen.height, seen.width);
+      const Crossing<Real> c = edge_crossing(mesh, walk.corner, pair, centers);
       if (!c.oriented) break;
       return {walk.corner, c.t - (Real)0.5, -1};
     }
@@ -254,14 +265,18 @@ struct EdgeGradient {
   Real ax, ay, bx, by;
 };
 
-template <class Real>
+template <class Real, class Centers>
 R3D_FN EdgeGradient<Real> edge_crossing_bwd(const FacedMesh<Real>& mesh, i64 corner, const PixelPair& pair,
-                                            int height, int width, Real grad_t) {
-  const Crossing<Real> c = edge_crossing(mesh, corner, pair, height, width);
-  const Real along = -grad_t / pixel_spacing<Real>(height, width);  // NDC runs against rows and columns
+                                            const Centers& centers, Real grad_t) {
+  const Crossing<Real> c = edge_crossing(mesh, corner, pair, centers);
+  const Real along = -grad_t / centers.spacing();  // NDC runs against rows and columns
   const Real beside = c.slope * along;
   const Real x = pair.axis == 0 ? along : beside, y = pair.axis == 0 ? beside : along;
-  return {edge_start(mesh.faces, corner), edge_end(mesh.faces, corner), (1 - c.s) * x, (1 - c.s) * y, c.s * x,
+  return {edge_start(mesh.faces, corner),
+          edge_end(mesh.faces, corner),
+          (1 - c.s) * x,
+          (1 - c.s) * y,
+          c.s * x,
           c.s * y};
 }
 
@@ -289,10 +304,14 @@ struct ShareTable {
   // From a pixel to its neighbours in the order of the weights; 0: outside the picture.
   R3D_FN_MEMBER i64 step(int side, int row, int column) const {
     switch (side) {
-      case 0: return column + 1 < width ? 1 : 0;
-      case 1: return row + 1 < height ? width : 0;
-      case 2: return column > 0 ? -1 : 0;
-      default: return row > 0 ? -(i64)width : 0;
+      case 0:
+        return column + 1 < width ? 1 : 0;
+      case 1:
+        return row + 1 < height ? width : 0;
+      case 2:
+        return column > 0 ? -1 : 0;
+      default:
+        return row > 0 ? -(i64)width : 0;
     }
   }
   // The share of the pair with that neighbour, above zero where this pixel takes from it.
@@ -316,8 +335,8 @@ struct ShareTable {
 
 // One channel of a pixel; `at` is its index into color (N, H, W, C).
 template <class Real>
-R3D_FN Real blend(const ShareTable<Real>& table, const Mixture<Real>& m, const Real* color, i64 channels, i64 at,
-                  int row, int column) {
+R3D_FN Real blend(const ShareTable<Real>& table, const Mixture<Real>& m, const Real* color, i64 channels,
+                  i64 at, int row, int column) {
   Real added = 0;
   for (int side = 0; side < 4; ++side)
     if (m.weight[side] > 0)
@@ -343,8 +362,8 @@ R3D_FN Real blend_bwd_color(const ShareTable<Real>& table, const Real* grad, i64
 
 // The gradient of the pair's t from that of the picture.
 template <class Real>
-R3D_FN Real blend_bwd_crossing(const ShareTable<Real>& table, const Real* color, const Real* grad, i64 channels,
-                               i64 image, const PixelPair& pair) {
+R3D_FN Real blend_bwd_crossing(const ShareTable<Real>& table, const Real* color, const Real* grad,
+                               i64 channels, i64 image, const PixelPair& pair) {
   const bool second = table.shares[table.pair(image, pair.axis, pair.row, pair.column)] >= 0;
   const int row = pair.row + (second && pair.axis == 1), column = pair.column + (second && pair.axis == 0);
   const Mixture<Real> m = table.mixture(image, row, column);

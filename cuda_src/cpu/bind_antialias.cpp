@@ -24,15 +24,22 @@ void bind(nb::module_& m) {
             {verts.data(), faces.data(), opposites.data(), rows(verts), rows(faces),
              static_cast<Real>(z_near)},
             {pix_to_face.data(), zbuf.data(), static_cast<i64>(pix_to_face.shape(3)),
-             static_cast<int>(pix_to_face.shape(1)), static_cast<int>(pix_to_face.shape(2))},
+             static_cast<int>(pix_to_face.shape(2))},
             rows(color),
             static_cast<i64>(color.shape(3)),
+            static_cast<int>(color.shape(1)),
+            static_cast<int>(color.shape(2)),
             color.data(),
             out.data(),
             crossings.data(),
             shares.data()};
-        nb::gil_scoped_release release;
-        return R3D_DISPATCH(antialias_fwd, args);
+        i64 bad_face;
+        {
+          nb::gil_scoped_release release;
+          bad_face = R3D_DISPATCH(antialias_fwd, args);
+        }
+        if (bad_face == kOutOfMemory) throw std::bad_alloc();
+        return bad_face;
       },
       "color"_a.noconvert(), "pix_to_face"_a.noconvert(), "zbuf"_a.noconvert(), "verts"_a.noconvert(),
       "faces"_a.noconvert(), "opposites"_a.noconvert(), "z_near"_a, "out"_a.noconvert(),
@@ -40,9 +47,8 @@ void bind(nb::module_& m) {
   m.def(
       "antialias_bwd_color",
       [](Reals grad, Reals shares, Array<Real> grad_color) {
-        const AntialiasBwdColorArgs<Real> args = {share_table(shares), rows(grad),
-                                                  static_cast<i64>(grad.shape(3)), grad.data(),
-                                                  grad_color.data()};
+        const AntialiasBwdColorArgs<Real> args = {
+            share_table(shares), rows(grad), static_cast<i64>(grad.shape(3)), grad.data(), grad_color.data()};
         nb::gil_scoped_release release;
         R3D_DISPATCH(antialias_bwd_color, args);
       },

@@ -124,6 +124,7 @@ struct AntialiasArgs {
   FacedMesh<Real> mesh;
   NearestFaces<Real> seen;
   i64 num_images, channels;
+  int height, width;
   const Real* color;  // (N, H, W, C)
   Real* out;          // (N, H, W, C)
   i32* crossings;     // (N, 2, H, W) the corner opposite to the edge between a pixel and the next, or -1
@@ -177,7 +178,7 @@ struct AntialiasBwdVertsArgs {
   i64 mesh_normals_verts_fwd(const VertexNormalsArgs<double>&);                           \
   i64 mesh_normals_verts_bwd(const VertexNormalsBwdArgs<float>&);                         \
   i64 mesh_normals_verts_bwd(const VertexNormalsBwdArgs<double>&);                        \
-  /* The first bad face, or kAllFacesGood. */                                             \
+  /* A bad face, kAllFacesGood or kOutOfMemory. */                                        \
   i64 antialias_fwd(const AntialiasArgs<float>&);                                         \
   i64 antialias_fwd(const AntialiasArgs<double>&);                                        \
   void antialias_bwd_color(const AntialiasBwdColorArgs<float>&);                          \

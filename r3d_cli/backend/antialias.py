@@ -27,7 +27,9 @@ class Antialiased(NamedTuple):
     """
 
     image: Any  # (N, H, W, C)
-    crossings: Any  # (N, 2, H, W) int32, the corner opposite to the silhouette's edge between a pair; -1: none
+    crossings: (
+        Any  # (N, 2, H, W) int32, the corner opposite to the silhouette's edge between a pair; -1: none
+    )
     shares: Any  # (N, 2, H, W) below 0, what the first pixel takes from the second, above, the reverse
 
 

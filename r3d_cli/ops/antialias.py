@@ -1,4 +1,4 @@
-"""Antialias hard edges of rendered meshes under autograd: ``torch.library`` ops over ``backend.antialias``."""
+"""Antialias hard edges of rendered meshes: ``torch.library`` ops over ``backend.antialias``."""
 
 from __future__ import annotations
 
@@ -25,15 +25,18 @@ def antialias(
 ) -> Tensor:  # (N, H, W, C)
     """Blend the pixels on both sides of each silhouette by where it passes between their centres.
 
-    A hard picture so gets smooth edges, and its vertices the gradient of what they cover, at one face a pixel
-    (Laine et al. 2020, "Modular Primitives for High-Performance Differentiable Rendering", section 3.6). Along
-    a row and a column, pixels are the intervals between the midpoints of their centres, and the silhouette
-    decides how much of one is covered: a pixel takes up to half of its colour from its neighbour. Each edge
-    counts along the axis that it lies across, which makes the change of the picture's sum the area that the
-    edge moves over. Unlike there, the silhouette need not be an edge of a face that a pixel shows: from one
-    centre to the other the surface is followed across its faces, until it ends, or turns back. Edges between
-    faces that lie side by side in the picture are no silhouettes. A pixel keeps at least nothing of itself:
-    where several edges would take more, they share it, so that colours stay in their range.
+    A hard picture gets smooth edges, and its vertices the gradient of what they cover, at one face a pixel
+    (Laine et al. 2020, "Modular Primitives for High-Performance Differentiable Rendering", section 3.6).
+    Where a silhouette crosses the way between two pixel centres at t, 0 at the first and 1 at the second, the
+    first pixel takes 1/2 - t of the second one's colour, or, above 1/2, the second t - 1/2 of the first
+    one's. An edge counts for pixels side by side where it is rather vertical, else for pixels one above the
+    other: so the sum of a picture changes by the area that an edge moves over.
+
+    Unlike there, a silhouette need not be an edge of a face that a pixel shows, which on fine meshes it
+    rarely is: from one centre to the other the surface is followed across its faces, until it ends or turns
+    back.
+    Edges of faces that lie side by side in the picture are no silhouettes. And where several edges would take
+    more than all of a pixel, they share it: colours stay in their range.
 
     Faces meet where they name the same vertices: merge vertices that lie at one place. Where surfaces pass
     through each other, and where the near plane cuts a face, pixels stay as they are.
@@ -53,8 +56,8 @@ def antialias(
 
     Raises:
         ValueError: An argument of a wrong dtype, shape or device.
-        IndexError: ``pix_to_face`` names no face, or a face no vertex. On a GPU, which would have to be waited
-            for, what they touch stays as it is.
+        IndexError: ``pix_to_face`` names no face, or a face no vertex. On a GPU, which would have to be
+            waited for, what they touch stays as it is.
 
     Example:
         >>> from r3d_cli.ops.rasterize_meshes import rasterize_meshes
@@ -72,7 +75,13 @@ def antialias(
     if opposites is None:
         opposites = opposite_corners(faces, verts.shape[0])
     arguments = prepare(
-        "antialias", color=color, pix_to_face=pix_to_face, zbuf=zbuf, verts=verts, faces=faces, opposites=opposites
+        "antialias",
+        color=color,
+        pix_to_face=pix_to_face,
+        zbuf=zbuf,
+        verts=verts,
+        faces=faces,
+        opposites=opposites,
     )
     return _fwd(*arguments, -math.inf if z_near is None else z_near)[0]
 

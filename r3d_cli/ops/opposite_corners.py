@@ -16,8 +16,8 @@ def opposite_corners(
     """The corner across the edge of each corner: the table of Rossignac 2001, "3D Compression Made Simple:
     Edgebreaker on a Corner-Table", for any mesh.
 
-    Corner ``3 * f + j`` is the j-th corner of face f, and its edge the one opposite to it in f. An edge of one
-    face leads back to its own corner; the corners of an edge of more than two faces make a ring.
+    Corner ``3 * f + j`` is the j-th corner of face f, and its edge the one opposite to it in f. An edge of
+    one face leads back to its own corner; the corners of an edge of more than two faces make a ring.
 
     Args:
         faces: Vertex ids of packed faces.

@@ -54,7 +54,7 @@ def antialias(
     pairs = find_pairs(pix_to_face, zbuf, verts, faces, z_near)
     if not pairs:
         return color.clone()
-    count, height, width, _ = color.shape
+    _, height, width, _ = color.shape
     image, axis, row, column = torch.tensor([pair[:4] for pair in pairs]).unbind(1)
     t = crossings(verts, torch.tensor([pair.edge for pair in pairs]), axis, row, column, height, width)
     first = (image * height + row) * width + column
@@ -78,7 +78,9 @@ def crossings(
     width: int,
 ) -> Tensor:  # (P,)
     """Where each edge crosses its pair, t; gradients pass as if rounding never left [0, 1]."""
-    x, y = (center.to(verts.dtype)[i] for center, i in zip(_centers(height, width), (column, row), strict=True))
+    x, y = (
+        center.to(verts.dtype)[i] for center, i in zip(_centers(height, width), (column, row), strict=True)
+    )
     a, b = (torch.stack([verts[end, 0] - x, verts[end, 1] - y], 1) for end in edges.unbind(1))
     along, beside = axis[:, None], 1 - axis[:, None]
     (a_along, b_along), (a_beside, b_beside) = (

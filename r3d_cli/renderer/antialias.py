@@ -21,9 +21,9 @@ def antialias(
 ) -> Tensor:  # (N, H, W, C)
     """Blend the pixels on both sides of each silhouette by where it passes between their centres.
 
-    Hard shaders give no gradient to what covers a pixel: with this behind them, the outlines of meshes pull at
-    vertices and cameras. It costs a fraction of a soft shader, which needs many faces a pixel.
-    ``ops.antialias`` says how it works, and what it leaves as it is.
+    Hard shaders give no gradient to what covers a pixel: with this behind them, the outlines of meshes pull
+    at vertices and cameras, at one face a pixel. ``ops.antialias`` says how it works, and what it leaves as
+    it is.
 
     Args:
         images: (N, H, W, C) what a shader made of the fragments, background included; or any other attribute.
