@@ -1,5 +1,6 @@
 """Cameras, textures, lights, rasterizers and shaders."""
 
+from r3d_cli.renderer.antialias import AntialiasedShader, antialias
 from r3d_cli.renderer.blending import BlendParams, hard_rgb_blend, sigmoid_alpha_blend, softmax_rgb_blend
 from r3d_cli.renderer.camera_conventions import (
     from_blender,
@@ -53,6 +54,7 @@ from r3d_cli.renderer.utils import (
 
 __all__ = [
     "AmbientLights",
+    "AntialiasedShader",
     "BlendParams",
     "CamerasBase",
     "DirectionalLights",
@@ -84,6 +86,7 @@ __all__ = [
     "TexturesAtlas",
     "TexturesUV",
     "TexturesVertex",
+    "antialias",
     "camera_position_from_spherical_angles",
     "convert_to_tensors_and_broadcast",
     "diffuse",

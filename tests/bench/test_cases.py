@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from r3d_cli.bench.cases import (
+    antialias,
     io,
     mesh_edges,
     mesh_normals,
@@ -94,6 +95,11 @@ def test_normals_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
     assert {"r3d", "naive PyTorch"} <= set(measure("mesh-normals", case, tmp_path, fake_clock))
 
 
+def test_antialiased_pictures_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case: Case = {"mesh": "ico", "faces": 980, "image": 64}
+    assert measure("antialias", case, tmp_path, fake_clock) == ["r3d"]
+
+
 def test_paddings_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
     case: Case = {"elements": 5, "rows": 20}
     assert {"r3d", "naive PyTorch"} <= set(measure("packed-to-padded", case, tmp_path, fake_clock))
@@ -121,6 +127,7 @@ def test_weighted_rows_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> 
 @pytest.mark.parametrize(
     ("suite", "case"),
     [
+        (antialias, {"mesh": "ico", "faces": 80, "image": 24}),
         (mesh_normals, {"mesh": "ico", "faces": 80}),
         (packed_to_padded, {"elements": 3, "rows": 9}),
         (render_hard_phong, {"mesh": "ico", "faces": 80, "image": 24, "map": 32}),
