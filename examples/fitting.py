@@ -29,7 +29,7 @@ FOLDER = Path(__file__).parent
 SIGMA = 1e-4  # squared NDC distance over which an edge fades
 #: Where the probability that a face covers a pixel has fallen to 1e-4: what lies beyond does not count.
 BLUR = float(torch.tensor(1 / 1e-4 - 1).log()) * SIGMA
-BLEND = BlendParams(sigma=SIGMA, gamma=1e-4, background_color=(0.0, 0.0, 0.0))
+BLEND = BlendParams(sigma=SIGMA, gamma=1e-4)
 LABEL = 20  # pixels, the height of a line of text
 
 _interrupted = False
