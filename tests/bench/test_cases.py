@@ -14,6 +14,7 @@ import pytest
 from r3d_cli.bench.cases import (
     io,
     mesh_edges,
+    mesh_losses,
     mesh_normals,
     packed_to_padded,
     rasterize_meshes,
@@ -92,6 +93,12 @@ def test_normals_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
     assert {"r3d", "naive PyTorch"} <= set(measure("mesh-normals", case, tmp_path, fake_clock))
 
 
+@pytest.mark.parametrize("loss", mesh_losses.LOSSES)
+def test_losses_agree(loss: str, tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case: Case = {"loss": loss, "faces": 980}
+    assert {"r3d", "naive PyTorch"} <= set(measure("mesh-losses", case, tmp_path, fake_clock))
+
+
 def test_paddings_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
     case: Case = {"elements": 5, "rows": 20}
     assert {"r3d", "naive PyTorch"} <= set(measure("packed-to-padded", case, tmp_path, fake_clock))
@@ -99,7 +106,11 @@ def test_paddings_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(
     ("suite", "case"),
-    [(mesh_normals, {"mesh": "ico", "faces": 80}), (packed_to_padded, {"elements": 3, "rows": 9})],
+    [
+        (mesh_losses, {"loss": "normal", "faces": 80}),
+        (mesh_normals, {"mesh": "ico", "faces": 80}),
+        (packed_to_padded, {"elements": 3, "rows": 9}),
+    ],
 )
 def test_both_directions_are_checked(suite: Any, case: Case) -> None:
     inputs = suite.make_inputs(case, Place())
