@@ -478,19 +478,47 @@ R3D_FN void interpolate_beyond_bwd(T px, T py, const Edges<T>& e, M inside, cons
   triangle_edges_bwd(px, py, s.f, grad_e, out);
 }
 
-// Of triangle_distance2: the nearest edge's ends move.
+// Where the boundary of a triangle is nearest to p: at w0, w1, w2 of its corners, from which p lies by (nx, ny).
+template <class T>
+struct NearestOnTriangle {
+  T w0, w1, w2, nx, ny, distance2;
+};
+
 template <class T, class S>
-R3D_FN void triangle_distance2_bwd(T px, T py, const Triangle<S>& f, T grad, TriangleGradient<T>* out) {
+R3D_FN NearestOnTriangle<T> nearest_on_triangle(T px, T py, const Triangle<S>& f) {
   const T zero = splat<T>(0);
   const NearestOnSegment<T> n20 = nearest_on_segment(px, py, f.x2, f.y2, f.x0, f.y0);
   const NearestOnSegment<T> n01 = nearest_on_segment(px, py, f.x0, f.y0, f.x1, f.y1);
   const NearestOnSegment<T> n12 = nearest_on_segment(px, py, f.x1, f.y1, f.x2, f.y2);
   const T d20 = n20.distance2(), d01 = n01.distance2(), d12 = n12.distance2();
   const auto last = d12 < d01;
-  const auto other = min_of(d01, d12) < d20;
-  point_segment_distance2_bwd(n20, select(other, zero, grad), &out->x2, &out->y2, &out->x0, &out->y0);
-  point_segment_distance2_bwd(n01, select(other & !last, grad, zero), &out->x0, &out->y0, &out->x1, &out->y1);
-  point_segment_distance2_bwd(n12, select(other & last, grad, zero), &out->x1, &out->y1, &out->x2, &out->y2);
+  const T nearer = select(last, d12, d01);
+  const auto other = nearer < d20;
+  NearestOnTriangle<T> n;
+  n.w0 = select(other, select(last, zero, 1 - n01.t), n20.t);
+  n.w1 = select(other, select(last, 1 - n12.t, n01.t), zero);
+  n.w2 = select(other, select(last, n12.t, zero), 1 - n20.t);
+  n.nx = select(other, select(last, n12.nx, n01.nx), n20.nx);
+  n.ny = select(other, select(last, n12.ny, n01.ny), n20.ny);
+  n.distance2 = select(other, nearer, d20);
+  return n;
+}
+
+// Of that squared distance: moving the nearest point along its edge changes nothing to first order, so the
+// corners share -2 n by their weights.
+template <class T>
+R3D_FN void triangle_distance2_bwd(const NearestOnTriangle<T>& n, T grad, TriangleGradient<T>* out) {
+  const T gx = -2 * grad * n.nx, gy = -2 * grad * n.ny;
+  out->x0 += n.w0 * gx;
+  out->y0 += n.w0 * gy;
+  out->x1 += n.w1 * gx;
+  out->y1 += n.w1 * gy;
+  out->x2 += n.w2 * gx;
+  out->y2 += n.w2 * gy;
+}
+template <class T, class S>
+R3D_FN void triangle_distance2_bwd(T px, T py, const Triangle<S>& f, T grad, TriangleGradient<T>* out) {
+  triangle_distance2_bwd(nearest_on_triangle(px, py, f), grad, out);
 }
 
 // Of cut_edge: from the gradient of the new corner to those of a and b.

@@ -56,6 +56,17 @@ R3D_FN float not_a_number() { return __builtin_bit_cast(float, 0x7fc00000u); }
 R3D_FN float select(bool mask, float a, float b) { return mask ? a : b; }
 R3D_FN double select(bool mask, double a, double b) { return mask ? a : b; }
 
+// Functions of the standard library under one name for float, double and, on the CPU, SIMD lanes
+// (cpu/simd_math.h adds those).
+R3D_FN float sqrt_of(float a) { return sqrtf(a); }
+R3D_FN double sqrt_of(double a) { return sqrt(a); }
+R3D_FN float exp_of(float a) { return expf(a); }
+R3D_FN double exp_of(double a) { return exp(a); }
+R3D_FN float log_of(float a) { return logf(a); }
+R3D_FN double log_of(double a) { return log(a); }
+R3D_FN float log1p_of(float a) { return log1pf(a); }
+R3D_FN double log1p_of(double a) { return log1p(a); }
+
 // Rounding unit of a value's type.
 R3D_FN float rounding_unit(float) { return 1.1920929e-7f; }
 R3D_FN double rounding_unit(double) { return 2.220446049250313e-16; }

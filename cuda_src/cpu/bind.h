@@ -6,8 +6,10 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/tuple.h>
 
 #include <optional>
+#include <tuple>
 
 #include "cpu/isa.h"
 #include "cpu/schedules.h"
@@ -30,10 +32,33 @@ i64 rows(const Array<T>& array) {
   return static_cast<i64>(array.shape(0));
 }
 
+// blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far
+using RasterSettingsTuple = std::tuple<double, bool, bool, bool, double, double>;
+
+// The inputs of a rasterizer; outputs are null.
+template <class Real>
+RasterizeMeshesArgs<Real> raster_args(const Array<const Real>& verts, const Array<const i64>& faces,
+                                      const Array<const i64>& mesh_first_face, std::tuple<int, int> image_size,
+                                      i64 faces_per_pixel, const RasterSettingsTuple& settings) {
+  RasterizeMeshesArgs<Real> args = {};
+  args.verts = verts.data();
+  args.faces = faces.data();
+  args.mesh_first_face = mesh_first_face.data();
+  args.num_verts = rows(verts);
+  args.num_faces = rows(faces);
+  args.num_meshes = rows(mesh_first_face) - 1;
+  std::tie(args.height, args.width) = image_size;
+  args.faces_per_pixel = faces_per_pixel;
+  std::tie(args.blur_radius, args.perspective_correct, args.clip_barycentric_coords, args.cull_backfaces,
+           args.z_near, args.z_far) = settings;
+  return args;
+}
+
 // One a file bind_*.cpp; module.cpp calls them.
 void bind_mesh_normals(nb::module_& m);
 void bind_packed_to_padded(nb::module_& m);
 void bind_readers(nb::module_& m);
+void bind_soft_silhouette(nb::module_& m);
 void bind_topology(nb::module_& m);
 void bind_writers(nb::module_& m);
 

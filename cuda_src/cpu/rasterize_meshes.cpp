@@ -24,30 +24,6 @@ void fine_tile(const Frame<double>& frame, i64 n, int y, int x, const u32* list,
   list_tile(frame, n, y, x, list, count);
 }
 
-// NDC of pixel centres by column and by row, and a few beyond the image for stamps that reach past it.
-template <class Real>
-struct PixelCenters {
-  Scratch<Real> memory;
-  Real *column_x = nullptr, *row_y = nullptr;  // null: memory ran out
-
-  PixelCenters(int width, int height) : memory(width + height + 2 * kMaxStamp) {
-    if (!memory.data) return;
-    column_x = memory.data;
-    row_y = column_x + width + kMaxStamp;
-    for (int i = 0; i < width + kMaxStamp; ++i)
-      column_x[i] = pixel_center<Real>((i64)width - 1 - i, width, height);
-    for (int i = 0; i < height + kMaxStamp; ++i)
-      row_y[i] = pixel_center<Real>((i64)height - 1 - i, height, width);
-  }
-};
-
-template <class Real>
-RasterSettings<Real> settings_of(const RasterizeMeshesArgs<Real>& a) {
-  return {a.perspective_correct, a.clip_barycentric_coords,
-          a.cull_backfaces,      (Real)a.blur_radius,
-          (Real)a.z_near,        (Real)a.z_far};
-}
-
 template <class Real>
 RasterizeMeshesStatus rasterize(const RasterizeMeshesArgs<Real>& a) {
   const bool zbuffer = a.faces_per_pixel == 1 && !(a.blur_radius > 0) && sizeof(Real) == sizeof(float);

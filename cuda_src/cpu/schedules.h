@@ -43,6 +43,22 @@ struct RasterizeMeshesBwdArgs {
 };
 
 template <class Real>
+struct SoftSilhouetteArgs {
+  RasterizeMeshesArgs<Real> raster;  // its outputs are not looked at; faces_per_pixel 0: all faces
+  double sigma;                      // squared NDC distance
+  Real* uncovered;                   // (N, H, W) the probability that no face covers the pixel
+  Real* limit_depth;                 // (N, H, W) depth of the last face that counts, with faces_per_pixel
+  i32* limit_face;                   // (N, H, W) its id
+};
+
+template <class Real>
+struct SoftSilhouetteBwdArgs {
+  SoftSilhouetteArgs<Real> forward;
+  const Real* grad_uncovered;  // (N, H, W)
+  Real* grad_verts;            // (V, 3)
+};
+
+template <class Real>
 struct ShadeMeshesArgs {
   ShadeScene<Real> scene;
   SampleGrid<Real> grid;
@@ -125,6 +141,10 @@ struct VertexNormalsBwdArgs {
   /* False: memory ran out. */                                                            \
   bool rasterize_meshes_bwd(const RasterizeMeshesBwdArgs<float>&);                        \
   bool rasterize_meshes_bwd(const RasterizeMeshesBwdArgs<double>&);                       \
+  RasterizeMeshesStatus soft_silhouette_fwd(const SoftSilhouetteArgs<float>&);            \
+  RasterizeMeshesStatus soft_silhouette_fwd(const SoftSilhouetteArgs<double>&);           \
+  bool soft_silhouette_bwd(const SoftSilhouetteBwdArgs<float>&);                          \
+  bool soft_silhouette_bwd(const SoftSilhouetteBwdArgs<double>&);                         \
   /* False: a sample needs more fragments than there was room for. */                     \
   bool shade_meshes_fwd(const ShadeMeshesArgs<float>&);                                   \
   bool shade_meshes_fwd(const ShadeMeshesArgs<double>&);                                  \

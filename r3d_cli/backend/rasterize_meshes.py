@@ -114,11 +114,7 @@ def rasterize_meshes(
             bad_face = run.zbuffer(fragments)
         else:
             bad_face = run.tiles(fragments, workspace_budget)
-    if bad_face >= 0:
-        raise IndexError(
-            f"rasterize_meshes: face {bad_face} names a vertex outside [0, {len(verts)}): "
-            f"{arrays.numpy(faces[bad_face]).tolist()}"
-        )
+    raise_bad_face("rasterize_meshes", bad_face, verts, faces)
     return fragments if want_zbuf else fragments._replace(zbuf=None)
 
 
@@ -223,29 +219,29 @@ def rasterize_meshes_bwd(
     return grad_verts
 
 
-class _Settings(NamedTuple):
+class RasterSettings(NamedTuple):
     """In the order in which kernels take them."""
 
-    blur_radius: float
-    perspective_correct: bool
-    clip_barycentric_coords: bool
-    cull_backfaces: bool
-    z_near: float
-    z_far: float
+    blur_radius: float = 0.0
+    perspective_correct: bool = False
+    clip_barycentric_coords: bool = False
+    cull_backfaces: bool = False
+    z_near: float = -math.inf
+    z_far: float = math.inf
 
 
 def _settings(
     blur_radius: float, perspective: bool, clip: bool, cull: bool, z_near: float | None, z_far: float | None
-) -> _Settings:
+) -> RasterSettings:
     planes = -math.inf if z_near is None else float(z_near), math.inf if z_far is None else float(z_far)
-    return _Settings(float(blur_radius), perspective, clip, cull, *planes)
+    return RasterSettings(float(blur_radius), perspective, clip, cull, *planes)
 
 
 class _Run:
     """One call of the CUDA kernels: the ways through ``rasterize_meshes.cu`` that its header describes."""
 
     def __init__(
-        self, verts: Any, faces: Any, mesh_first_face: Any, shape: tuple[int, ...], settings: _Settings,
+        self, verts: Any, faces: Any, mesh_first_face: Any, shape: tuple[int, ...], settings: RasterSettings,
         arrays: Arrays, device: Device, real: str,
     ) -> None:  # fmt: skip
         self.verts, self.faces, self.mesh_first_face = verts, faces, mesh_first_face
@@ -341,6 +337,7 @@ def check_arguments(
     image_size: tuple[int, int],
     faces_per_pixel: int,
     blur: float,
+    where: str = "rasterize_meshes",
 ) -> None:
     """Raise a ValueError that names the argument which does not fit."""
     for name, array, kinds, width in (
@@ -350,36 +347,53 @@ def check_arguments(
     ):
         dtype = str(array.dtype).removeprefix("torch.")
         if dtype not in kinds:
-            raise ValueError(f"rasterize_meshes: {name} must be {' or '.join(kinds)}, got {dtype}")
+            raise ValueError(f"{where}: {name} must be {' or '.join(kinds)}, got {dtype}")
         letters = "(N + 1,)" if width is None else f"({name[0].upper()}, 3)"
         if array.ndim != (1 if width is None else 2) or (width and array.shape[1] != width):
-            raise ValueError(f"rasterize_meshes: {name} must have shape {letters}, got {tuple(array.shape)}")
+            raise ValueError(f"{where}: {name} must have shape {letters}, got {tuple(array.shape)}")
         if not (array.flags.c_contiguous if hasattr(array, "flags") else array.is_contiguous()):
-            raise ValueError(f"rasterize_meshes: {name} must be C-contiguous; make a contiguous copy")
+            raise ValueError(f"{where}: {name} must be C-contiguous; make a contiguous copy")
         if array.shape[0] > MAX_PACKED:
             raise ValueError(
-                f"rasterize_meshes: {name} has {array.shape[0]} rows, at most {MAX_PACKED} are taken"
+                f"{where}: {name} has {array.shape[0]} rows, at most {MAX_PACKED} are taken"
             )
     if isinstance(mesh_first_face, np.ndarray):  # elsewhere kernels skip what lies outside, without waiting
         first = mesh_first_face
         if len(first) == 0 or first[0] != 0 or first[-1] != len(faces) or (first[1:] < first[:-1]).any():
             raise ValueError(
-                f"rasterize_meshes: mesh_first_face must rise from 0 to the number of faces, {len(faces)}, "
+                f"{where}: mesh_first_face must rise from 0 to the number of faces, {len(faces)}, "
                 f"got {first.tolist() if len(first) <= 8 else f'{first[:4].tolist()} ... {first[-1]}'}"
             )
     height, width_ = image_size
     if not (0 < height <= MAX_IMAGE_SIDE and 0 < width_ <= MAX_IMAGE_SIDE):
         raise ValueError(
-            f"rasterize_meshes: image_size must lie in 1..{MAX_IMAGE_SIDE} pixels, got {image_size}"
+            f"{where}: image_size must lie in 1..{MAX_IMAGE_SIDE} pixels, got {image_size}"
         )
     if faces_per_pixel < 1:
-        raise ValueError(f"rasterize_meshes: faces_per_pixel must be at least 1, got {faces_per_pixel}")
+        raise ValueError(f"{where}: faces_per_pixel must be at least 1, got {faces_per_pixel}")
     if not (blur >= 0 and math.isfinite(blur)):
-        raise ValueError(f"rasterize_meshes: blur_radius must be a finite number >= 0, got {blur}")
+        raise ValueError(f"{where}: blur_radius must be a finite number >= 0, got {blur}")
 
 
-def check_planes(z_near: float | None, z_far: float | None) -> None:
+def check_planes(z_near: float | None, z_far: float | None, where: str = "rasterize_meshes") -> None:
     """Raise a ValueError unless the clipping planes are numbers."""
     for name, z in (("z_near", z_near), ("z_far", z_far)):
         if z is not None and math.isnan(z):
-            raise ValueError(f"rasterize_meshes: {name} must be a number or None, got {z}")
+            raise ValueError(f"{where}: {name} must be a number or None, got {z}")
+
+
+def check_raster_arguments(
+    where: str, verts: Any, faces: Any, mesh_first_face: Any, image_size: tuple[int, int],
+    faces_per_pixel: int | None, settings: RasterSettings,
+) -> None:  # fmt: skip
+    """The checks of `rasterize_meshes` for ops that rasterize on their way; faces_per_pixel None: all."""
+    K = 1 if faces_per_pixel is None else faces_per_pixel
+    check_arguments(verts, faces, mesh_first_face, image_size, K, settings.blur_radius, where)
+    check_planes(settings.z_near, settings.z_far, where)
+
+
+def raise_bad_face(where: str, bad_face: int, verts: Any, faces: Any) -> None:
+    """Raise an IndexError that names a face which points past the vertices; -1: none does."""
+    if bad_face >= 0:
+        corners = arrays_like(faces).numpy(faces[bad_face]).tolist()
+        raise IndexError(f"{where}: face {bad_face} names a vertex outside [0, {len(verts)}): {corners}")

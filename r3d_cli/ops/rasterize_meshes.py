@@ -11,7 +11,7 @@ from torch import Tensor
 from r3d_cli.backend import rasterize_meshes as backend
 from r3d_cli.checks import check_dtype, check_shape
 from r3d_cli.ops.bridge import differentiate, prepare, register
-from r3d_cli.ops.vertex_corners import vertex_corners
+from r3d_cli.ops.raster_arguments import SETTINGS, deterministic_corners
 
 
 class Fragments(NamedTuple):
@@ -97,11 +97,7 @@ def rasterize_meshes(
     )  # fmt: skip
 
 
-_SETTINGS = (
-    "float blur_radius, bool perspective_correct, bool clip_barycentric_coords, bool cull_backfaces, "
-    "float z_near, float z_far"
-)
-_NAMES = [word.split()[1] for word in _SETTINGS.split(", ")]
+_NAMES = [word.split()[1] for word in SETTINGS.split(", ")]
 
 
 def _run_fwd(
@@ -139,14 +135,14 @@ def _fake_bwd(verts: Tensor, *_: Any) -> Tensor:
 
 _fwd = register(
     "rasterize_meshes_fwd(Tensor verts, Tensor faces, Tensor mesh_first_face, SymInt height, SymInt width, "
-    f"SymInt faces_per_pixel, {_SETTINGS}) -> (Tensor, Tensor, Tensor, Tensor)",
+    f"SymInt faces_per_pixel, {SETTINGS}) -> (Tensor, Tensor, Tensor, Tensor)",
     _run_fwd,
     _fake_fwd,
 )
 _bwd = register(
     "rasterize_meshes_bwd(Tensor verts, Tensor faces, Tensor mesh_first_face, Tensor pix_to_face, "
     "Tensor? grad_zbuf, Tensor? grad_bary_coords, Tensor? grad_dists, Tensor? first_corner, Tensor? corners, "
-    f"{_SETTINGS}) -> Tensor",
+    f"{SETTINGS}) -> Tensor",
     _run_bwd,
     _fake_bwd,
 )
@@ -160,10 +156,8 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
 
 def _backward(ctx: Any, _: None, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
     verts, faces, first, pix_to_face = ctx.saved_tensors
-    in_order: tuple[Tensor, Tensor] | tuple[None, None] = (None, None)
-    if verts.is_cuda and torch.are_deterministic_algorithms_enabled():
-        in_order = vertex_corners(faces, verts.shape[0])
-    grad_verts = _bwd(verts, faces, first, pix_to_face, *grads, *in_order, *ctx.settings)
+    corners = deterministic_corners(verts, faces)
+    grad_verts = _bwd(verts, faces, first, pix_to_face, *grads, *corners, *ctx.settings)
     return grad_verts, *[None] * (5 + len(ctx.settings))
 
 

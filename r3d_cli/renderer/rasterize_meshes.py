@@ -57,12 +57,9 @@ def rasterize_meshes(
         [[-1, -1], [0, 0]]
     """
     height, width = read_image_size("rasterize_meshes", image_size)
-    verts = meshes.verts_packed()
-    # On a GPU the answer would have to be waited for.
-    if strict or verts.device.type == "cpu":
-        _look_for_bad_faces(meshes, strict)
+    warn_of_bad_faces(meshes, strict)
     return rasterize_packed(
-        verts,
+        meshes.verts_packed(),
         meshes.faces_packed(),
         meshes.mesh_first_face(),
         (height, width),
@@ -91,8 +88,12 @@ def read_image_size(where: str, image_size: Any) -> tuple[int, int]:
     return pair[0], pair[1]
 
 
-def _look_for_bad_faces(meshes: Any, strict: bool) -> None:
+def warn_of_bad_faces(meshes: Any, strict: bool) -> None:
+    """Count the faces whose vertices are not finite, which are not drawn: an error if strict, else a warning.
+    On a GPU, where the answer would have to be waited for, only if strict."""
     verts = meshes.verts_packed().detach()
+    if not strict and verts.device.type != "cpu":
+        return
     if torch.isfinite(verts.sum()) or torch.isfinite(verts).all():
         return
     bad = ~torch.isfinite(verts).all(1)[meshes.faces_packed()].all(1)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from r3d_cli.ops.rasterize_meshes import Fragments
+from r3d_cli.renderer.fused import fused_render
 
 
 class MeshRendererWithFragments(nn.Module):
@@ -69,4 +70,8 @@ class MeshRenderer(MeshRendererWithFragments):
     """
 
     def forward(self, meshes_world: Any, **kwargs: Any) -> Tensor:  # type: ignore[override]
+        """Render, inside one kernel where `fused_render` knows the rasterizer and the shader."""
+        render = fused_render(self.rasterizer, self.shader)
+        if render is not None:
+            return render(self.rasterizer, self.shader, meshes_world, **kwargs)
         return super().forward(meshes_world, **kwargs)[0]
