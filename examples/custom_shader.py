@@ -2,8 +2,8 @@
 
     python examples/custom_shader.py [MESH] -o custom_shader.png
 
-Four pictures of a mesh: depth, normals, a drawing with three tones and outlines, and an X-ray that adds up all the
-surfaces behind each pixel. Each shader is a few lines, and gradients flow through it as through any other.
+Four pictures of a mesh: depth, normals, a drawing with three tones and outlines, and an X-ray that adds up
+all surfaces behind each pixel. Each shader is a few lines, and gradients flow through it as through any other.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class NormalShader(ShaderBase):
 
 
 class ToonShader(ShaderBase):
-    """Three tones of light from the upper left, and a line where depth jumps: there it is far from its neighbours' mean."""
+    """Three tones of light from the upper left, and a line where depth is far from its neighbours' mean."""
 
     def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:  # (N, H, W, 3)
         normals = normals_at(fragments, meshes, self._get_cameras(kwargs))[..., 0, :]

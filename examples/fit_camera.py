@@ -2,10 +2,11 @@
 
     python examples/fit_camera.py [MESH] -o fit_camera.png
 
-PyTorch3D's tutorial "Camera position optimization": the position is the parameter, the camera looks at the origin,
-and gradients reach it through rotation, projection and rasterizer. Stops when the summed squared difference of the
-silhouettes falls below 200. Prints how far the camera is from where it stood, before and after. The silhouette to
-be met is as soft as the renderer's own: a binary mask's differs from it by more than 200 everywhere.
+PyTorch3D's tutorial "Camera position optimization": the position is the parameter, the camera looks at the
+origin, and gradients reach it through rotation, projection and rasterizer. Stops when the summed squared
+difference of the silhouettes falls below 200. Prints how far the camera is from where it stood, before and
+after. The silhouette to be met is as soft as the renderer's own: a binary mask's would differ from it by more
+than 200 from the very place.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def main(
     teapot = IO().load_mesh(mesh, include_textures=False, device=device)
     teapot.scale_verts_(1.7 / float(teapot.verts_packed().abs().max()))  # 3 away, it fills the picture
 
-    settings = RasterizationSettings(image_size=256, blur_radius=BLUR, faces_per_pixel=100)
+    settings = RasterizationSettings(image_size=256, blur_radius=BLUR, faces_per_pixel=None)
     rasterizer = MeshRasterizer(FoVPerspectiveCameras(device=device), settings)
     renderer = MeshRenderer(rasterizer, SoftSilhouetteShader(BLEND))
 
@@ -58,7 +59,7 @@ def main(
     position = torch.tensor([3.0, 6.9, 2.5], device=device, requires_grad=True)
     optimizer = torch.optim.Adam([position], lr=0.05)
     began, seen = time.perf_counter(), []
-    for iteration in until_interrupted(iterations):
+    for _ in until_interrupted(iterations):
         silhouette = silhouette_from(position)
         loss = (silhouette - target).square().sum()
         if not seen:
@@ -72,7 +73,7 @@ def main(
     with torch.no_grad():
         seen.append(silhouette_from(position))
     report("after", (seen[-1] - target).square().sum(), position, truth)
-    print(f"{iteration + 1} iterations: {time.perf_counter() - began:.1f} s")
+    print(f"{len(seen) - 1} iterations: {time.perf_counter() - began:.1f} s")
 
     steps = [round(i * (len(seen) - 1) / 4) for i in range(5)]
     overlays = [torch.stack([target, seen[step], torch.zeros_like(target)], -1) for step in steps]

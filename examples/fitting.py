@@ -1,4 +1,4 @@
-"""What the fits in this folder share: their targets, how near they come to them, pictures, and a quiet end."""
+"""What the fits in this folder share: targets, cameras, how near a fit came, pictures, and a quiet end."""
 
 from __future__ import annotations
 
@@ -43,15 +43,17 @@ def load_centred(path: Path, device: str, textures: bool = False) -> Meshes:
     return mesh
 
 
-def cameras_around(device: str, views: int = 20) -> FoVPerspectiveCameras:
-    """The views that are fitted: one turn around a tilted ring."""
+def cameras_around(device: str, views: int = 20, between: bool = False) -> FoVPerspectiveCameras:
+    """The views that are fitted, on a loop in front of the target; or those halfway between them."""
     elev, azim = torch.linspace(0, 360, views), torch.linspace(-180, 180, views)
+    if between:
+        elev, azim = (elev[1:] + elev[:-1]) / 2, (azim[1:] + azim[:-1]) / 2
     R, T = look_at_view_transform(dist=2.7, elev=elev, azim=azim)
     return FoVPerspectiveCameras(R=R, T=T, device=device)
 
 
-def cameras_elsewhere(device: str) -> FoVPerspectiveCameras:
-    """Views that no fit has seen: from above and from below."""
+def cameras_on_all_sides(device: str) -> FoVPerspectiveCameras:
+    """Views of which many are far from all that are fitted: from above and below, behind and beside."""
     azim = torch.arange(8) * 45.0 + 22.5
     R, T = look_at_view_transform(dist=2.7, elev=torch.tensor([30.0, -30.0] * 4), azim=azim)
     return FoVPerspectiveCameras(R=R, T=T, device=device)
@@ -67,6 +69,17 @@ def overlap(mesh: Meshes, target: Meshes, cameras: FoVPerspectiveCameras) -> flo
     """Intersection over union of two silhouettes, the mean over the views."""
     ours, theirs = masks(mesh, cameras).flatten(1), masks(target, cameras).flatten(1)
     return float(((ours & theirs).sum(1) / (ours | theirs).sum(1)).mean())
+
+
+def compare(mesh: Meshes, target: Meshes) -> str:
+    """A line of how near a fit has come to its target, in views that were not fitted and in space."""
+    device = str(mesh.device)
+    between = overlap(mesh, target, cameras_around(device, between=True))
+    on_all_sides = overlap(mesh, target, cameras_on_all_sides(device))
+    return (
+        f"silhouettes overlap by {between:.4f} between the fitted views, by {on_all_sides:.4f} on all sides; "
+        f"Chamfer distance {surface_distance(mesh, target):.6f}"
+    )
 
 
 def surface_distance(mesh: Meshes, target: Meshes, points: int = 5000) -> float:
@@ -133,6 +146,8 @@ def strip(pictures: Tensor) -> Image.Image:
 def run(script: Callable[..., None]) -> NoReturn:
     """A script as a command: a failure is one line, a closed pipe none."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # The tensors here are small: PyTorch's threads would wait for each other and stand in the way of r3d's.
+    torch.set_num_threads(1)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(context_settings={"max_content_width": 100})(script)
     try:
