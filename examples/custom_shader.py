@@ -3,7 +3,7 @@
     python examples/custom_shader.py [MESH] -o custom_shader.png
 
 Four pictures of a mesh: depth, normals, a drawing with three tones and outlines, and an X-ray that adds up
-all surfaces behind each pixel. Each shader is a few lines, and gradients flow through it as through any other.
+all surfaces behind each pixel. Each shader is a few lines; gradients flow through them as through any other.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python examples/fit_textured.py [MESH] -o fit_textured.png
 
 The second half of PyTorch3D's tutorial "Fit a mesh via rendering": shape and vertex colours are found
-together, from the pictures' colours and their silhouettes. Prints how far both are from the cow's in views that
-were not fitted, before and after.
+together, from the pictures' colours and their silhouettes. Prints how far both are from the cow's in views
+that were not fitted, before and after.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Points and vectors with a row for each coordinate.
 
-Sums over three columns are several times slower in PyTorch than sums over three rows, and so is the gradient of
-rows that are gathered.
+Sums over three columns are several times slower in PyTorch than sums over three rows, and so is the gradient
+of rows that are gathered.
 """
 
 from __future__ import annotations
