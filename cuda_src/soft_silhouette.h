@@ -1,5 +1,5 @@
-// The mathematics of soft silhouettes: how far a face that is near a pixel covers it, and what moving the face
-// changes (Liu et al. 2019, "Soft Rasterizer", equations 1 and 4).
+// The mathematics of soft silhouettes: how far a face that is near a pixel covers it, and what moving the
+// face changes (Liu et al. 2019, "Soft Rasterizer", equations 1 and 4).
 //
 // A face covers a pixel with the probability sigmoid(-dist / sigma), dist the signed squared distance to its
 // boundary; the silhouette is 1 - product(1 - probability). Near 1 a probability's complement is lost in
@@ -23,8 +23,8 @@ R3D_FN SoftCoverage<T> soft_coverage(T dist, S inverse_sigma) {
   return {select(x <= 0, larger, smaller), select(x <= 0, smaller, larger)};
 }
 
-// Of `uncovered` = product(1 - probability) to the distance of one face. `weight` is the gradient of uncovered
-// times uncovered / sigma, the same for all faces of a pixel.
+// Of `uncovered` = product(1 - probability) to the distance of one face. `weight` is the gradient of
+// uncovered times uncovered / sigma, the same for all faces of a pixel.
 template <class T>
 R3D_FN T soft_coverage_bwd(const SoftCoverage<T>& coverage, T weight) {
   return weight * coverage.probability;
