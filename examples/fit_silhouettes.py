@@ -27,6 +27,7 @@ from fitting import (
     masks,
     run,
     save_sheet,
+    settling,
     until_interrupted,
 )
 from torch import Tensor
@@ -67,6 +68,7 @@ def main(
     began = time.perf_counter()
     offsets = torch.zeros_like(sphere.verts_packed(), requires_grad=True)
     optimizer = torch.optim.SGD([offsets], lr=1.0, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, settling(iterations))
     for iteration in until_interrupted(iterations):
         fitted = sphere.offset_verts(offsets)
         views = torch.randperm(len(cameras))[:VIEWS_AT_ONCE]
@@ -80,6 +82,7 @@ def main(
         optimizer.zero_grad()
         sum(WEIGHTS[name] * loss for name, loss in losses.items()).backward()
         optimizer.step()
+        schedule.step()
         if iteration % 250 == 0:
             print(f"iteration {iteration:4}: " + ", ".join(f"{name} {x:.5f}" for name, x in losses.items()))
     took = time.perf_counter() - began

@@ -24,6 +24,7 @@ from fitting import (
     load_centred,
     run,
     save_sheet,
+    settling,
     until_interrupted,
 )
 
@@ -59,7 +60,7 @@ def main(
     shader = SoftPhongShader(device=device, cameras=cameras, lights=lights, blend_params=BLEND)
     sharp = RasterizationSettings(image_size=128)
     soft = RasterizationSettings(
-        image_size=128, blur_radius=BLUR, faces_per_pixel=50, perspective_correct=False
+        image_size=128, blur_radius=BLUR, faces_per_pixel=None, perspective_correct=False
     )
     photographer = MeshRenderer(MeshRasterizer(cameras, sharp), shader)
     renderer = MeshRenderer(MeshRasterizer(cameras, soft), shader)
@@ -85,6 +86,7 @@ def main(
 
     began = time.perf_counter()
     optimizer = torch.optim.SGD([offsets, colours], lr=1.0, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, settling(iterations))
     for iteration in until_interrupted(iterations):
         fitted = sphere.offset_verts(offsets)
         fitted.textures = TexturesVertex(colours)
@@ -100,6 +102,7 @@ def main(
         optimizer.zero_grad()
         sum(WEIGHTS[name] * loss for name, loss in losses.items()).backward()
         optimizer.step()
+        schedule.step()
         if iteration % 250 == 0:
             print(f"iteration {iteration:4}: " + ", ".join(f"{name} {x:.5f}" for name, x in losses.items()))
     took = time.perf_counter() - began

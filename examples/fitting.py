@@ -98,6 +98,14 @@ def surface_points(mesh: Meshes, count: int) -> Tensor:  # (count, 3)
     return (1 - u.sqrt()) * a + u.sqrt() * (1 - v) * b + u.sqrt() * v * c
 
 
+def settling(iterations: int) -> Callable[[int], float]:
+    """What the learning rate is multiplied by: 1, and over the last quarter a number that falls to 0.
+
+    Two views an iteration are a rough sample of twenty: at a constant rate the last of them would show.
+    """
+    return lambda iteration: min(1.0, 4 * (1 - iteration / iterations))
+
+
 def until_interrupted(iterations: int) -> Iterator[int]:
     """The iterations' numbers. Ctrl-C ends them after the current one, so that what is fitted by then is
     kept; a second one ends the script at once."""
