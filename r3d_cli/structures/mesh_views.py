@@ -154,6 +154,14 @@ class MeshViews:
         """Pairs of faces that share an edge: the edge's two packed vertices, then each face's other one."""
         return self._topology.face_pairs
 
+    def face_pairs_packed_to_mesh_idx(self) -> Tensor:  # (P,) int64
+        """The mesh of each pair of faces."""
+        return self._topology.pairs_to_mesh
+
+    def neighbours_packed(self) -> tuple[Tensor, Tensor]:  # (sum V_i + 1,), (2E,) int64
+        """Where each packed vertex's neighbours begin, and their ids."""
+        return self._topology.neighbours
+
     def laplacian_packed(self) -> Tensor:  # (sum V_i, sum V_i) sparse
         """The uniform Laplacian of all meshes: ``ops.laplacian``."""
         return self._topology.laplacian(self.verts_packed())

@@ -103,6 +103,20 @@ class Topology:
         last = torch.searchsorted(self.edges[:, 0].contiguous(), ends)
         return Layout(last.diff(prepend=last.new_zeros(1)).tolist(), self.edges.device)
 
+    @lasting
+    def pairs_to_mesh(self) -> Tensor:  # (P,)
+        """The mesh of each of ``face_pairs``."""
+        return self.verts_layout.packed_to_batch_idx[self.face_pairs[:, 0]]
+
+    @lasting
+    def neighbours(self) -> tuple[Tensor, Tensor]:  # (sum V_i + 1,), (2E,)
+        """Where each vertex's neighbours begin, and the neighbours, ascending."""
+        low, high = self.edges.unbind(1)
+        vertex, neighbour = torch.cat([high, low]), torch.cat([low, high])
+        vertex, order = vertex.sort(stable=True)
+        ids = torch.arange(self.verts_layout.total + 1, device=vertex.device)
+        return torch.searchsorted(vertex, ids), neighbour[order]
+
     def laplacian(self, verts: Tensor) -> Tensor:  # (sum V_i, sum V_i) sparse
         """``ops.laplacian`` of packed vertices, which tell it no more than their number and dtype."""
         if verts.dtype not in self._laplacians:
@@ -115,7 +129,7 @@ class Topology:
         if device == self.faces.device:
             return self
         moved = Topology(self.verts_layout.to(device), self.faces.to(device))
-        computed = self._computed("faces_packed", *_OF_FACES)
+        computed = self._computed("faces_packed", "neighbours", *_OF_FACES)
         moved.__dict__.update({name: _moved(value, device) for name, value in computed.items()})
         return moved
 

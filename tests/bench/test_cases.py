@@ -15,6 +15,7 @@ from r3d_cli.bench.cases import (
     antialias,
     io,
     mesh_edges,
+    mesh_losses,
     mesh_normals,
     packed_to_padded,
     rasterize_meshes,
@@ -100,6 +101,12 @@ def test_antialiased_pictures_agree(tmp_path: Path, fake_clock: Callable[..., An
     assert measure("antialias", case, tmp_path, fake_clock) == ["r3d"]
 
 
+@pytest.mark.parametrize("loss", mesh_losses.LOSSES)
+def test_losses_agree(loss: str, tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case: Case = {"loss": loss, "faces": 980}
+    assert {"r3d", "naive PyTorch"} <= set(measure("mesh-losses", case, tmp_path, fake_clock))
+
+
 def test_paddings_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
     case: Case = {"elements": 5, "rows": 20}
     assert {"r3d", "naive PyTorch"} <= set(measure("packed-to-padded", case, tmp_path, fake_clock))
@@ -128,6 +135,7 @@ def test_weighted_rows_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> 
     ("suite", "case"),
     [
         (antialias, {"mesh": "ico", "faces": 80, "image": 24}),
+        (mesh_losses, {"loss": "normal", "faces": 80}),
         (mesh_normals, {"mesh": "ico", "faces": 80}),
         (packed_to_padded, {"elements": 3, "rows": 9}),
         (render_hard_phong, {"mesh": "ico", "faces": 80, "image": 24, "map": 32}),

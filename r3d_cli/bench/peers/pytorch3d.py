@@ -15,6 +15,7 @@ from r3d_cli.bench.suite import Prepared, Unsupported
 if TYPE_CHECKING:
     from r3d_cli.bench.cases.io import Inputs as Files
     from r3d_cli.bench.cases.io import Soup
+    from r3d_cli.bench.cases.mesh_losses import Inputs as Losses
     from r3d_cli.bench.cases.mesh_normals import Inputs as Normals
     from r3d_cli.bench.cases.meshes import Inputs as Batch
     from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
@@ -84,6 +85,17 @@ def mesh_normals(inputs: Normals) -> Callable[[], Any]:
         return normals, torch.autograd.grad(normals, verts, grad, retain_graph=True)[0]
 
     return call
+
+
+def mesh_losses(inputs: Losses) -> Callable[[], Any]:
+    from pytorch3d import loss
+    from pytorch3d.structures import Meshes
+
+    from r3d_cli.bench.cases.mesh_losses import with_gradient
+
+    meshes = Meshes(inputs.meshes.verts_list(), inputs.meshes.faces_list())
+    meshes.edges_packed()  # what follows from the faces alone is known
+    return with_gradient(loss, inputs.loss, meshes, inputs.offsets)
 
 
 def packed_to_padded(inputs: Rows) -> Callable[[], Any]:

@@ -16,6 +16,7 @@ from r3d_cli.bench.suite import Prepared, Unsupported
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from r3d_cli.bench.cases.mesh_losses import Inputs as Losses
     from r3d_cli.bench.cases.mesh_normals import Inputs as Normals
     from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
@@ -94,6 +95,42 @@ def mesh_normals(inputs: Normals) -> Callable[[], Any]:
         return normals, torch.autograd.grad(normals, verts, grad)[0]
 
     return call
+
+
+def mesh_losses(inputs: Losses) -> Callable[[], Any]:
+    import torch
+
+    meshes, offsets = inputs.meshes, inputs.offsets
+    verts, edges, pairs = meshes.verts_packed(), meshes.edges_packed(), meshes.face_pairs_packed()
+
+    def call() -> Any:
+        value = mesh_loss(inputs.loss, verts + offsets, edges, pairs)
+        return value, torch.autograd.grad(value, offsets)[0]
+
+    return call
+
+
+def mesh_loss(
+    loss: str,
+    verts: Tensor,  # (V, 3)
+    edges: Tensor,  # (E, 2)
+    pairs: Tensor,  # (P, 4) an edge, and the other vertex of each of its two faces
+) -> Tensor:  # ()
+    """The three losses of `loss`, of one mesh, word for word."""
+    import torch
+
+    if loss == "edge":
+        start, end = verts[edges].unbind(1)
+        return (end - start).norm(dim=1).square().mean()
+    if loss == "normal":
+        start, end, a, b = verts[pairs].unbind(1)
+        normal_a = torch.linalg.cross(end - start, a - start)
+        normal_b = torch.linalg.cross(b - start, end - start)
+        return (1 - torch.cosine_similarity(normal_a, normal_b, dim=1)).mean()
+    ids = torch.cat([edges, edges.flip(1)]).T
+    count = torch.bincount(ids[0], minlength=len(verts)).to(verts.dtype)
+    L = torch.sparse_coo_tensor(ids, 1 / count[ids[0]], (len(verts), len(verts)))
+    return (L @ verts - verts).norm(dim=1).mean()
 
 
 def packed_to_padded(inputs: Rows) -> Callable[[], Any]:
