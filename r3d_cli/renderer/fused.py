@@ -70,12 +70,12 @@ def _silhouette(rasterizer: Any, shader: Any, meshes_world: Any, kwargs: dict[st
 
 
 def _phong(rasterizer: Any, shader: Any, meshes_world: Any, kwargs: dict[str, Any]) -> Tensor | None:
-    parts = shader._parts(kwargs)
-    kind = _LIGHTS.get(type(parts["lights"]))
-    fits = kind is not None and type(parts["materials"]) is Materials
+    lights, materials = (kwargs.get(name, getattr(shader, name)) for name in ("lights", "materials"))
+    kind = _LIGHTS.get(type(lights))
     # One channel of ambient light is spread over all; any other number is no colour.
-    if not fits or parts["lights"].ambient_color.shape[-1] not in (1, 3) or meshes_world.textures is None:
+    if kind is None or type(materials) is not Materials or lights.ambient_color.shape[-1] not in (1, 3):
         return None
+    shader._check_textures(meshes_world, "TexturesVertex, TexturesUV or TexturesAtlas")
     texture = packed_texture(meshes_world)
     if texture is None:
         return None
@@ -84,6 +84,7 @@ def _phong(rasterizer: Any, shader: Any, meshes_world: Any, kwargs: dict[str, An
         meshes_world = meshes_world.extend(len(meshes))
         texture = packed_texture(meshes_world)
     assert texture is not None
+    parts = shader._parts(meshes_world, kwargs)
     blend_params = shader._blend_params(kwargs)
     znear, zfar = shader._depth_range(kwargs)
     positions, normals = meshes_world.verts_packed(), meshes_world.verts_normals_packed()

@@ -24,7 +24,7 @@ from r3d_cli.structures.ragged import Layout, Ragged, lasting
 _LONG = 256
 
 #: What is computed from packed faces once, and stays true of other meshes of the same ones.
-_OF_FACES = ("corners", "edges", "faces_to_edges", "opposites")
+_OF_FACES = ("corners", "edges", "faces_to_edges", "neighbours", "opposites")
 
 
 class Topology:
@@ -129,7 +129,7 @@ class Topology:
         if device == self.faces.device:
             return self
         moved = Topology(self.verts_layout.to(device), self.faces.to(device))
-        computed = self._computed("faces_packed", "neighbours", *_OF_FACES)
+        computed = self._computed("faces_packed", *_OF_FACES)
         moved.__dict__.update({name: _moved(value, device) for name, value in computed.items()})
         return moved
 
