@@ -232,7 +232,7 @@ def growth(*arguments: int) -> int:
 
 
 def test_memory_depends_on_neither_faces_nor_faces_per_pixel() -> None:
-    """Four pictures of 256 x 256: the picture and its gradient take 8 MiB, fragments of K = 100 would take 730.
+    """Four pictures of 256 x 256: picture and gradient take 8 MiB, fragments of K = 100 would take 730.
 
     A level more has four times the faces, of 24 bytes of ids, 12 of a vertex, its topology and gradients.
     """
