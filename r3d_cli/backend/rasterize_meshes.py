@@ -108,7 +108,9 @@ def rasterize_meshes(
             *fragments,
         )  # fmt: skip
     else:
-        run = RasterRun(verts, faces, mesh_first_face, shape, settings, arrays, device or device_of(arrays), real)
+        run = RasterRun(
+            verts, faces, mesh_first_face, shape, settings, arrays, device or device_of(arrays), real
+        )
         if real == "float32" and faces_per_pixel == 1 and blur_radius == 0:
             arrays.fill(fragments.pix_to_face, -1)
             bad_face = run.zbuffer(fragments)
@@ -294,8 +296,8 @@ class RasterRun:
 
         Args:
             visit: ``visit(begin, end, offsets, lists)`` of each band of tiles, [begin, end) of the batch's:
-                ``offsets`` (tiles + 2,) int64 is where each tile's list begins in all lists one after another,
-                of which ``lists`` int32 holds those of the band, in the order in which atomics ran.
+                ``offsets`` (tiles + 2,) int64 is where each tile's list begins in the row of all lists, of
+                which ``lists`` int32 holds those of the band, each in the order in which atomics ran.
             budget: bytes of lists that are held at once.
 
         Returns:

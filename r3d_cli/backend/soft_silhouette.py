@@ -22,7 +22,7 @@ from r3d_cli.checks import check_dtype, check_shape, dtype_name
 from r3d_cli.constants import WORKSPACE_BUDGET
 
 FACES_AT_ONCE = 2**18  # of the backward that repeats: its workspace is nine numbers for each of them
-# Blocks that share the large faces: with few faces they would be the last that a GPU waits for, with many every
+# Blocks that share the large faces: with few faces the GPU would wait for those last, with many each such
 # block is one more that looks at all of them.
 MOST_ROWS, FACES_TO_SHARE = 32, 2**16
 
@@ -58,8 +58,8 @@ def soft_silhouette_fwd(
         sigma: width of a face's soft edge, squared NDC distance.
         faces_per_pixel: only the K nearest faces count; None: all within the blur radius.
         settings: how to rasterize.
-        in_order: on a GPU, take products in one order, so that they repeat bit by bit. Those of the CPU always
-            do.
+        in_order: on a GPU, take products in one order, so that they repeat bit by bit. Those of the CPU
+            always do.
         workspace_budget: bytes of tile lists that are held at once.
         device: where to run; by default where the arrays are.
 
@@ -91,9 +91,9 @@ def soft_silhouette_fwd(
     run = RasterRun(
         verts, faces, mesh_first_face, (*shape, faces_per_pixel or 0), settings, arrays, device, real
     )
-    name, rest = "soft_silhouette_fwd", (result.uncovered,)
-    if faces_per_pixel is not None:
-        name, rest = "soft_silhouette_fwd_nearest", (faces_per_pixel, *result)
+    name, rest = "soft_silhouette_fwd_nearest", (faces_per_pixel, *result)
+    if faces_per_pixel is None:
+        name, rest = "soft_silhouette_fwd", (result.uncovered,)
 
     def visit(begin: int, end: int, offsets: Any, lists: Any) -> None:
         kernels.launch(

@@ -18,6 +18,7 @@ from r3d_cli.bench.cases import (
     packed_to_padded,
     rasterize_meshes,
     shade_meshes,
+    soft_silhouette,
     vertex_corners,
 )
 from r3d_cli.bench.contestants import OURS, Contestant
@@ -92,6 +93,18 @@ def test_normals_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
     assert {"r3d", "naive PyTorch"} <= set(measure("mesh-normals", case, tmp_path, fake_clock))
 
 
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("K", ["all", 5])
+def test_silhouettes_agree(
+    K: int | str, backward: bool, tmp_path: Path, fake_clock: Callable[..., Any]
+) -> None:
+    change: Case = {"faces": 320, "image": 32, "batch": 3, "blur": 0.01, "sigma": 3e-3, "K": K}
+    found = measure(
+        "soft-silhouette", {**soft_silhouette.BASE, **change, "backward": backward}, tmp_path, fake_clock
+    )
+    assert {"r3d", "naive PyTorch", *(["r3d, fragments"] if K == 5 else [])} <= set(found)
+
+
 def test_paddings_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
     case: Case = {"elements": 5, "rows": 20}
     assert {"r3d", "naive PyTorch"} <= set(measure("packed-to-padded", case, tmp_path, fake_clock))
@@ -99,7 +112,11 @@ def test_paddings_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(
     ("suite", "case"),
-    [(mesh_normals, {"mesh": "ico", "faces": 80}), (packed_to_padded, {"elements": 3, "rows": 9})],
+    [
+        (mesh_normals, {"mesh": "ico", "faces": 80}),
+        (packed_to_padded, {"elements": 3, "rows": 9}),
+        (soft_silhouette, {**soft_silhouette.BASE, "faces": 80, "image": 24, "batch": 2, "backward": True}),
+    ],
 )
 def test_both_directions_are_checked(suite: Any, case: Case) -> None:
     inputs = suite.make_inputs(case, Place())

@@ -208,6 +208,4 @@ def test_a_face_past_the_vertices_is_named(emulation: Emulation) -> None:
     verts, faces, first = make_meshes(50)
     faces[7, 2] = faces[31, 0] = 150
     with pytest.raises(IndexError, match=r"soft_silhouette: face 7 names a vertex outside \[0, 150\)"):
-        soft_silhouette_fwd(
-            verts, faces, first, (8, 8), SIGMA, settings=RasterSettings(), device=emulation
-        )
+        soft_silhouette_fwd(verts, faces, first, (8, 8), SIGMA, settings=RasterSettings(), device=emulation)
