@@ -478,7 +478,8 @@ R3D_FN void interpolate_beyond_bwd(T px, T py, const Edges<T>& e, M inside, cons
   triangle_edges_bwd(px, py, s.f, grad_e, out);
 }
 
-// Where the boundary of a triangle is nearest to p: at w0, w1, w2 of its corners, from which p lies by (nx, ny).
+// Where the boundary of a triangle is nearest to p: at w0, w1, w2 of its corners, from which p lies by (nx,
+// ny).
 template <class T>
 struct NearestOnTriangle {
   T w0, w1, w2, nx, ny, distance2;

@@ -38,8 +38,9 @@ using RasterSettingsTuple = std::tuple<double, bool, bool, bool, double, double>
 // The inputs of a rasterizer; outputs are null.
 template <class Real>
 RasterizeMeshesArgs<Real> raster_args(const Array<const Real>& verts, const Array<const i64>& faces,
-                                      const Array<const i64>& mesh_first_face, std::tuple<int, int> image_size,
-                                      i64 faces_per_pixel, const RasterSettingsTuple& settings) {
+                                      const Array<const i64>& mesh_first_face,
+                                      std::tuple<int, int> image_size, i64 faces_per_pixel,
+                                      const RasterSettingsTuple& settings) {
   RasterizeMeshesArgs<Real> args = {};
   args.verts = verts.data();
   args.faces = faces.data();
@@ -58,6 +59,7 @@ RasterizeMeshesArgs<Real> raster_args(const Array<const Real>& verts, const Arra
 void bind_mesh_normals(nb::module_& m);
 void bind_packed_to_padded(nb::module_& m);
 void bind_readers(nb::module_& m);
+void bind_soft_phong(nb::module_& m);
 void bind_soft_silhouette(nb::module_& m);
 void bind_topology(nb::module_& m);
 void bind_writers(nb::module_& m);

@@ -48,9 +48,8 @@ void bind(nb::module_& m) {
         if (!enough) throw std::bad_alloc();
       },
       "verts"_a.noconvert(), "faces"_a.noconvert(), "mesh_first_face"_a.noconvert(), "image_size"_a,
-      "faces_per_pixel"_a, "settings"_a, "sigma"_a, "uncovered"_a.noconvert(),
-      "limit_depth"_a.noconvert(), "limit_face"_a.noconvert(),
-      "grad_uncovered"_a.noconvert(), "grad_verts"_a.noconvert());
+      "faces_per_pixel"_a, "settings"_a, "sigma"_a, "uncovered"_a.noconvert(), "limit_depth"_a.noconvert(),
+      "limit_face"_a.noconvert(), "grad_uncovered"_a.noconvert(), "grad_verts"_a.noconvert());
 }
 
 }  // namespace

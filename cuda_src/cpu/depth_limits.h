@@ -10,8 +10,9 @@ namespace r3d {
 namespace R3D_ISA {
 namespace {
 
-constexpr int kTileStride = kListTile + kMaxStamp;  // of arrays of a tile's pixels, where stamps may reach past it
-constexpr i64 kKeptAtOnce = 64;                     // nearest faces of a pixel that a pass keeps
+constexpr int kTileStride =
+    kListTile + kMaxStamp;       // of arrays of a tile's pixels, where stamps may reach past it
+constexpr i64 kKeptAtOnce = 64;  // nearest faces of a pixel that a pass keeps
 
 // The last face that counts at each pixel of a tile, by (depth, id); depth +inf: all count.
 template <class Real>
@@ -37,8 +38,8 @@ struct TileLimits {
   }
 };
 
-// Sets the limits of the K nearest: pass after pass, each keeps the kKeptAtOnce nearest of those that come after
-// the last one kept before. Returns false when memory ran out.
+// Sets the limits of the K nearest: pass after pass, each keeps the kKeptAtOnce nearest of those that come
+// after the last one kept before. Returns false when memory ran out.
 template <class Real>
 bool find_limits(const Frame<Real>& frame, const PixelBox& tile, const u32* list, i64 count, i64 K,
                  TileLimits<Real>* limits) {
@@ -68,35 +69,37 @@ bool find_limits(const Frame<Real>& frame, const PixelBox& tile, const u32* list
     for (i64 at = 0; at < count; at += width) {
       faces.each(list + at, (int)(count - at < width ? count - at : width), tile,
                  [&](int, const StampFace<Real>& face, const PixelBox& box) {
-        for (int r = box.y0; r <= box.y1; r += sh) {
-          const L py = stamp_rows(frame.row_y + r);
-          for (int c = box.x0; c <= box.x1; c += sw) {
-            const StampHits<Real> h =
-                hit_stamp<true, false>(stamp_columns(frame.column_x + c), py, face, frame.settings);
-            const int place = (r - tile.y0) * kTileStride + c - tile.x0;
-            const L floor = load_stamp(floor_z + place, kTileStride);
-            u32 bits = mask_bits(h.hit & (h.sample.z < load_stamp(to_beat + place, kTileStride)) &
-                                 (h.sample.z >= floor));
-            for (; bits; bits &= bits - 1) {
-              const int i = __builtin_ctz(bits), y = r - tile.y0 + i / sw, x = c - tile.x0 + i % sw;
-              const int padded = y * kTileStride + x, pixel = y * kListTile + x;
-              const Real z = h.sample.z[i];
-              if (z == floor_z[padded] && face.id <= floor_id[padded]) continue;
-              // Faces come in the order of their ids: among equal depths the one that is there stays.
-              Real* const zs = &kept_z[pixel * most];
-              i32* const ids = &kept_id[pixel * most];
-              i64 slot = found[pixel] < now ? found[pixel]++ : now - 1;
-              for (; slot > 0 && zs[slot - 1] > z; --slot) {
-                zs[slot] = zs[slot - 1];
-                ids[slot] = ids[slot - 1];
-              }
-              zs[slot] = z;
-              ids[slot] = (i32)face.id;
-              if (found[pixel] == now) to_beat[padded] = zs[now - 1];
-            }
-          }
-        }
-      });
+                   for (int r = box.y0; r <= box.y1; r += sh) {
+                     const L py = stamp_rows(frame.row_y + r);
+                     for (int c = box.x0; c <= box.x1; c += sw) {
+                       const StampHits<Real> h = hit_stamp<true, false>(stamp_columns(frame.column_x + c), py,
+                                                                        face, frame.settings);
+                       const int place = (r - tile.y0) * kTileStride + c - tile.x0;
+                       const L floor = load_stamp(floor_z + place, kTileStride);
+                       u32 bits = mask_bits(h.hit & (h.sample.z < load_stamp(to_beat + place, kTileStride)) &
+                                            (h.sample.z >= floor));
+                       for (; bits; bits &= bits - 1) {
+                         const int i = __builtin_ctz(bits), y = r - tile.y0 + i / sw,
+                                   x = c - tile.x0 + i % sw;
+                         const int padded = y * kTileStride + x, pixel = y * kListTile + x;
+                         const Real z = h.sample.z[i];
+                         if (z == floor_z[padded] && face.id <= floor_id[padded]) continue;
+                         // Faces come in the order of their ids: among equal depths the one that is there
+                         // stays.
+                         Real* const zs = &kept_z[pixel * most];
+                         i32* const ids = &kept_id[pixel * most];
+                         i64 slot = found[pixel] < now ? found[pixel]++ : now - 1;
+                         for (; slot > 0 && zs[slot - 1] > z; --slot) {
+                           zs[slot] = zs[slot - 1];
+                           ids[slot] = ids[slot - 1];
+                         }
+                         zs[slot] = z;
+                         ids[slot] = (i32)face.id;
+                         if (found[pixel] == now) to_beat[padded] = zs[now - 1];
+                       }
+                     }
+                   }
+                 });
     }
     bool any = false;
     for (int pixel = 0; pixel < pixels; ++pixel) {

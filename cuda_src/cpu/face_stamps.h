@@ -1,5 +1,5 @@
-// Faces tried on stamps of pixels: which lanes see a face, with which sample, and the gradient from there. What
-// the fused schedules walk, in tiles forward and face by face backward.
+// Faces tried on stamps of pixels: which lanes see a face, with which sample, and the gradient from there.
+// What the fused schedules walk, in tiles forward and face by face backward.
 #ifndef R3D_CPU_FACE_STAMPS_H_
 #define R3D_CPU_FACE_STAMPS_H_
 
@@ -89,8 +89,29 @@ struct StampHits {
   NearestOnTriangle<L> nearest;  // the backward's, not of slow faces
 };
 
-// `kSample`: with depth and barycentric coordinates, which also decide whether the face lies behind the camera.
-// `kBackward`: with what hit_stamp_bwd needs.
+// The lanes that need care, one by one. Not inlined: their code is long and rarely run.
+template <class Real>
+__attribute__((noinline)) Hit<Real> hit_alone(Real px, Real py, const StampFace<Real>& face,
+                                              const RasterSettings<Real>& settings) {
+  return hit_polygon(px, py, face.setup, face.slow ? face.polygon : whole_face(face.setup.f), settings);
+}
+template <class Real>
+__attribute__((noinline)) void hit_alone_bwd(Real px, Real py, const StampFace<Real>& face,
+                                             const RasterSettings<Real>& settings,
+                                             const HitGradient<Real>& grad, TriangleGradient<Real>* out) {
+  hit_bwd(px, py, face.setup, settings, grad, out);
+}
+// Of faces cut by a plane, or huge.
+template <class Real>
+__attribute__((noinline)) EdgeExtent<Lanes<Real>> extent_of_polygon(Lanes<Real> px, Lanes<Real> py,
+                                                                    const Polygon<Real>& polygon,
+                                                                    Lanes<Real>* distance2) {
+  *distance2 = boundary_distance2(px, py, polygon);
+  return edge_extent(px, py, polygon);
+}
+
+// `kSample`: with depth and barycentric coordinates, which also decide whether the face lies behind the
+// camera. `kBackward`: with what hit_stamp_bwd needs.
 template <bool kSample, bool kBackward, class Real>
 R3D_FN StampHits<Real> hit_stamp(Lanes<Real> px, Lanes<Real> py, const StampFace<Real>& face,
                                  const RasterSettings<Real>& settings) {
@@ -99,15 +120,14 @@ R3D_FN StampHits<Real> hit_stamp(Lanes<Real> px, Lanes<Real> py, const StampFace
   StampHits<Real> h;
   h.px = px, h.py = py;
   h.e = triangle_edges(px, py, face.setup.f);
-  const EdgeExtent<L> extent = face.slow ? edge_extent(px, py, face.polygon) : edge_extent(h.e);
+  L dist2;
+  const EdgeExtent<L> extent =
+      face.slow ? extent_of_polygon<Real>(px, py, face.polygon, &dist2) : edge_extent(h.e);
   h.inside = surely_inside(extent);
   h.undecided = face.exactly ? all : mask_bits(!(h.inside | surely_outside(extent)));
-  L dist2;
-  if (face.slow)
-    dist2 = boundary_distance2(px, py, face.polygon);
-  else if (kBackward)
+  if (!face.slow && kBackward)
     h.nearest = nearest_on_triangle(px, py, face.setup.f), dist2 = h.nearest.distance2;
-  else
+  else if (!face.slow)
     dist2 = triangle_distance2(px, py, face.setup.f);
   h.hit = h.inside | (dist2 < splat<L>(0) + settings.blur_radius);
   h.dist = select(h.inside, -dist2, dist2);
@@ -118,8 +138,7 @@ R3D_FN StampHits<Real> hit_stamp(Lanes<Real> px, Lanes<Real> py, const StampFace
   }
   for (u32 left = h.undecided; left; left &= left - 1) {
     const int i = __builtin_ctz(left);
-    const Polygon<Real> whole = whole_face(face.setup.f);
-    const Hit<Real> exact = hit_polygon((Real)px[i], (Real)py[i], face.setup, face.slow ? face.polygon : whole, settings);
+    const Hit<Real> exact = hit_alone((Real)px[i], (Real)py[i], face, settings);
     h.hit[i] = exact.hit ? -1 : 0;
     h.inside[i] = exact.hit && exact.dist < 0 ? -1 : 0;
     h.dist[i] = exact.dist;
@@ -131,7 +150,8 @@ R3D_FN StampHits<Real> hit_stamp(Lanes<Real> px, Lanes<Real> py, const StampFace
   return h;
 }
 
-// Adds what the lanes that hit pass on to the face's corners: to `lanes`, or, where a lane needs care, to `rest`.
+// Adds what the lanes that hit pass on to the face's corners: to `lanes`, or, where a lane needs care, to
+// `rest`.
 template <bool kSample, class Real>
 R3D_FN void hit_stamp_bwd(const StampHits<Real>& h, const StampFace<Real>& face,
                           const RasterSettings<Real>& settings, const HitGradient<Lanes<Real>>& grad,
@@ -163,7 +183,7 @@ R3D_FN void hit_stamp_bwd(const StampHits<Real>& h, const StampFace<Real>& face,
     if (kSample)
       one.sample = {(Real)grad.sample.b0[i], (Real)grad.sample.b1[i], (Real)grad.sample.b2[i],
                     (Real)grad.sample.z[i]};
-    hit_bwd((Real)h.px[i], (Real)h.py[i], face.setup, settings, one, rest);
+    hit_alone_bwd((Real)h.px[i], (Real)h.py[i], face, settings, one, rest);
   }
 }
 

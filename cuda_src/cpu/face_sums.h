@@ -1,5 +1,5 @@
-// A backward that goes face by face: each face sums over the pixels of its box, so that its gradient is one sum
-// in one order, whatever the number of threads, and memory is bounded whatever the number of faces.
+// A backward that goes face by face: each face sums over the pixels of its box, so that its gradient is one
+// sum in one order, whatever the number of threads, and memory is bounded whatever the number of faces.
 #ifndef R3D_CPU_FACE_SUMS_H_
 #define R3D_CPU_FACE_SUMS_H_
 
@@ -13,9 +13,9 @@ constexpr i64 kFacesAtOnce = (i64)1 << 15;
 constexpr i64 kLargeFace = (i64)1 << 16;  // pixels: the box of a face that is shared out among threads
 constexpr int kRowsAPiece = 32;
 
-// Calls sum(image, first, ids, count, box, out) so that out[i] becomes the sum of face ids[i] over the pixels of
-// its own box within `box`, and then add(face, sum) for each face that was seen, in the order of their ids. Sum
-// must have add(const Sum&), and be zero when all its bytes are. Returns false when memory ran out.
+// Calls sum(image, first, ids, count, box, out) so that out[i] becomes the sum of face ids[i] over the pixels
+// of its own box within `box`, and then add(face, sum) for each face that was seen, in the order of their
+// ids. Sum must have add(const Sum&), and be zero when all its bytes are. Returns false when memory ran out.
 template <class Sum, class Real, class Visit, class Add>
 bool sum_faces(const Frame<Real>& frame, const Visit& visit, const Add& add) {
   constexpr int width = Simd<Real>::width;
@@ -73,7 +73,8 @@ bool sum_faces(const Frame<Real>& frame, const Visit& visit, const Add& add) {
             const int last = (int)(p + 1) * kRowsAPiece - 1;
             Sum* const piece = &piece_sums[p];
             visit(image, &id, 1,
-                  PixelBox{0, (int)p * kRowsAPiece, a.width - 1, last < a.height ? last : a.height - 1}, &piece);
+                  PixelBox{0, (int)p * kRowsAPiece, a.width - 1, last < a.height ? last : a.height - 1},
+                  &piece);
           }
         });
         for (int p = 0; p < pieces; ++p) sums[i].add(piece_sums[p]);

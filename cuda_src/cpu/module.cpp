@@ -241,6 +241,7 @@ NB_MODULE(_native, m) {
   bind_writers(m);
   bind_shade_meshes<float>(m);
   bind_shade_meshes<double>(m);
+  bind_soft_phong(m);
   bind_soft_silhouette(m);
   bind_topology(m);
 }

@@ -6,6 +6,7 @@
 #include "mesh_normals.h"
 #include "packed_to_padded.h"
 #include "shade_meshes.h"
+#include "soft_phong.h"
 
 namespace r3d {
 
@@ -56,6 +57,29 @@ struct SoftSilhouetteBwdArgs {
   SoftSilhouetteArgs<Real> forward;
   const Real* grad_uncovered;  // (N, H, W)
   Real* grad_verts;            // (V, 3)
+};
+
+template <class Real>
+struct SoftPhongArgs {
+  RasterizeMeshesArgs<Real> raster;  // as of SoftSilhouetteArgs
+  SoftPhongScene<Real> scene;
+  Real* image;        // (N, H, W, 4)
+  Real* blend;        // (N, H, W, 3) PhongBlend, for the backward
+  Real* limit_depth;  // (N, H, W), like limit_face as of SoftSilhouetteArgs
+  i32* limit_face;    // (N, H, W)
+};
+
+template <class Real>
+struct SoftPhongBwdArgs {
+  SoftPhongArgs<Real> forward;
+  i64 num_texels, num_uvs;
+  const Real* grad_image;  // (N, H, W, 4)
+  Real* grad_verts;        // (V, 3)
+  Real* grad_positions;    // (V, 3), like grad_normals not written without lights
+  Real* grad_normals;      // (V, 3)
+  Real* grad_looks;        // (N, 21)
+  Real* grad_texels;       // (T, 3)
+  Real* grad_uvs;          // (U, 2)
 };
 
 template <class Real>
@@ -145,6 +169,10 @@ struct VertexNormalsBwdArgs {
   RasterizeMeshesStatus soft_silhouette_fwd(const SoftSilhouetteArgs<double>&);           \
   bool soft_silhouette_bwd(const SoftSilhouetteBwdArgs<float>&);                          \
   bool soft_silhouette_bwd(const SoftSilhouetteBwdArgs<double>&);                         \
+  RasterizeMeshesStatus soft_phong_fwd(const SoftPhongArgs<float>&);                      \
+  RasterizeMeshesStatus soft_phong_fwd(const SoftPhongArgs<double>&);                     \
+  bool soft_phong_bwd(const SoftPhongBwdArgs<float>&);                                    \
+  bool soft_phong_bwd(const SoftPhongBwdArgs<double>&);                                   \
   /* False: a sample needs more fragments than there was room for. */                     \
   bool shade_meshes_fwd(const ShadeMeshesArgs<float>&);                                   \
   bool shade_meshes_fwd(const ShadeMeshesArgs<double>&);                                  \

@@ -98,6 +98,33 @@ R3D_FN r3d::R3D_ISA::Lanes<double> select(r3d::R3D_ISA::Ints<double> mask, r3d::
                                           r3d::R3D_ISA::Lanes<double> b) {
   return mask ? a : b;
 }
+// min_of, max_of and abs_of as common/geometry.h says them, in one instruction each: min and max give their second
+// operand where a comparison fails.
+#if defined(__AVX512DQ__)
+R3D_FN r3d::R3D_ISA::Lanes<float> min_of(r3d::R3D_ISA::Lanes<float> a, r3d::R3D_ISA::Lanes<float> b) {
+  return (r3d::R3D_ISA::Lanes<float>)_mm512_maskz_min_ps((__mmask16)~0, (__m512)b, (__m512)a);
+}
+R3D_FN r3d::R3D_ISA::Lanes<float> max_of(r3d::R3D_ISA::Lanes<float> a, r3d::R3D_ISA::Lanes<float> b) {
+  return (r3d::R3D_ISA::Lanes<float>)_mm512_maskz_max_ps((__mmask16)~0, (__m512)b, (__m512)a);
+}
+#elif defined(__AVX2__)
+R3D_FN r3d::R3D_ISA::Lanes<float> min_of(r3d::R3D_ISA::Lanes<float> a, r3d::R3D_ISA::Lanes<float> b) {
+  return (r3d::R3D_ISA::Lanes<float>)_mm256_min_ps((__m256)b, (__m256)a);
+}
+R3D_FN r3d::R3D_ISA::Lanes<float> max_of(r3d::R3D_ISA::Lanes<float> a, r3d::R3D_ISA::Lanes<float> b) {
+  return (r3d::R3D_ISA::Lanes<float>)_mm256_max_ps((__m256)b, (__m256)a);
+}
+#elif defined(__SSE2__)
+R3D_FN r3d::R3D_ISA::Lanes<float> min_of(r3d::R3D_ISA::Lanes<float> a, r3d::R3D_ISA::Lanes<float> b) {
+  return (r3d::R3D_ISA::Lanes<float>)_mm_min_ps((__m128)b, (__m128)a);
+}
+R3D_FN r3d::R3D_ISA::Lanes<float> max_of(r3d::R3D_ISA::Lanes<float> a, r3d::R3D_ISA::Lanes<float> b) {
+  return (r3d::R3D_ISA::Lanes<float>)_mm_max_ps((__m128)b, (__m128)a);
+}
+#endif
+R3D_FN r3d::R3D_ISA::Lanes<float> abs_of(r3d::R3D_ISA::Lanes<float> a) {
+  return (r3d::R3D_ISA::Lanes<float>)((r3d::R3D_ISA::Ints<float>)a & 0x7fffffff);
+}
 R3D_FN float rounding_unit(r3d::R3D_ISA::Lanes<float>) { return rounding_unit(0.0f); }
 R3D_FN double rounding_unit(r3d::R3D_ISA::Lanes<double>) { return rounding_unit(0.0); }
 

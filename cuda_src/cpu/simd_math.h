@@ -1,5 +1,5 @@
-// Square root, exponential and logarithms of SIMD lanes. Float lanes by polynomials, to a few units in the last
-// place; double lanes, which serve checks of gradients, one by one through the C library.
+// Square root, exponential and logarithms of SIMD lanes. Float lanes by polynomials, to a few units in the
+// last place; double lanes, which serve checks of gradients, one by one through the C library.
 #ifndef R3D_CPU_SIMD_MATH_H_
 #define R3D_CPU_SIMD_MATH_H_
 
@@ -22,7 +22,7 @@ R3D_FN Lanes<double> each_lane(Lanes<double> a, const Function& function) {
 // At the top level, like the scalar functions in common/kernel.h, so that templates find them.
 R3D_FN r3d::R3D_ISA::Lanes<float> sqrt_of(r3d::R3D_ISA::Lanes<float> a) {
 #if defined(__AVX512F__)
-  return (r3d::R3D_ISA::Lanes<float>)_mm512_sqrt_ps((__m512)a);
+  return (r3d::R3D_ISA::Lanes<float>)_mm512_maskz_sqrt_ps((__mmask16)~0, (__m512)a);
 #elif defined(__AVX2__)
   return (r3d::R3D_ISA::Lanes<float>)_mm256_sqrt_ps((__m256)a);
 #elif defined(__SSE2__)
@@ -36,19 +36,27 @@ R3D_FN r3d::R3D_ISA::Lanes<double> sqrt_of(r3d::R3D_ISA::Lanes<double> a) {
   return r3d::R3D_ISA::each_lane(a, [](double x) { return sqrt(x); });
 }
 
-// 2^n e^r with |r| <= ln 2 / 2, ln 2 in two parts; r's series to the 7th power is off by 2e-8. Below the normal
-// range the result is 0; NaN stays NaN.
-R3D_FN r3d::R3D_ISA::Lanes<float> exp_of(r3d::R3D_ISA::Lanes<float> a) {
+// 2^n e^r with |r| <= ln 2 / 2, ln 2 in two parts; r's series to the 7th power is off by 2e-8. For numbers from
+// -87 to 88, whose exponential is a normal number.
+R3D_FN r3d::R3D_ISA::Lanes<float> exp_of_moderate(r3d::R3D_ISA::Lanes<float> x) {
   typedef r3d::R3D_ISA::Lanes<float> L;
   typedef r3d::R3D_ISA::Ints<float> I;
-  const L x = max_of(min_of(a, splat<L>(88.0f)), splat<L>(-87.0f));
   const L round = splat<L>(12582912.0f);  // 1.5 * 2^23: adding it leaves no fraction
   const L n = (x * 1.44269504f + round) - round;
   const L r = x - n * 0.693145752f - n * 1.42860677e-6f;
-  const L p = 1.0f + r * (1.0f + r * (0.5f + r * (1.66666667e-1f + r * (4.16666667e-2f +
-              r * (8.33333333e-3f + r * (1.38888889e-3f + r * 1.98412698e-4f))))));
-  const L power = (L)((__builtin_convertvector(n, I) + 127) << 23);
-  return select(a == a, select(a < -87.0f, splat<L>(0), p * power), a);
+  const L r2 = r * r;
+  const L p = (1.0f + r) + r2 * ((0.5f + r * 1.66666667e-1f) + r2 * ((4.16666667e-2f + r * 8.33333333e-3f) +
+                                 r2 * (1.38888889e-3f + r * 1.98412698e-4f)));
+  return (L)((I)p + (__builtin_convertvector(n, I) << 23));
+}
+R3D_FN r3d::R3D_ISA::Lanes<double> exp_of_moderate(r3d::R3D_ISA::Lanes<double> a) {
+  return r3d::R3D_ISA::each_lane(a, [](double x) { return exp(x); });
+}
+// Below the normal range the result is 0.
+R3D_FN r3d::R3D_ISA::Lanes<float> exp_of(r3d::R3D_ISA::Lanes<float> a) {
+  typedef r3d::R3D_ISA::Lanes<float> L;
+  const L value = exp_of_moderate(max_of(min_of(a, splat<L>(88.0f)), splat<L>(-87.0f)));
+  return select(a < -87.0f, splat<L>(0), value);
 }
 R3D_FN r3d::R3D_ISA::Lanes<double> exp_of(r3d::R3D_ISA::Lanes<double> a) {
   return r3d::R3D_ISA::each_lane(a, [](double x) { return exp(x); });
@@ -57,8 +65,11 @@ R3D_FN r3d::R3D_ISA::Lanes<double> exp_of(r3d::R3D_ISA::Lanes<double> a) {
 // 2 artanh(s) for |s| <= 0.18, or 1/3 at the cost of the last digit: log((1 + s) / (1 - s)).
 R3D_FN r3d::R3D_ISA::Lanes<float> log_of_ratio(r3d::R3D_ISA::Lanes<float> s) {
   const auto s2 = s * s;
-  const auto tail = 0.333333333f + s2 * (0.2f + s2 * (0.142857143f + s2 * (0.111111111f + s2 * (0.0909090909f +
-                    s2 * (0.0769230769f + s2 * 0.0769230769f)))));
+  const auto tail =
+      0.333333333f +
+      s2 * (0.2f +
+            s2 * (0.142857143f +
+                  s2 * (0.111111111f + s2 * (0.0909090909f + s2 * (0.0769230769f + s2 * 0.0769230769f)))));
   return 2.0f * (s + s * s2 * tail);
 }
 

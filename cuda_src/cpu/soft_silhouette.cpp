@@ -1,5 +1,5 @@
-// The CPU schedule of soft_silhouette. Forward: tiles of pixels, each adding up the faces of its list. Backward:
-// faces, each adding up the pixels of its box; nothing is kept between the two but an image or two.
+// The CPU schedule of soft_silhouette. Forward: tiles of pixels, each adding up the faces of its list.
+// Backward: faces, each adding up the pixels of its box; nothing is kept between the two but an image or two.
 #include "cpu/simd_math.h"
 
 #include "cpu/depth_limits.h"
@@ -10,8 +10,8 @@ namespace r3d {
 namespace R3D_ISA {
 namespace {
 
-// Must the depth at a pixel be known to tell whether the face counts there? Not where all that may count lies in
-// front of the camera.
+// Must the depth at a pixel be known to tell whether the face counts there? Not where all that may count lies
+// in front of the camera.
 template <class Real>
 R3D_MEMBER bool depth_decides(const StampFace<Real>& face, const RasterSettings<Real>& settings) {
   const Triangle<Real>& f = face.setup.f;
@@ -39,31 +39,32 @@ bool silhouette_tile(const Frame<Real>& frame, const SoftSilhouetteArgs<Real>& a
   for (i64 at = 0; at < count; at += width) {
     faces.each(list + at, (int)(count - at < width ? count - at : width), tile,
                [&](int, const StampFace<Real>& face, const PixelBox& box) {
-      const auto add = [&](int r, int c, const StampHits<Real>& h, Ints<Real> hit) {
-        Real* const product = uncovered + (r - row0) * kTileStride + c - column0;
-        const L factor = soft_coverage(h.dist, inverse_sigma).complement;
-        store_stamp(product, kTileStride, load_stamp(product, kTileStride) * select(hit, factor, splat<L>(1)));
-      };
-      const bool with_depth = limited || depth_decides(face, frame.settings);
-      for (int r = box.y0; r <= box.y1; r += sh) {
-        const L py = stamp_rows(frame.row_y + r);
-        for (int c = box.x0; c <= box.x1; c += sw) {
-          const L px = stamp_columns(frame.column_x + c);
-          if (with_depth) {
-            StampHits<Real> h = hit_stamp<true, false>(px, py, face, frame.settings);
-            if (limited) {
-              u32 out = mask_bits(h.hit);
-              out &= ~limits.within((r - row0) * kTileStride + c - column0, h.sample.z, face.id);
-              for (; out; out &= out - 1) h.hit[__builtin_ctz(out)] = 0;
-            }
-            if (mask_bits(h.hit)) add(r, c, h, h.hit);
-          } else {
-            const StampHits<Real> h = hit_stamp<false, false>(px, py, face, frame.settings);
-            if (mask_bits(h.hit)) add(r, c, h, h.hit);
-          }
-        }
-      }
-    });
+                 const auto add = [&](int r, int c, const StampHits<Real>& h, Ints<Real> hit) {
+                   Real* const product = uncovered + (r - row0) * kTileStride + c - column0;
+                   const L factor = soft_coverage(h.dist, inverse_sigma).complement;
+                   store_stamp(product, kTileStride,
+                               load_stamp(product, kTileStride) * select(hit, factor, splat<L>(1)));
+                 };
+                 const bool with_depth = limited || depth_decides(face, frame.settings);
+                 for (int r = box.y0; r <= box.y1; r += sh) {
+                   const L py = stamp_rows(frame.row_y + r);
+                   for (int c = box.x0; c <= box.x1; c += sw) {
+                     const L px = stamp_columns(frame.column_x + c);
+                     if (with_depth) {
+                       StampHits<Real> h = hit_stamp<true, false>(px, py, face, frame.settings);
+                       if (limited) {
+                         u32 out = mask_bits(h.hit);
+                         out &= ~limits.within((r - row0) * kTileStride + c - column0, h.sample.z, face.id);
+                         for (; out; out &= out - 1) h.hit[__builtin_ctz(out)] = 0;
+                       }
+                       if (mask_bits(h.hit)) add(r, c, h, h.hit);
+                     } else {
+                       const StampHits<Real> h = hit_stamp<false, false>(px, py, face, frame.settings);
+                       if (mask_bits(h.hit)) add(r, c, h, h.hit);
+                     }
+                   }
+                 }
+               });
   }
   const i64 first = (image * a.height + row0) * a.width + column0;
   for (int r = 0; r <= tile.y1 - row0; ++r) {

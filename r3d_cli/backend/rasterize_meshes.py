@@ -377,9 +377,7 @@ def check_arguments(
         if not (array.flags.c_contiguous if hasattr(array, "flags") else array.is_contiguous()):
             raise ValueError(f"{where}: {name} must be C-contiguous; make a contiguous copy")
         if array.shape[0] > MAX_PACKED:
-            raise ValueError(
-                f"{where}: {name} has {array.shape[0]} rows, at most {MAX_PACKED} are taken"
-            )
+            raise ValueError(f"{where}: {name} has {array.shape[0]} rows, at most {MAX_PACKED} are taken")
     if isinstance(mesh_first_face, np.ndarray):  # elsewhere kernels skip what lies outside, without waiting
         first = mesh_first_face
         if len(first) == 0 or first[0] != 0 or first[-1] != len(faces) or (first[1:] < first[:-1]).any():
@@ -389,9 +387,7 @@ def check_arguments(
             )
     height, width_ = image_size
     if not (0 < height <= MAX_IMAGE_SIDE and 0 < width_ <= MAX_IMAGE_SIDE):
-        raise ValueError(
-            f"{where}: image_size must lie in 1..{MAX_IMAGE_SIDE} pixels, got {image_size}"
-        )
+        raise ValueError(f"{where}: image_size must lie in 1..{MAX_IMAGE_SIDE} pixels, got {image_size}")
     if faces_per_pixel < 1:
         raise ValueError(f"{where}: faces_per_pixel must be at least 1, got {faces_per_pixel}")
     if not (blur >= 0 and math.isfinite(blur)):

@@ -1,4 +1,4 @@
-"""Soft silhouettes of packed meshes under autograd: ``torch.library`` ops over ``backend.soft_silhouette``."""
+"""Soft silhouettes under autograd: ``torch.library`` ops over ``backend.soft_silhouette``."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def soft_silhouette(
 ) -> Tensor:  # (N, H, W)
     """The probability that any face covers a pixel, differentiably, without fragments.
 
-    What `rasterize_meshes` and the blending of `SoftSilhouetteShader` give, in one kernel: its backward computes
-    again what it needs, so memory beyond the picture depends neither on the number of faces nor on K. Liu et al.
-    2019, "Soft Rasterizer", equations 1 and 4. Gradients are finite for every face and repeat bit by bit: always
-    on the CPU, on a GPU under ``torch.use_deterministic_algorithms(True)``.
+    What `rasterize_meshes` and the blending of `SoftSilhouetteShader` give, in one kernel: its backward
+    computes again what it needs, so memory beyond the picture depends neither on the number of faces nor on
+    K. Liu et al. 2019, "Soft Rasterizer", equations 1 and 4. Gradients are finite for every face and repeat
+    bit by bit: always on the CPU, on a GPU under ``torch.use_deterministic_algorithms(True)``.
 
     Args:
         verts: (V, 3) vertices of all meshes, float32 or float64: NDC x (left) and y (up), and view depth z.

@@ -1,4 +1,4 @@
-"""The slow, obvious ``soft_silhouette``: every face that counts at a pixel as a fragment, then their product."""
+"""The slow, obvious ``soft_silhouette``: every face at a pixel as a fragment, then their product."""
 
 from __future__ import annotations
 

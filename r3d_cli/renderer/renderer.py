@@ -71,7 +71,5 @@ class MeshRenderer(MeshRendererWithFragments):
 
     def forward(self, meshes_world: Any, **kwargs: Any) -> Tensor:  # type: ignore[override]
         """Render, inside one kernel where `fused_render` knows the rasterizer and the shader."""
-        render = fused_render(self.rasterizer, self.shader)
-        if render is not None:
-            return render(self.rasterizer, self.shader, meshes_world, **kwargs)
-        return super().forward(meshes_world, **kwargs)[0]
+        image = fused_render(self.rasterizer, self.shader, meshes_world, kwargs)
+        return super().forward(meshes_world, **kwargs)[0] if image is None else image

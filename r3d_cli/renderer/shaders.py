@@ -76,10 +76,16 @@ class ShaderBase(nn.Module):
     def _blend_params(self, kwargs: dict[str, Any]) -> BlendParams:
         return kwargs.get("blend_params", self.blend_params)
 
-    def _softmax_blend(self, colors: Tensor, fragments: Any, kwargs: dict[str, Any]) -> Tensor:
+    def _depth_range(self, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        """znear and zfar, between which nearness falls from 1 to 0."""
         cameras = self._get_cameras(kwargs)
-        znear = kwargs.get("znear", getattr(cameras, "znear", 1.0))
-        zfar = kwargs.get("zfar", getattr(cameras, "zfar", 100.0))
+        return (
+            kwargs.get("znear", getattr(cameras, "znear", 1.0)),
+            kwargs.get("zfar", getattr(cameras, "zfar", 100.0)),
+        )
+
+    def _softmax_blend(self, colors: Tensor, fragments: Any, kwargs: dict[str, Any]) -> Tensor:
+        znear, zfar = self._depth_range(kwargs)
         return softmax_rgb_blend(colors, fragments, self._blend_params(kwargs), znear=znear, zfar=zfar)
 
     def _phong(self, fragments: Any, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
