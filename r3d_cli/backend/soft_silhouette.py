@@ -91,9 +91,9 @@ def soft_silhouette_fwd(
     run = RasterRun(
         verts, faces, mesh_first_face, (*shape, faces_per_pixel or 0), settings, arrays, device, real
     )
-    name, rest = "soft_silhouette_fwd_nearest", (faces_per_pixel, *result)
+    name, rest = "soft_silhouette_fwd_nearest", [faces_per_pixel, *result]
     if faces_per_pixel is None:
-        name, rest = "soft_silhouette_fwd", (result.uncovered,)
+        name, rest = "soft_silhouette_fwd", [result.uncovered]
 
     def visit(begin: int, end: int, offsets: Any, lists: Any) -> None:
         kernels.launch(

@@ -51,6 +51,12 @@ def make_meshes(*faces_per_mesh: int, size: float = 0.3, dtype: type = np.float3
     return verts, np.arange(3 * count).reshape(-1, 3), first
 
 
+def covering_verts(count: int, seed: int = 1) -> np.ndarray:  # (3 count, 3)
+    """Of faces over the whole picture, one behind another."""
+    corners = np.array([[-5, -5, 2.5], [5, -5, 2.5], [0, 7, 2.5]])
+    return np.tile(corners, (count, 1)) + np.random.default_rng(seed).normal(0, 0.3, (3 * count, 3))
+
+
 def assert_same(got: Fragments, want: Fragments, tolerance: float = 1e-5) -> None:
     """The same faces, but for depths that tie once rounded; the same numbers, but for rounding."""
     same = got.pix_to_face == want.pix_to_face
@@ -132,10 +138,10 @@ def shade(device: Emulation) -> None:
 
 
 def silhouette(device: Emulation) -> None:
-    """Lists longer than a batch, more faces at a pixel than count, a block of faces over the whole picture."""
-    small, large = make_meshes(280, size=0.1), make_meshes(12, size=4, seed=1)
-    verts = np.concatenate([small[0] * (0.2, 0.2, 1), large[0]]).astype(np.float32)
-    meshes = verts, np.arange(len(verts)).reshape(-1, 3) % (len(verts) - 4), np.array([0, 286, 286, 292])
+    """Lists longer than a batch, more faces at a pixel than count, a block of faces over the picture."""
+    small = make_meshes(280, size=0.1)[0] * (0.2, 0.2, 1)
+    verts = np.concatenate([small, covering_verts(12)]).astype(np.float32)
+    meshes = verts, np.arange(len(verts)).reshape(-1, 3) % (len(verts) - 3), np.array([0, 286, 286, 292])
     settings, sigma = RasterSettings(1e-3, perspective_correct=True, z_near=0.6), 0.02
     for faces_per_pixel, image_size in ((None, (18, 20)), (9, (18, 20)), (2, (66, 70))):
         want = soft_silhouette_fwd(*meshes, image_size, sigma, faces_per_pixel, settings=settings)

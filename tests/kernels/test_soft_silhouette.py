@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exercises import Meshes, by_vertex, make_meshes
+from exercises import Meshes, by_vertex, covering_verts, make_meshes
 
 from r3d_cli.backend import soft_silhouette as backend
 from r3d_cli.backend.emulation import Emulation
@@ -123,10 +123,10 @@ def test_small_budgets_take_several_bands(faces_per_pixel: int | None, emulation
 
 @pytest.mark.parametrize("faces_per_pixel", [None, 12])
 def test_in_order_repeats_bit_by_bit(faces_per_pixel: int | None) -> None:
-    """Whatever the order of threads and blocks, on lists longer than a batch and faces larger than a warp's."""
-    small, large = make_meshes(300, size=0.2), make_meshes(20, size=4, seed=1)
-    verts = np.concatenate([small[0] * (0.3, 0.3, 1), large[0]]).astype(np.float32)
-    faces = np.arange(len(verts)).reshape(-1, 3) % (len(verts) - 7)
+    """Whatever the order of threads, on lists longer than a batch and faces larger than a warp's."""
+    small = make_meshes(300, size=0.2)[0] * (0.3, 0.3, 1)
+    verts = np.concatenate([small, covering_verts(20)]).astype(np.float32)
+    faces = np.arange(len(verts)).reshape(-1, 3) % (len(verts) - 6)
     meshes = verts, faces, np.array([0, len(faces)])
     options: dict[str, Any] = {"settings": RasterSettings(1e-3, perspective_correct=True)}
     results = []
@@ -143,9 +143,10 @@ def test_in_order_repeats_bit_by_bit(faces_per_pixel: int | None) -> None:
 
 def test_large_faces_are_shared_and_chunks_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Faces over the whole picture beside small ones, in chunks that do not fall together with blocks."""
-    small, large = make_meshes(60, size=0.2), make_meshes(20, size=4, seed=1)
-    verts = np.concatenate([small[0], large[0]])
-    meshes = verts, np.arange(len(verts)).reshape(-1, 3) % 50, np.array([0, 30, 80])
+    verts = np.concatenate([make_meshes(60, size=0.2)[0], covering_verts(20)]).astype(np.float32)
+    faces = np.arange(len(verts)).reshape(-1, 3)
+    faces[:60] %= 50  # that share vertices
+    meshes = verts, faces, np.array([0, 30, 80])
     options: dict[str, Any] = {"settings": RasterSettings(1e-3, perspective_correct=True)}
     forward = soft_silhouette_fwd(*meshes, (90, 80), SIGMA, **options)
     grad = np.random.default_rng(0).normal(size=forward.uncovered.shape).astype(np.float32)

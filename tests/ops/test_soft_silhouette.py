@@ -1,4 +1,4 @@
-"""Fused soft silhouettes against the reference, against fragments blended one by one, and where they are hard."""
+"""Fused soft silhouettes against the reference, against blended fragments, and where they are hard."""
 
 from __future__ import annotations
 
@@ -188,9 +188,7 @@ def test_the_order_of_faces_changes_nothing() -> None:
     verts, faces, first = mesh[0], mesh[1], torch.tensor([0, len(mesh[1])])
     order = torch.randperm(len(faces), generator=torch.Generator().manual_seed(0))
     for faces_per_pixel in (None, 4):
-        options: dict[str, Any] = {
-            "sigma": 3e-3, "blur_radius": 0.01, "perspective_correct": True, "faces_per_pixel": faces_per_pixel,
-        }  # fmt: skip
+        options: dict[str, Any] = {"sigma": 3e-3, "blur_radius": 0.01, "faces_per_pixel": faces_per_pixel}
         want = value_and_gradient(soft_silhouette, (verts, faces, first), (20, 20), **options)
         got = value_and_gradient(soft_silhouette, (verts, faces[order], first), (20, 20), **options)
         assert_close(got, want, 1e-12)

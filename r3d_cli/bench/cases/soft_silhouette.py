@@ -135,16 +135,17 @@ def reference(inputs: Inputs) -> dict[str, Any]:
     views = inputs.num_views
     verts = inputs.verts.detach().cpu().double().reshape(views, -1, 3)[[0, -1]]
     backward = inputs.cotangent is not None
-    found = []
+    alphas, grads = [], []
     for i, view in enumerate(verts):
         leaf = view.clone().requires_grad_(backward)
         faces = inputs.faces[: len(inputs.faces) // views].cpu()
         alpha = blend(leaf, faces, inputs.mesh_first_face[:2].cpu(), inputs)
         if inputs.cotangent is not None:
             alpha.backward(inputs.cotangent[[-i]].cpu().double())
-        found.append((alpha.detach().numpy(), None if leaf.grad is None else leaf.grad.numpy()))
-    expected = {"alpha": np.concatenate([alpha for alpha, _ in found])}
-    return {**expected, "grad_verts": np.stack([grad for _, grad in found])} if backward else expected
+            grads.append(as_numpy(leaf.grad))
+        alphas.append(alpha.detach().numpy()[0])
+    expected = {"alpha": np.stack(alphas)}
+    return {**expected, "grad_verts": np.stack(grads)} if grads else expected
 
 
 def differs(outcome: dict[str, Any], expected: dict[str, Any]) -> str:
@@ -156,11 +157,9 @@ def differs(outcome: dict[str, Any], expected: dict[str, Any]) -> str:
 
 
 def work(inputs: Inputs) -> dict[str, float]:
-    """The mesh is read, silhouettes are written; backward they are read with their gradient, the mesh's written."""
-    mesh, picture = (
-        inputs.verts.nbytes + inputs.faces.nbytes,
-        4 * inputs.num_views * math.prod(inputs.image_size),
-    )
+    """Meshes are read, silhouettes written; backward both and a gradient are read, another is written."""
+    mesh = inputs.verts.nbytes + inputs.faces.nbytes
+    picture = 4 * inputs.num_views * math.prod(inputs.image_size)
     both = inputs.cotangent is not None
     return {"bytes": float(mesh + picture + both * (mesh + inputs.verts.nbytes + 2 * picture))}
 
