@@ -47,7 +47,7 @@ extern "C" __global__ void __launch_bounds__(256)
   const i64 face = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (face >= num_faces) return;
   const PackedMesh<R3D_REAL> mesh = {verts, faces, num_verts, num_faces};
-  store3(crosses, face, is_face(mesh, face) ? face_cross(mesh, face) : not_a_number3<R3D_REAL>());
+  store3(crosses, face, is_face(mesh, face) ? face_cross_in_sums(mesh, face) : not_a_number3<R3D_REAL>());
 }
 
 extern "C" __global__ void __launch_bounds__(256)

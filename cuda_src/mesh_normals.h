@@ -42,6 +42,20 @@ R3D_FN Vec3<Real> face_cross(const PackedMesh<Real>& mesh, i64 face) {
   return cross(load3(mesh.verts, ids[1]) - p, load3(mesh.verts, ids[2]) - p);
 }
 
+// Not of a vertex that is not finite, nor past the range of numbers: such a face has no part in the normals
+// of its vertices, and no gradient, so that it cannot spoil its neighbours.
+template <class Real>
+R3D_FN bool is_finite(const Vec3<Real>& a) {
+  return a.x - a.x == 0 && a.y - a.y == 0 && a.z - a.z == 0;
+}
+
+// What a face adds to the sums of its vertices.
+template <class Real>
+R3D_FN Vec3<Real> face_cross_in_sums(const PackedMesh<Real>& mesh, i64 face) {
+  const Vec3<Real> crossed = face_cross(mesh, face);
+  return is_finite(crossed) ? crossed : Vec3<Real>{0, 0, 0};
+}
+
 // The gradient of a face's cross product from those of its area and normal, which may be null: zero.
 template <class Real>
 R3D_FN Vec3<Real> face_cross_bwd(i64 face, const Real* areas, const Real* normals, const Real* grad_areas,
@@ -68,9 +82,11 @@ R3D_FN void store_corner_grads(const PackedMesh<Real>& mesh, i64 face, const Vec
   const i64* const ids = mesh.faces + 3 * face;
   const Vec3<Real> p = load3(mesh.verts, ids[0]), q = load3(mesh.verts, ids[1]),
                    r = load3(mesh.verts, ids[2]);
-  store3(grad_corners, 3 * face, cross(grad_cross, r - q));
-  store3(grad_corners, 3 * face + 1, cross(grad_cross, p - r));
-  store3(grad_corners, 3 * face + 2, cross(grad_cross, q - p));
+  const bool counts = is_finite(cross(q - p, r - p));
+  const Vec3<Real> none = {0, 0, 0};
+  store3(grad_corners, 3 * face, counts ? cross(grad_cross, r - q) : none);
+  store3(grad_corners, 3 * face + 1, counts ? cross(grad_cross, p - r) : none);
+  store3(grad_corners, 3 * face + 2, counts ? cross(grad_cross, q - p) : none);
 }
 
 // -- Vertices

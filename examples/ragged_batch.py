@@ -6,18 +6,26 @@ python examples/ragged_batch.py [FILE ...]
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from r3d_cli.errors import R3dError
-from r3d_cli.io import IO
-from r3d_cli.structures import Meshes, join_meshes_as_batch
-from r3d_cli.utils import ico_sphere, torus
+if TYPE_CHECKING:
+    from r3d_cli.structures import Meshes
 
 SPOT = Path(__file__).parent / "spot" / "spot.obj"
 
 
 def main() -> int:
+    # `| head` and Ctrl-C end it like any Unix filter: quietly, also while the library is being loaded.
+    for number in (signal.SIGPIPE, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    from r3d_cli.errors import R3dError
+    from r3d_cli.io import IO
+    from r3d_cli.structures import join_meshes_as_batch
+    from r3d_cli.utils import ico_sphere, torus
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "files", nargs="*", type=Path, metavar="FILE", help="mesh files (default: spot, a sphere, a torus)"

@@ -27,6 +27,10 @@ DEFINES = {
     "R3D_WILD_COORDINATE": "1e9f",
     # What one pixel may add to a gradient, on faces whose true gradient overflows: its square is finite.
     "R3D_GRADIENT_LIMIT": "1e18f",
+    # How far outside the way between two pixel centres a silhouette may cross it, by rounding; pixels.
+    "R3D_CROSSING_SLACK": "1e-3f",
+    # Faces that antialias follows from one pixel centre to the next before it gives up.
+    "R3D_WALK_LIMIT": "256",
 }
 
 #: Default bound of the rasterizer's tile lists, bytes.

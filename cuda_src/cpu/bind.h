@@ -56,12 +56,14 @@ RasterizeMeshesArgs<Real> raster_args(const Array<const Real>& verts, const Arra
 }
 
 // One a file bind_*.cpp; module.cpp calls them.
+void bind_antialias(nb::module_& m);
 void bind_mesh_normals(nb::module_& m);
 void bind_packed_to_padded(nb::module_& m);
 void bind_readers(nb::module_& m);
 void bind_soft_phong(nb::module_& m);
 void bind_soft_silhouette(nb::module_& m);
 void bind_topology(nb::module_& m);
+void bind_weighted_rows(nb::module_& m);
 void bind_writers(nb::module_& m);
 
 }  // namespace r3d

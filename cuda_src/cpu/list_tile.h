@@ -3,79 +3,13 @@
 #define R3D_CPU_LIST_TILE_H_
 
 #include "cpu/mesh_frame.h"
+#include "cpu/nearest_k.h"
 #include "cpu/slot_writer.h"
 #include "cpu/stamps.h"
 
 namespace r3d {
 namespace R3D_ISA {
 namespace {
-
-// The K nearest of one pixel, in the output arrays themselves. Faces come in the order of their ids, so among
-// equal depths the one that is there already has the lower id and stays.
-template <class Real>
-struct NearestK {
-  Real* z;
-  i64* id;
-  i64 k;
-
-  static R3D_MEMBER bool after(Real za, i64 ida, Real zb, i64 idb) {
-    return za > zb || (za == zb && ida > idb);
-  }
-
-  // Sorted insertion; returns the depth that a newcomer must beat.
-  R3D_MEMBER Real insert(i32* count, Real new_z, i64 new_id) {
-    i64 at = *count < k ? (*count)++ : k - 1;
-    for (; at > 0 && z[at - 1] > new_z; --at) {
-      z[at] = z[at - 1];
-      id[at] = id[at - 1];
-    }
-    z[at] = new_z;
-    id[at] = new_id;
-    return *count < k ? (Real)__builtin_inf() : z[k - 1];
-  }
-
-  // For large K: a heap with the farthest on top once K are there.
-  R3D_MEMBER Real push(i32* count, Real new_z, i64 new_id) {
-    if (*count < k) {
-      z[*count] = new_z;
-      id[*count] = new_id;
-      if (++*count < k) return (Real)__builtin_inf();
-      for (i64 root = k / 2 - 1; root >= 0; --root) sift(root, k);
-    } else {
-      z[0] = new_z;
-      id[0] = new_id;
-      sift(0, k);
-    }
-    return z[0];
-  }
-
-  R3D_MEMBER void sift(i64 root, i64 size) {
-    const Real moved_z = z[root];
-    const i64 moved_id = id[root];
-    for (i64 child; (child = 2 * root + 1) < size; root = child) {
-      if (child + 1 < size && after(z[child + 1], id[child + 1], z[child], id[child])) ++child;
-      if (!after(z[child], id[child], moved_z, moved_id)) break;
-      z[root] = z[child];
-      id[root] = id[child];
-    }
-    z[root] = moved_z;
-    id[root] = moved_id;
-  }
-
-  void sort(i64 count) {
-    if (count < k)
-      for (i64 root = count / 2 - 1; root >= 0; --root) sift(root, count);
-    for (i64 last = count - 1; last > 0; --last) {
-      const Real top_z = z[0];
-      const i64 top_id = id[0];
-      z[0] = z[last];
-      id[0] = id[last];
-      z[last] = top_z;
-      id[last] = top_id;
-      sift(0, last);
-    }
-  }
-};
 
 template <class Real>
 void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, const u32* list, i64 count) {
@@ -87,13 +21,14 @@ void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, cons
   const bool perspective = settings.perspective_correct, clip = settings.clip_barycentric_coords;
   const bool blurred = settings.blur_radius > 0;
   const i64 K = a.faces_per_pixel;
-  const bool sorted = K <= R3D_INSERTION_LIMIT;
   const int row0 = tile_y * kListTile, column0 = tile_x * kListTile;
   const int rows = a.height - row0 < kListTile ? a.height - row0 : kListTile;
   const int columns = a.width - column0 < kListTile ? a.width - column0 : kListTile;
   const auto slot_of = [&](int r, int c) {
     return ((image * a.height + row0 + r) * a.width + column0 + c) * K;
   };
+
+  const auto nearest_of = [&](i64 slot) { return NearestK<Real>{a.zbuf + slot, a.pix_to_face + slot, K}; };
 
   // The depth to beat, by pixel; pixels past the image can not be beaten.
   alignas(64) Real to_beat[stride * stride];
@@ -128,11 +63,9 @@ void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, cons
       right = right < columns ? right : columns - 1;
       top = top > 0 ? top : 0;
       bottom = bottom < rows ? bottom : rows - 1;
-      const auto keep = [&](int r, int c, Real z) {
-        const i64 slot = slot_of(r, c);
-        NearestK<Real> nearest = {a.zbuf + slot, a.pix_to_face + slot, K};
-        i32* const here = &found[r * kListTile + c];
-        to_beat[r * stride + c] = sorted ? nearest.insert(here, z, id) : nearest.push(here, z, id);
+      const auto keep = [&](int r, int c, Real z) __attribute__((always_inline)) {
+        NearestK<Real> nearest = nearest_of(slot_of(r, c));
+        to_beat[r * stride + c] = nearest.offer(&found[r * kListTile + c], z, id);
       };
       for (int r = top; r <= bottom; r += sh) {
         const L py = stamp_rows(frame.row_y + row0 + r);
@@ -171,14 +104,20 @@ void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, cons
   }
 
   SlotWriter<Real> writer(frame);
-  for (int r = 0; r < rows; ++r)
+  for (int r = 0; r < rows; ++r) {
+    i64 empty_from = slot_of(r, 0);
     for (int c = 0; c < columns; ++c) {
       const i64 slot = slot_of(r, c), here = found[r * kListTile + c];
-      if (!sorted) NearestK<Real>{a.zbuf + slot, a.pix_to_face + slot, K}.sort(here);
-      clear_slots(a, slot + here, K - here);
+      if (here == 0) continue;
+      clear_slots(frame, empty_from, slot - empty_from);
+      empty_from = slot + here;
+      nearest_of(slot).finish(here);
       for (i64 k = 0; k < here; ++k)
         writer.add(slot + k, a.pix_to_face[slot + k], frame.column_x[column0 + c], frame.row_y[row0 + r]);
     }
+    clear_slots(frame, empty_from, slot_of(r, columns) - empty_from);
+  }
+  finish_streams();
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ struct Frame {
   RasterSettings<Real> settings;
   // NDC of pixel centres by column and row, and a few beyond the image for stamps that reach past it.
   const Real *column_x, *row_y;
-  int tile_shift;  // a tile's side is 1 << tile_shift pixels
+  int tile_shift;    // a tile's side is 1 << tile_shift pixels
+  bool past_caches;  // the outputs are too large to stay in the caches
 };
 
 // NDC of pixel centres by column and by row, and a few beyond the image for stamps that reach past it.

@@ -84,7 +84,7 @@ i64 faces_bwd(const FaceNormalsBwdArgs<Real>& a) {
 template <class Real>
 i64 verts_fwd(const VertexNormalsArgs<Real>& a) {
   const i64 bad_face =
-      for_each_face(a.mesh, [&](i64 face) { store3(a.crosses, face, face_cross(a.mesh, face)); });
+      for_each_face(a.mesh, [&](i64 face) { store3(a.crosses, face, face_cross_in_sums(a.mesh, face)); });
   if (bad_face != kNone) return bad_face;
   return for_each_sum(a.mesh, a.corners, a.crosses, 3, [&](i64 vertex, const Vec3<Real>& sum) {
     const Polar3<Real> normal = polar(sum);

@@ -234,6 +234,7 @@ NB_MODULE(_native, m) {
   bind_rasterize_meshes<double>(m);
   bind_rasterize_meshes_bwd<float>(m);
   bind_rasterize_meshes_bwd<double>(m);
+  bind_antialias(m);
   bind_ceilings(m);
   bind_mesh_normals(m);
   bind_packed_to_padded(m);
@@ -244,4 +245,5 @@ NB_MODULE(_native, m) {
   bind_soft_phong(m);
   bind_soft_silhouette(m);
   bind_topology(m);
+  bind_weighted_rows(m);
 }

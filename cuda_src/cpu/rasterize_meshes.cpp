@@ -24,13 +24,27 @@ void fine_tile(const Frame<double>& frame, i64 n, int y, int x, const u32* list,
   list_tile(frame, n, y, x, list, count);
 }
 
+// More than the second-level caches of today's machines hold.
+constexpr i64 kCachedBytes = (i64)4 << 20;
+
+template <class Real>
+bool outputs_overflow_caches(const RasterizeMeshesArgs<Real>& a) {
+  const i64 slots = a.num_meshes * a.height * a.width * a.faces_per_pixel;
+  const i64 reals = (a.zbuf ? 1 : 0) + (a.bary_coords ? 3 : 0) + (a.dists ? 1 : 0);
+  return slots * ((i64)sizeof(i64) + reals * (i64)sizeof(Real)) > kCachedBytes;
+}
+
 template <class Real>
 RasterizeMeshesStatus rasterize(const RasterizeMeshesArgs<Real>& a) {
   const bool zbuffer = a.faces_per_pixel == 1 && !(a.blur_radius > 0) && sizeof(Real) == sizeof(float);
   const PixelCenters<Real> centers(a.width, a.height);
   if (!centers.column_x) return {-1, true};
-  const Frame<Real> frame = {a, settings_of(a), centers.column_x, centers.row_y,
-                             zbuffer ? kZBufferShift : kListShift};
+  const Frame<Real> frame = {a,
+                             settings_of(a),
+                             centers.column_x,
+                             centers.row_y,
+                             zbuffer ? kZBufferShift : kListShift,
+                             outputs_overflow_caches(a)};
   const int tile = 1 << frame.tile_shift;
   const TileGrid grid = {(a.width + tile - 1) / tile, (a.height + tile - 1) / tile};
   RasterizeMeshesStatus status = {-1, false};

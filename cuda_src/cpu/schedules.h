@@ -2,11 +2,13 @@
 #ifndef R3D_CPU_SCHEDULES_H_
 #define R3D_CPU_SCHEDULES_H_
 
+#include "antialias.h"
 #include "common/kernel.h"
 #include "mesh_normals.h"
 #include "packed_to_padded.h"
 #include "shade_meshes.h"
 #include "soft_phong.h"
+#include "weighted_rows.h"
 
 namespace r3d {
 
@@ -158,6 +160,48 @@ struct VertexNormalsBwdArgs {
   Real* grad_verts;          // (V, 3)
 };
 
+// Of the sums and of their two gradients.
+template <class Real>
+struct WeightedRowsArgs {
+  RowIds terms;
+  i64 channels;         // C
+  const Real* rows;     // (T, C); not of the rows' gradient
+  const Real* weights;  // (P, J); not of the weights' gradient
+  const Real* grad;     // (P, C) of the sums; not of the sums
+  Real* out;            // sums (P, C), rows' gradient (T, C), or weights' gradient (P, J)
+};
+
+template <class Real>
+struct AntialiasArgs {
+  FacedMesh<Real> mesh;
+  NearestFaces<Real> seen;
+  i64 num_images, channels;
+  int height, width;
+  const Real* color;  // (N, H, W, C)
+  Real* out;          // (N, H, W, C)
+  i32* crossings;     // (N, 2, H, W) the corner opposite to the edge between a pixel and the next, or -1
+  Real* shares;       // (N, 2, H, W)
+};
+
+template <class Real>
+struct AntialiasBwdColorArgs {
+  ShareTable<Real> table;
+  i64 num_images, channels;
+  const Real* grad;  // (N, H, W, C)
+  Real* grad_color;  // (N, H, W, C)
+};
+
+template <class Real>
+struct AntialiasBwdVertsArgs {
+  FacedMesh<Real> mesh;  // opposites are not looked at
+  ShareTable<Real> table;
+  i64 num_images, channels;
+  const i32* crossings;  // (N, 2, H, W)
+  const Real* color;     // (N, H, W, C)
+  const Real* grad;      // (N, H, W, C)
+  Real* grad_verts;      // (V, 3)
+};
+
 #define R3D_DECLARE(isa)                                                                  \
   namespace isa {                                                                         \
   RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<float>&);          \
@@ -194,6 +238,21 @@ struct VertexNormalsBwdArgs {
   i64 mesh_normals_verts_fwd(const VertexNormalsArgs<double>&);                           \
   i64 mesh_normals_verts_bwd(const VertexNormalsBwdArgs<float>&);                         \
   i64 mesh_normals_verts_bwd(const VertexNormalsBwdArgs<double>&);                        \
+  /* The first sum of which a term names no row, or -1. */                                \
+  i64 weighted_rows_fwd(const WeightedRowsArgs<float>&);                                  \
+  i64 weighted_rows_fwd(const WeightedRowsArgs<double>&);                                 \
+  i64 weighted_rows_rows_bwd(const WeightedRowsArgs<float>&);                             \
+  i64 weighted_rows_rows_bwd(const WeightedRowsArgs<double>&);                            \
+  i64 weighted_rows_weights_bwd(const WeightedRowsArgs<float>&);                          \
+  i64 weighted_rows_weights_bwd(const WeightedRowsArgs<double>&);                         \
+  /* A bad face, kAllFacesGood or kOutOfMemory. */                                        \
+  i64 antialias_fwd(const AntialiasArgs<float>&);                                         \
+  i64 antialias_fwd(const AntialiasArgs<double>&);                                        \
+  void antialias_bwd_color(const AntialiasBwdColorArgs<float>&);                          \
+  void antialias_bwd_color(const AntialiasBwdColorArgs<double>&);                         \
+  /* False: memory ran out. */                                                            \
+  bool antialias_bwd_verts(const AntialiasBwdVertsArgs<float>&);                          \
+  bool antialias_bwd_verts(const AntialiasBwdVertsArgs<double>&);                         \
   }
 R3D_DECLARE(baseline)
 R3D_DECLARE(avx2)

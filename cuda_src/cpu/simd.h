@@ -32,6 +32,7 @@ struct Simd<float> {
   static constexpr int width = R3D_VECTOR_BYTES / 4;
   typedef float lanes __attribute__((vector_size(R3D_VECTOR_BYTES)));
   typedef i32 ints __attribute__((vector_size(R3D_VECTOR_BYTES)));  // masks too
+  typedef i32 index;                                                // a lane of those
 };
 
 template <>
@@ -39,6 +40,7 @@ struct Simd<double> {
   static constexpr int width = R3D_VECTOR_BYTES / 8;
   typedef double lanes __attribute__((vector_size(R3D_VECTOR_BYTES)));
   typedef long ints __attribute__((vector_size(R3D_VECTOR_BYTES)));
+  typedef long index;
 };
 
 template <class Real>
@@ -82,6 +84,36 @@ R3D_FN Lanes<Real> load(const Real* from) {
 }
 template <class Real>
 R3D_FN void store(Real* to, Lanes<Real> value) {
+  __builtin_memcpy(to, &value, sizeof(value));
+}
+
+// A store past the caches, to an address of whole lanes: for what will not be read before it has left them.
+template <class Real>
+R3D_FN void stream(Real* to, Lanes<Real> value) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps((float*)to, (__m512)value);
+#elif defined(__AVX2__)
+  _mm256_stream_ps((float*)to, (__m256)value);
+#elif defined(__SSE2__)
+  _mm_stream_ps((float*)to, (__m128)value);
+#else
+  store(to, value);
+#endif
+}
+// Before other threads may read what was streamed.
+R3D_FN void finish_streams() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+template <class Real>
+R3D_FN Ints<Real> load_indices(const typename Simd<Real>::index* from) {
+  Ints<Real> value;
+  __builtin_memcpy(&value, from, sizeof(value));
+  return value;
+}
+template <class Real>
+R3D_FN void store_indices(typename Simd<Real>::index* to, Ints<Real> value) {
   __builtin_memcpy(to, &value, sizeof(value));
 }
 

@@ -82,15 +82,32 @@ class SlotWriter {
   }
 };
 
+// Fills an array with a pattern of lanes, past the caches if asked to: whole cache lines only, so that no
+// line is written in parts.
+template <class Real, class T>
+R3D_MEMBER void fill(T* to, i64 count, T value, bool past_caches) {
+  constexpr i64 line = 64 / (i64)sizeof(T), pieces = 64 / (i64)sizeof(Lanes<Real>);
+  i64 at = 0;
+  if (past_caches && count >= 4 * line) {
+    for (; (u64)(to + at) % 64; ++at) to[at] = value;
+    alignas(64) T pattern[line];
+    for (i64 i = 0; i < line; ++i) pattern[i] = value;
+    const Lanes<Real> lanes = load<Real>((const Real*)pattern);
+    for (; at + line <= count; at += line)
+      for (i64 i = 0; i < pieces; ++i) stream<Real>((Real*)(to + at) + i * Simd<Real>::width, lanes);
+  }
+  for (; at < count; ++at) to[at] = value;
+}
+
+// Empties slots that follow each other: -1 in every output.
 template <class Real>
-void clear_slots(const RasterizeMeshesArgs<Real>& a, i64 slot, i64 count) {
-  __builtin_memset(a.pix_to_face + slot, 0xff, (size_t)count * sizeof(i64));  // -1
-  if (a.zbuf)
-    for (i64 i = 0; i < count; ++i) a.zbuf[slot + i] = -1;
-  if (a.dists)
-    for (i64 i = 0; i < count; ++i) a.dists[slot + i] = -1;
-  if (a.bary_coords)
-    for (i64 i = 0; i < 3 * count; ++i) a.bary_coords[3 * slot + i] = -1;
+void clear_slots(const Frame<Real>& frame, i64 slot, i64 count) {
+  const RasterizeMeshesArgs<Real>& a = frame.args;
+  const bool past = frame.past_caches;
+  fill<Real, i64>(a.pix_to_face + slot, count, -1, past);
+  if (a.zbuf) fill<Real, Real>(a.zbuf + slot, count, -1, past);
+  if (a.dists) fill<Real, Real>(a.dists + slot, count, -1, past);
+  if (a.bary_coords) fill<Real, Real>(a.bary_coords + 3 * slot, 3 * count, -1, past);
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ struct Stamp<double> {
   static constexpr int width = Simd<double>::width >= 4 ? 4 : 2, height = Simd<double>::width / width;
 };
 
+// Put together in registers: a vector loaded from memory to which its parts have just been stored waits for
+// those stores.
 template <class Real>
 R3D_FN Lanes<Real> stamp_columns(const Real* column_x) {
   constexpr int w = Stamp<Real>::width, h = Stamp<Real>::height;
@@ -43,6 +45,31 @@ R3D_FN Lanes<Real> load_stamp(const Real* from, int stride) {
   for (int y = 0; y < h; ++y) __builtin_memcpy((Real*)&out + y * w, from + y * stride, w * sizeof(Real));
   return out;
 }
+#if defined(__AVX512F__)
+R3D_FN Lanes<float> load_stamp(const float* from, int stride) {
+  __m512 out = _mm512_castps128_ps512(_mm_loadu_ps(from));
+  out = _mm512_insertf32x4(out, _mm_loadu_ps(from + stride), 1);
+  out = _mm512_insertf32x4(out, _mm_loadu_ps(from + 2 * stride), 2);
+  return (Lanes<float>)_mm512_insertf32x4(out, _mm_loadu_ps(from + 3 * stride), 3);
+}
+R3D_FN Lanes<float> stamp_columns(const float* column_x) {
+  return (Lanes<float>)_mm512_broadcast_f32x4(_mm_loadu_ps(column_x));
+}
+R3D_FN Lanes<float> stamp_rows(const float* row_y) {
+  const __m512i row = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+  return (Lanes<float>)_mm512_permutexvar_ps(row, _mm512_castps128_ps512(_mm_loadu_ps(row_y)));
+}
+#elif defined(__AVX2__)
+R3D_FN Lanes<float> load_stamp(const float* from, int stride) {
+  return (Lanes<float>)_mm256_set_m128(_mm_loadu_ps(from + stride), _mm_loadu_ps(from));
+}
+R3D_FN Lanes<float> stamp_columns(const float* column_x) {
+  return (Lanes<float>)_mm256_broadcast_ps((const __m128*)column_x);
+}
+R3D_FN Lanes<float> stamp_rows(const float* row_y) {
+  return (Lanes<float>)_mm256_set_m128(_mm_set1_ps(row_y[1]), _mm_set1_ps(row_y[0]));
+}
+#endif
 R3D_FN Ints<float> load_stamp_ids(const i32* from, int stride) {
   return (Ints<float>)load_stamp((const float*)from, stride);
 }

@@ -35,8 +35,12 @@ void zbuffer_tile(const Frame<float>& frame, i64 image, int tile_y, int tile_x, 
   const int row0 = tile_y * kZBufferTile, column0 = tile_x * kZBufferTile;
   const int rows = a.height - row0 < kZBufferTile ? a.height - row0 : kZBufferTile;
   const int columns = a.width - column0 < kZBufferTile ? a.width - column0 : kZBufferTile;
-  for (int r = 0; r < rows; ++r) clear_slots(a, (image * a.height + row0 + r) * a.width + column0, columns);
-  if (count == 0) return;
+  const auto slot_of = [&](int r, int c) { return (image * a.height + row0 + r) * a.width + column0 + c; };
+  if (count == 0) {
+    for (int r = 0; r < rows; ++r) clear_slots(frame, slot_of(r, 0), columns);
+    finish_streams();
+    return;
+  }
 
   ZBufferTile tile;
   const float infinity = __builtin_inff();
@@ -159,12 +163,17 @@ void zbuffer_tile(const Frame<float>& frame, i64 image, int tile_y, int tile_x, 
 
   SlotWriter<float> writer(frame);
   for (int r = 0; r < rows; ++r) {
-    const i64 slot = (image * a.height + row0 + r) * a.width + column0;
+    int empty_from = 0;
     for (int c = 0; c < columns; ++c) {
       const i32 id = tile.id[r * stride + c];
-      if (id >= 0) writer.add(slot + c, id, frame.column_x[column0 + c], frame.row_y[row0 + r]);
+      if (id < 0) continue;
+      if (empty_from < c) clear_slots(frame, slot_of(r, empty_from), c - empty_from);
+      empty_from = c + 1;
+      writer.add(slot_of(r, c), id, frame.column_x[column0 + c], frame.row_y[row0 + r]);
     }
+    if (empty_from < columns) clear_slots(frame, slot_of(r, empty_from), columns - empty_from);
   }
+  finish_streams();
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,6 +27,11 @@ class Shading(str, enum.Enum):
     phong = "phong"
     flat = "flat"
     normals = "normals"
+    soft_phong = "soft-phong"
+    silhouette = "silhouette"
+
+
+SOFT = (Shading.soft_phong, Shading.silhouette)
 
 
 class Up(str, enum.Enum):
@@ -74,8 +79,45 @@ def render(
     ] = FOV,
     up: Annotated[Up, typer.Option(help="Axis that points up; auto: the format's own, else y.")] = Up.auto,
     shading: Annotated[
-        Shading, typer.Option(help="Smooth, faceted, or the normals as colours.")
+        Shading,
+        typer.Option(
+            help="Smooth, faceted, the normals as colours; or soft, as differentiable renderers draw: lit "
+            "faces that blend, or the black silhouette."
+        ),
     ] = Shading.phong,
+    sigma: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            show_default="1e-4",
+            help="Soft shading: width of a face's edge, squared NDC distance (the shorter side is 2 long).",
+        ),
+    ] = None,
+    gamma: Annotated[
+        float | None,
+        typer.Option(
+            metavar="G",
+            show_default="1e-4",
+            help="soft-phong: how fast faces fade with depth, a share of the mesh's depth.",
+        ),
+    ] = None,
+    blur: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PIXELS",
+            show_default="where sigma leaves 1e-4 of a face",
+            help="Soft shading: how far from a face it still counts, pixels.",
+        ),
+    ] = None,
+    faces_per_pixel: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K",
+            min=1,
+            show_default="16; silhouette: all",
+            help="Soft shading: only the K nearest faces of a pixel count.",
+        ),
+    ] = None,
     background: Annotated[
         str, typer.Option(metavar="COLOR", help="A CSS colour (white, #1e90ff) or transparent.")
     ] = "white",
@@ -118,6 +160,7 @@ def render(
     check_number(fov, "--fov", 0, 180)
     if distance is not None:
         check_number(distance, "--distance", 0)
+    soft = _check_soft(shading, sigma=sigma, gamma=gamma, blur=blur, faces_per_pixel=faces_per_pixel)
     target = _check_target(output, mesh, opaque=behind[3] == 1.0)
     use_threads(threads)
     raw = _read(mesh, texture)
@@ -126,28 +169,46 @@ def render(
     from r3d_cli.scene.draw import draw
     from r3d_cli.scene.framing import frame
 
+    supersampling = 1 if shading in SOFT else SUPERSAMPLING
     choice = choose_device(
-        device, faces=len(raw.faces), samples=pixels.width * pixels.height * SUPERSAMPLING**2
+        device, faces=len(raw.faces), samples=pixels.width * pixels.height * supersampling**2
     )
     try:
         camera = frame(raw, azimuth=azimuth, elevation=elevation, distance=distance, fov=fov, up=up.value)
     except ValueError as error:  # the options were checked above, so this is about the mesh
         raise R3dError(f"{mesh}: {error}") from error
-    picture = draw(
-        raw,
-        camera,
-        size=(pixels.height, pixels.width),
-        shading=shading.value,
-        background=behind,
-        supersampling=SUPERSAMPLING,
-        device=choice.device,
-    )
+    look: dict[str, Any] = {
+        "size": (pixels.height, pixels.width),
+        "shading": shading.value,
+        "background": behind,
+    }
+    if shading in SOFT:
+        from r3d_cli.scene.soft import draw_soft
+
+        picture = draw_soft(raw, camera, **look, **soft, device=choice.device)
+    else:
+        picture = draw(raw, camera, **look, supersampling=SUPERSAMPLING, device=choice.device)
     _write(target, picture.image)
     typer.echo(
         f"{target or 'standard output'}: {pixels} pixels, {len(raw.faces):,} faces, "
         f"{choice.device} ({choice.reason}), {time.perf_counter() - start:.2f} s",
         err=target is None,
     )
+
+
+def _check_soft(shading: Shading, **options: float | None) -> dict[str, Any]:
+    """The options of soft shading that were given."""
+    given = {name: value for name, value in options.items() if value is not None}
+    for name, value in given.items():
+        option = f"--{name.replace('_', '-')}"
+        if shading not in SOFT:
+            raise typer.BadParameter("is for --shading soft-phong and silhouette.", param_hint=f"'{option}'")
+        if name == "gamma" and shading == Shading.silhouette:
+            raise typer.BadParameter("is for --shading soft-phong.", param_hint=f"'{option}'")
+        if name == "blur" and value == 0:
+            continue
+        check_number(value, option, 0)
+    return given
 
 
 def _check_target(output: str | None, mesh: str, *, opaque: bool) -> Path | None:

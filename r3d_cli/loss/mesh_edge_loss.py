@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from r3d_cli.loss.coordinates import by_coordinate, corners_of, lengths
 from r3d_cli.loss.per_mesh import mean_of_means
 
 
@@ -26,6 +27,6 @@ def mesh_edge_loss(meshes: Any, target_length: float = 0.0) -> Tensor:  # ()
         >>> mesh_edge_loss(Meshes([verts], [torch.tensor([[0, 1, 2]])]), target_length=3.0)
         tensor(1.6667)
     """
-    ends = meshes.verts_packed()[meshes.edges_packed()]  # (E, 2, 3)
-    lengths = (ends[:, 1] - ends[:, 0]).norm(dim=1)
-    return mean_of_means((lengths - target_length) ** 2, meshes.edges_packed_to_mesh_idx(), len(meshes))
+    start, end = corners_of(by_coordinate(meshes.verts_packed()), meshes.edges_packed())  # (3, E)
+    off = lengths(end - start) - target_length
+    return mean_of_means(off * off, meshes.edges_packed_to_mesh_idx, len(meshes))

@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from r3d_cli.loss.coordinates import by_coordinate, lengths
 from r3d_cli.loss.per_mesh import mean_of_means
 from r3d_cli.ops.laplacian_matrices import cot_laplacian
+from r3d_cli.ops.neighbour_sums import neighbour_sums
 
 METHODS = ("uniform", "cot", "cotcurv")
 
@@ -43,7 +45,9 @@ def mesh_laplacian_smoothing(meshes: Any, method: str = "uniform") -> Tensor:  #
         )
     verts = meshes.verts_packed()
     if method == "uniform":
-        moved = meshes.laplacian_packed() @ verts
+        first, neighbours = meshes.neighbours_packed()
+        sums = neighbour_sums(verts, first, neighbours)
+        moved = sums / first.diff().clamp(min=1)[:, None] - verts
     else:
         with torch.no_grad():
             L, inverse_areas = cot_laplacian(verts, meshes.faces_packed())
@@ -52,4 +56,4 @@ def mesh_laplacian_smoothing(meshes: Any, method: str = "uniform") -> Tensor:  #
             moved = torch.where(total > 0, (L @ verts) / torch.where(total > 0, total, 1), 0) - verts
         else:
             moved = ((L @ verts) - total * verts) * (0.25 * inverse_areas)
-    return mean_of_means(moved.norm(dim=1), meshes.verts_packed_to_mesh_idx(), len(meshes))
+    return mean_of_means(lengths(by_coordinate(moved)), meshes.verts_packed_to_mesh_idx, len(meshes))

@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cosine_similarity
 
+from r3d_cli.loss.coordinates import by_coordinate, corners_of, dot, lengths
 from r3d_cli.loss.per_mesh import mean_of_means
+
+EPS = 1e-8  # least length of a normal that is divided by, twice the area of its face
 
 
 def mesh_normal_consistency(meshes: Any) -> Tensor:  # ()
@@ -30,10 +32,11 @@ def mesh_normal_consistency(meshes: Any) -> Tensor:  # ()
         >>> mesh_normal_consistency(right_angle)
         tensor(1.)
     """
-    pairs = meshes.face_pairs_packed()  # (P, 4)
-    start, end, a, b = meshes.verts_packed()[pairs].unbind(1)
+    verts = by_coordinate(meshes.verts_packed())
+    start, end, a, b = corners_of(verts, meshes.face_pairs_packed())  # (3, P)
     edge = end - start
-    normal_a = torch.linalg.cross(edge, a - start)
-    normal_b = -torch.linalg.cross(edge, b - start)
-    bend = 1 - cosine_similarity(normal_a, normal_b, dim=1)
-    return mean_of_means(bend, meshes.verts_packed_to_mesh_idx()[pairs[:, 0]], len(meshes))
+    normal_a = torch.linalg.cross(edge, a - start, dim=0)
+    normal_b = torch.linalg.cross(b - start, edge, dim=0)
+    scale = lengths(normal_a).clamp(min=EPS) * lengths(normal_b).clamp(min=EPS)
+    bend = 1 - dot(normal_a, normal_b) / scale
+    return mean_of_means(bend, meshes.face_pairs_packed_to_mesh_idx, len(meshes))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_dtype, check_ids, check_same_device, check_shape
+from r3d_cli.ops.packed_to_padded import packed_to_padded, padded_to_packed
 
 
 class CoveredSlots:
@@ -33,18 +35,25 @@ class CoveredSlots:
         flat = pix_to_face.reshape(-1)
         self.shape = tuple(pix_to_face.shape)
         self.ids = (flat >= 0).nonzero()[:, 0]  # (P,) which of the N * H * W * K slots
-        self.faces = flat[self.ids].long()  # (P,)
+        self.faces = flat.index_select(0, self.ids).long()  # (P,)
         check_ids(where, "pix_to_face", self.faces, num_faces, "the faces")
         self._bary_coords = bary_coords
 
+    def __len__(self) -> int:
+        return len(self.ids)
+
     @cached_property
     def bary(self) -> Tensor:  # (P, 3)
-        return self._bary_coords.reshape(-1, 3)[self.ids]
+        return self.take(self._bary_coords)
 
     @cached_property
     def images(self) -> Tensor:  # (P,)
         """The element of the batch that each slot belongs to."""
         return self.ids // self._slots_per_image
+
+    def take(self, values: Tensor) -> Tensor:
+        """The rows (P, C) of values (N, H, W, K, C) at these slots."""
+        return _TakeRows.apply(values.reshape(-1, values.shape[-1]), self.ids)
 
     def spread(self, values: Tensor, empty: Tensor | None = None) -> Tensor:
         """Values (P, C) at their slots: (N, H, W, K, C). Empty slots hold the image's row of ``empty``
@@ -52,11 +61,50 @@ class CoveredSlots:
         channels = values.shape[1]
         if empty is None:
             flat = values.new_zeros(self.shape[0] * self._slots_per_image, channels)
+            flat.index_copy_(0, self.ids, values)
         else:
             images = empty.to(values.dtype)[:, None].expand(-1, self._slots_per_image, -1)
-            flat = images.clone(memory_format=torch.contiguous_format).flatten(0, 1)
-        return flat.index_copy_(0, self.ids, values).reshape(*self.shape, channels)
+            flat = images.reshape(-1, channels).index_copy(0, self.ids, values)
+        return flat.reshape(*self.shape, channels)
+
+    def by_image(self, values: Tensor) -> Tensor:
+        """Values (P, C) as (N, most slots of an image, C), zeros past an image's last slot."""
+        if self.shape[0] == 1:
+            return values[None]
+        return packed_to_padded(values, self._first_of_images, self._most)
+
+    def from_images(self, values: Tensor) -> Tensor:
+        """`by_image` undone: (P, C)."""
+        if self.shape[0] == 1:
+            return values.squeeze(0)
+        return padded_to_packed(values, self._first_of_images, len(self))
+
+    @cached_property
+    def _first_of_images(self) -> Tensor:  # (N,)
+        starts = torch.arange(self.shape[0], device=self.ids.device) * self._slots_per_image
+        return torch.searchsorted(self.ids, starts)
+
+    @cached_property
+    def _most(self) -> int:
+        ends = torch.cat([self._first_of_images[1:], self.ids.new_tensor([len(self)])])
+        return int((ends - self._first_of_images).max()) if self.shape[0] else 0
 
     @property
     def _slots_per_image(self) -> int:
         return self.shape[1] * self.shape[2] * self.shape[3]
+
+
+class _TakeRows(torch.autograd.Function):
+    """``values[ids]`` of ids that differ: the gradient is copied to its rows, where that of indexing adds."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, ids: Tensor) -> Tensor:  # (S, C), (P,) -> (P, C)
+        ctx.save_for_backward(ids)
+        ctx.count = len(values)
+        return values.index_select(0, ids)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:
+        (grad,) = grad_outputs
+        (ids,) = ctx.saved_tensors
+        return grad.new_zeros(ctx.count, grad.shape[1]).index_copy_(0, ids, grad), None

@@ -33,8 +33,9 @@ def face_areas_normals(
         corners: What `vertex_corners` makes of the faces, for the gradient; computed where it is None.
 
     Returns:
-        areas (F,) and normals (F, 3). A face without an area has the normal (0, 0, 0), and passes no gradient
-        on. The gradient sums a vertex's faces in their order, so it repeats bitwise.
+        areas (F,) and normals (F, 3). A face without an area has the normal (0, 0, 0), one that is not finite
+        NaN; neither passes a gradient on. The gradient sums a vertex's faces in their order, so it repeats
+        bitwise.
 
     Raises:
         ValueError: A wrong shape, dtype or device.
@@ -68,7 +69,8 @@ def vertex_normals(
 
     Returns:
         (V, 3). A vertex in no face, and one whose faces cancel, has the normal (0, 0, 0), and passes no
-        gradient on. Values and gradient sum a vertex's faces in their order, so they repeat bitwise.
+        gradient on. Faces that are not finite do not count. Values and gradient sum a vertex's faces in their
+        order, so they repeat bitwise.
 
     Raises:
         ValueError: A wrong shape, dtype or device.

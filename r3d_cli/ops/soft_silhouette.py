@@ -105,12 +105,13 @@ def _fake_fwd(
 
 
 def _run_bwd(
-    verts: Any, faces: Any, first: Any, uncovered: Any, limit_depth: Any, limit_face: Any, grad_uncovered: Any,
-    first_corner: Any, corners: Any, faces_per_pixel: int | None, sigma: float, *settings: Any,
+    verts: Any, faces: Any, first: Any, uncovered: Any, limit_depth: Any, limit_face: Any,
+    grad_uncovered: Any, first_corner: Any, corners: Any, faces_per_pixel: int | None, sigma: float,
+    *settings: Any,
 ) -> Any:  # fmt: skip
     return backend.soft_silhouette_bwd(
-        verts, faces, first, backend.SoftSilhouette(uncovered, limit_depth, limit_face), grad_uncovered, sigma,
-        faces_per_pixel, settings=RasterSettings(*settings),
+        verts, faces, first, backend.SoftSilhouette(uncovered, limit_depth, limit_face), grad_uncovered,
+        sigma, faces_per_pixel, settings=RasterSettings(*settings),
         corners=None if corners is None else (first_corner, corners),
     )  # fmt: skip
 

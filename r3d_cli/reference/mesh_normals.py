@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -17,18 +19,25 @@ _TINY = {
 def face_areas_normals(
     verts: Tensor, faces: Tensor
 ) -> tuple[Tensor, Tensor]:  # (V, 3), (F, 3) -> (F,), (F, 3)
-    direction, length = _polar(_crosses(verts, faces))
-    return length / 2, direction
+    crosses, finite = _crosses(verts, faces)
+    direction, length = _polar(crosses)
+    return torch.where(finite, length / 2, math.nan), torch.where(finite[:, None], direction, math.nan)
 
 
 def vertex_normals(verts: Tensor, faces: Tensor) -> Tensor:  # (V, 3), (F, 3) -> (V, 3)
-    crosses = _crosses(verts, faces).repeat_interleave(3, dim=0)
+    crosses = _crosses(verts, faces)[0].repeat_interleave(3, dim=0)
     return _polar(torch.zeros_like(verts).index_add(0, faces.flatten(), crosses))[0]
 
 
-def _crosses(verts: Tensor, faces: Tensor) -> Tensor:  # (F, 3)
-    """Normals as long as twice the face's area."""
-    a, b, c = verts[faces].unbind(1)
+def _crosses(verts: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:  # (F, 3), (F,) bool
+    """Normals as long as twice the face's area, and whether they are finite; zero where they are not."""
+    corners = verts[faces]
+    finite = _cross(corners.detach()).isfinite().all(-1)
+    return _cross(torch.where(finite[:, None, None], corners, 0)), finite
+
+
+def _cross(corners: Tensor) -> Tensor:  # (F, 3, 3) -> (F, 3)
+    a, b, c = corners.unbind(1)
     # torch.linalg.cross contracts its products, so that equal vectors have one that is not zero.
     (ux, uy, uz), (vx, vy, vz) = (b - a).unbind(-1), (c - a).unbind(-1)
     return torch.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx], dim=-1)

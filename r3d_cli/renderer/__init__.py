@@ -1,5 +1,6 @@
 """Cameras, textures, lights, rasterizers and shaders."""
 
+from r3d_cli.renderer.antialias import AntialiasedShader, antialias
 from r3d_cli.renderer.blending import BlendParams, hard_rgb_blend, sigmoid_alpha_blend, softmax_rgb_blend
 from r3d_cli.renderer.camera_conventions import (
     from_blender,
@@ -30,6 +31,7 @@ from r3d_cli.renderer.materials import Materials
 from r3d_cli.renderer.rasterize_meshes import rasterize_meshes
 from r3d_cli.renderer.rasterizer import Fragments, MeshRasterizer, RasterizationSettings
 from r3d_cli.renderer.renderer import MeshRenderer, MeshRendererWithFragments
+from r3d_cli.renderer.screen import Screen, ScreenFragments
 from r3d_cli.renderer.shaders import (
     HardFlatShader,
     HardGouraudShader,
@@ -40,6 +42,8 @@ from r3d_cli.renderer.shaders import (
     SoftSilhouetteShader,
 )
 from r3d_cli.renderer.shading import flat_shading, gouraud_shading, phong_shading
+from r3d_cli.renderer.splatter_blend import SplatterBlender
+from r3d_cli.renderer.splatter_shader import SplatterPhongShader
 from r3d_cli.renderer.textures import TexturesAtlas, TexturesUV, TexturesVertex
 from r3d_cli.renderer.utils import (
     TensorProperties,
@@ -50,6 +54,7 @@ from r3d_cli.renderer.utils import (
 
 __all__ = [
     "AmbientLights",
+    "AntialiasedShader",
     "BlendParams",
     "CamerasBase",
     "DirectionalLights",
@@ -69,14 +74,19 @@ __all__ = [
     "PerspectiveCameras",
     "PointLights",
     "RasterizationSettings",
+    "Screen",
+    "ScreenFragments",
     "ShaderBase",
     "SoftGouraudShader",
     "SoftPhongShader",
     "SoftSilhouetteShader",
+    "SplatterBlender",
+    "SplatterPhongShader",
     "TensorProperties",
     "TexturesAtlas",
     "TexturesUV",
     "TexturesVertex",
+    "antialias",
     "camera_position_from_spherical_angles",
     "convert_to_tensors_and_broadcast",
     "diffuse",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from r3d_cli.ops.rasterize_meshes import Fragments
 from r3d_cli.renderer.rasterize_meshes import rasterize_meshes, read_image_size
+from r3d_cli.renderer.screen import Screen, ScreenFragments
 
 #: Depths are kept this far from zero, as a share of the point's distance from the optical axis: the quotient
 #: stays finite, and clipping, which multiplies x by z again, gets the view coordinate back.
@@ -147,7 +148,7 @@ class MeshRasterizer(nn.Module):
             **kwargs: ``raster_settings``, and what ``transform`` takes.
 
         Returns:
-            `Fragments` of as many pictures as there are meshes or cameras.
+            `Fragments` of as many pictures as there are meshes or cameras; they know their `Screen`.
         """
         settings = kwargs.pop("raster_settings", self.raster_settings)
         cameras = kwargs.get("cameras", self.cameras)
@@ -158,7 +159,7 @@ class MeshRasterizer(nn.Module):
             )
         meshes_ndc = self.transform(meshes_world, **kwargs)
         perspective, clip, near = resolve_settings(settings, cameras)
-        return rasterize_meshes(
+        fragments = rasterize_meshes(
             meshes_ndc,
             settings.image_size,
             settings.blur_radius,
@@ -169,6 +170,8 @@ class MeshRasterizer(nn.Module):
             z_clip_value=near,
             strict=settings.strict,
         )
+        screen = Screen(meshes_ndc.verts_packed(), meshes_ndc.faces_packed(), perspective)
+        return ScreenFragments.of(fragments, screen)
 
 
 def resolve_settings(settings: RasterizationSettings, cameras: Any) -> tuple[bool, bool, float | None]:

@@ -65,13 +65,41 @@ class ShaderBase(nn.Module):
             raise ValueError(f"{type(self).__name__}: no cameras; give them when it is made or called")
         return cameras.replaced(**kwargs)  # such as R and T, which the rasterizer also takes
 
-    def _parts(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Cameras, lights and materials of a call."""
-        return {
+    def _parts(self, meshes: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Cameras, lights and materials of a call: of the meshes' number, or one."""
+        parts = {
             "cameras": self._get_cameras(kwargs),
             "lights": kwargs.get("lights", self.lights),
             "materials": kwargs.get("materials", self.materials),
         }
+        for name, part in parts.items():
+            if len(part) not in (1, len(meshes)):
+                raise ValueError(
+                    f"{type(self).__name__}: {len(part)} {name} do not fit a batch of {len(meshes)} meshes; "
+                    "give one, or as many"
+                )
+        return parts
+
+    def _texels(self, fragments: Any, meshes: Any) -> Tensor:  # (N, H, W, K, C)
+        """The textures' colours at the fragments."""
+        self._check_textures(meshes, "TexturesVertex, TexturesUV or TexturesAtlas")
+        return meshes.sample_textures(fragments)
+
+    def _check_textures(self, meshes: Any, kinds: str) -> None:
+        if meshes.textures is None:
+            raise ValueError(
+                f"{type(self).__name__}: the meshes have no textures; set meshes.textures to {kinds}"
+            )
+
+    def _gouraud(self, fragments: Any, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
+        self._check_textures(meshes, "TexturesVertex")
+        if not hasattr(meshes.textures, "verts_features_packed"):
+            phong = type(self).__name__.replace("Gouraud", "Phong")
+            raise ValueError(
+                f"{type(self).__name__}: textures must be TexturesVertex, whose colours are at the vertices, "
+                f"got {type(meshes.textures).__name__}; use TexturesVertex or {phong}"
+            )
+        return gouraud_shading(meshes, fragments, **self._parts(meshes, kwargs))
 
     def _blend_params(self, kwargs: dict[str, Any]) -> BlendParams:
         return kwargs.get("blend_params", self.blend_params)
@@ -89,8 +117,8 @@ class ShaderBase(nn.Module):
         return softmax_rgb_blend(colors, fragments, self._blend_params(kwargs), znear=znear, zfar=zfar)
 
     def _phong(self, fragments: Any, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
-        texels = meshes.sample_textures(fragments)
-        return phong_shading(meshes, fragments, texels=texels, **self._parts(kwargs))
+        texels = self._texels(fragments, meshes)
+        return phong_shading(meshes, fragments, texels=texels, **self._parts(meshes, kwargs))
 
 
 class HardPhongShader(ShaderBase):
@@ -138,7 +166,7 @@ class HardGouraudShader(ShaderBase):
     """
 
     def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
-        colors = gouraud_shading(meshes, fragments, **self._parts(kwargs))
+        colors = self._gouraud(fragments, meshes, kwargs)
         return hard_rgb_blend(colors, fragments, self._blend_params(kwargs))
 
 
@@ -152,7 +180,7 @@ class SoftGouraudShader(ShaderBase):
     """
 
     def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
-        colors = gouraud_shading(meshes, fragments, **self._parts(kwargs))
+        colors = self._gouraud(fragments, meshes, kwargs)
         return self._softmax_blend(colors, fragments, kwargs)
 
 
@@ -166,8 +194,8 @@ class HardFlatShader(ShaderBase):
     """
 
     def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
-        texels = meshes.sample_textures(fragments)
-        colors = flat_shading(meshes, fragments, texels=texels, **self._parts(kwargs))
+        texels = self._texels(fragments, meshes)
+        colors = flat_shading(meshes, fragments, texels=texels, **self._parts(meshes, kwargs))
         return hard_rgb_blend(colors, fragments, self._blend_params(kwargs))
 
 

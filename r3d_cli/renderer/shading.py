@@ -7,7 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from r3d_cli.checks import check_shape
+from r3d_cli.ops.covered_slots import CoveredSlots
 from r3d_cli.ops.interp_face_attrs import interpolate_face_attributes
+from r3d_cli.ops.weighted_rows import weighted_rows
 
 
 def phong_shading(
@@ -24,7 +27,7 @@ def phong_shading(
         texels: (N, H, W, K, C) the surfaces' colours.
 
     Returns:
-        (N, H, W, K, C): (ambient + diffuse) * texels + specular.
+        (N, H, W, K, C): (ambient + diffuse) * texels + specular; zeros in empty slots.
 
     Example:
         >>> from r3d_cli.renderer import Fragments, PerspectiveCameras, PointLights, Materials
@@ -38,11 +41,11 @@ def phong_shading(
         torch.Size([1, 1, 1, 1, 3])
     """
     faces = meshes.faces_packed()
-    corners = torch.cat([meshes.verts_packed(), meshes.verts_normals_packed()], -1)[faces]  # (F, 3, 6)
-    points, normals = interpolate_face_attributes(
-        fragments.pix_to_face, fragments.bary_coords, corners
-    ).split(3, -1)
-    return _lit(points, normals, lights, cameras, materials, texels)
+    slots = CoveredSlots("phong_shading", fragments.pix_to_face, fragments.bary_coords, len(faces))
+    # Vertices, not corners of all faces, are gathered: the pixels see few of them.
+    of_verts = torch.cat([meshes.verts_packed(), meshes.verts_normals_packed()], -1)  # (V, 6)
+    of_slots = weighted_rows(of_verts, faces.index_select(0, slots.faces), slots.bary)
+    return _lit_slots(slots, of_slots, lights, cameras, materials, texels)
 
 
 def flat_shading(
@@ -63,11 +66,9 @@ def flat_shading(
     """
     centers = meshes.verts_packed()[meshes.faces_packed()].mean(1)
     of_faces = torch.cat([centers, meshes.faces_normals_packed()], -1)  # (F, 6)
-    ids = fragments.pix_to_face
-    if len(of_faces) == 0:
-        of_faces = of_faces.new_zeros(1, 6)
-    points, normals = torch.where(ids[..., None] >= 0, of_faces[ids.clamp(min=0)], 0).split(3, -1)
-    return _lit(points, normals, lights, cameras, materials, texels)
+    slots = CoveredSlots("flat_shading", fragments.pix_to_face, fragments.bary_coords, len(of_faces))
+    of_slots = of_faces.index_select(0, slots.faces)
+    return _lit_slots(slots, of_slots, lights, cameras, materials, texels)
 
 
 def gouraud_shading(meshes: Any, fragments: Any, lights: Any, cameras: Any, materials: Any) -> Tensor:
@@ -117,10 +118,36 @@ def gouraud_shading(meshes: Any, fragments: Any, lights: Any, cameras: Any, mate
     return interpolate_face_attributes(fragments.pix_to_face, fragments.bary_coords, corners)
 
 
+def _lit_slots(
+    slots: CoveredSlots,
+    surface: Tensor,  # (P, 6) points and normals
+    lights: Any,
+    cameras: Any,
+    materials: Any,
+    texels: Tensor,  # (N, H, W, K, C)
+) -> Tensor:  # (N, H, W, K, C)
+    """`_lit` of covered slots only; zeros in the others."""
+
+    def as_fragments(values: Tensor) -> Tensor:  # (P, C) -> (N, P of an image, 1, 1, C)
+        return slots.by_image(values)[:, :, None, None]
+
+    check_shape("shading", "texels", texels, "N H W K C", **dict(zip("NHWK", slots.shape, strict=True)))
+    points, normals = as_fragments(surface).split(3, -1)
+    colors = as_fragments(slots.take(texels))
+    lit = _lit(points, normals, lights, cameras, materials, colors)
+    return slots.spread(slots.from_images(lit.flatten(1, 3)))
+
+
 def _lit(
     points: Tensor, normals: Tensor, lights: Any, cameras: Any, materials: Any, texels: Tensor
 ) -> Tensor:
     """(ambient + diffuse) * texels + specular at points (N, ..., 3), or packed (P, 3)."""
+    channels = lights.ambient_color.shape[-1]
+    if texels.shape[-1] not in (1, channels):
+        raise ValueError(
+            f"shading: textures have {texels.shape[-1]} channels, but lights and materials {channels}; light "
+            "colours only, and interpolate other features with interpolate_face_attributes"
+        )
 
     def spread(color: Tensor) -> Tensor:
         return color.reshape(len(color), *[1] * (points.dim() - 2), color.shape[-1])

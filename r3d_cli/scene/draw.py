@@ -24,7 +24,7 @@ from r3d_cli.scene.surface import pack_surface
 DEFAULT_BACKGROUND = (1.0, 1.0, 1.0)
 
 #: Samples of a band: their fragments take 24 bytes for each of K.
-_BAND_SAMPLES = 4 * 2**20
+BAND_SAMPLES = 4 * 2**20
 
 #: Fragments that a sample of a mesh with transparent or cut-out materials gets at first; more where more
 #: show.
@@ -78,26 +78,20 @@ def draw(
         >>> draw(mesh, frame(mesh), size=(8, 12)).image.shape
         (8, 12, 3)
     """
-    if len(mesh.faces) == 0:
-        raise ValueError("the mesh has no faces; point clouds cannot be drawn yet")
-    if len(background) not in (3, 4) or not all(0.0 <= c <= 1.0 for c in background):
-        raise ValueError(f"background must be three or four numbers in 0..1, got {background}")
     if supersampling < 1:
         raise ValueError(f"supersampling must be at least 1, got {supersampling}")
     as_shown = shading == "normals"
     if as_shown:
         supersampling = 1
     samples = (size[0] * supersampling, size[1] * supersampling)
-    if not (min(samples) >= 1 and max(samples) <= MAX_IMAGE_SIDE):
-        most = MAX_IMAGE_SIDE // supersampling
-        raise ValueError(f"size must lie in 1..{most} pixels at this supersampling, got {size}")
+    check_drawing(mesh, size, background, supersampling)
     red_green_blue, alpha = background[:3], background[3] if len(background) == 4 else 1.0
     behind = np.array([*(red_green_blue if as_shown else srgb_to_linear(red_green_blue)), alpha])
 
-    place, fetch = _transfers(device)
-    view, camera = _unit_view(mesh, camera)
+    place, fetch = transfers(device)
+    view, camera = unit_view(mesh, camera)
     surface = pack_surface(mesh, view, camera.R, want_normals=shading != "flat")
-    faces = place(_visible_faces(mesh, surface, camera))
+    faces = place(visible_faces(mesh, surface, camera))
     layers = _FIRST_LAYERS if surface.material_codes[:, 2].any() else 1
     surface = Surface(*map(place, surface))
     eye = np.array([0.0, 0.0, 0.0, 1.0] if camera.is_perspective else [0.0, 0.0, -1.0, 0.0])
@@ -108,7 +102,7 @@ def draw(
     covered = 0
     row = 0
     while row < size[0]:
-        rows = max(_BAND_SAMPLES // (samples[1] * supersampling * layers), 1)
+        rows = max(BAND_SAMPLES // (samples[1] * supersampling * layers), 1)
         last = min(row + rows, size[0])
         window = Window(samples, row * supersampling, last * supersampling)
         fragments = rasterize_meshes(
@@ -142,7 +136,20 @@ def draw(
     return Picture(np.ascontiguousarray(image[..., :3]) if opaque else image, covered / math.prod(samples))
 
 
-def _transfers(device: str) -> tuple[Callable[[Any], Any], Callable[[Any], NDArray[Any]]]:
+def check_drawing(
+    mesh: RawMesh, size: tuple[int, int], background: tuple[float, ...], supersampling: int = 1
+) -> None:
+    """Raise a ValueError unless there is something to draw and a picture to draw it in."""
+    if len(mesh.faces) == 0:
+        raise ValueError("the mesh has no faces; point clouds cannot be drawn yet")
+    if len(background) not in (3, 4) or not all(0.0 <= c <= 1.0 for c in background):
+        raise ValueError(f"background must be three or four numbers in 0..1, got {background}")
+    most = MAX_IMAGE_SIDE // supersampling
+    if not (min(size) >= 1 and max(size) <= most):
+        raise ValueError(f"size must lie in 1..{most} pixels at this supersampling, got {size}")
+
+
+def transfers(device: str) -> tuple[Callable[[Any], Any], Callable[[Any], NDArray[Any]]]:
     """To a device, and back to the host. What is None stays None."""
     if device == "cpu":
         return (lambda array: array), np.asarray
@@ -160,7 +167,7 @@ def _transfers(device: str) -> tuple[Callable[[Any], Any], Callable[[Any], NDArr
     return place, cupy.asnumpy
 
 
-def _unit_view(mesh: RawMesh, camera: Camera) -> tuple[NDArray[np.float32], Camera]:
+def unit_view(mesh: RawMesh, camera: Camera) -> tuple[NDArray[np.float32], Camera]:
     """The vertices in view space, and the camera, both scaled so that most coordinates are near 1.
 
     Lengths then lie far from float32's ends, whatever the mesh's unit; a power of two rounds nothing.
@@ -175,7 +182,7 @@ def _unit_view(mesh: RawMesh, camera: Camera) -> tuple[NDArray[np.float32], Came
         return np.ascontiguousarray(view * scale, dtype=np.float32), scaled
 
 
-def _visible_faces(mesh: RawMesh, surface: Surface, camera: Camera) -> NDArray[np.int64]:  # (F, 3)
+def visible_faces(mesh: RawMesh, surface: Surface, camera: Camera) -> NDArray[np.int64]:  # (F, 3)
     """The faces, where those of single-sided materials that are seen from behind have become points."""
     sides = [material.double_sided for material in mesh.materials] + [True]
     if all(sides):

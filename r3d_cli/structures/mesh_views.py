@@ -146,9 +146,21 @@ class MeshViews:
         """Packed edges of each packed face (v0, v1, v2): (v1, v2), (v2, v0), (v0, v1)."""
         return self._topology.faces_to_edges
 
+    def opposite_corners_packed(self) -> Tensor:  # (sum F_i, 3) int32
+        """The packed corner across the edge of each corner: ``ops.opposite_corners``."""
+        return self._topology.opposites
+
     def face_pairs_packed(self) -> Tensor:  # (P, 4) int64
         """Pairs of faces that share an edge: the edge's two packed vertices, then each face's other one."""
         return self._topology.face_pairs
+
+    def face_pairs_packed_to_mesh_idx(self) -> Tensor:  # (P,) int64
+        """The mesh of each pair of faces."""
+        return self._topology.pairs_to_mesh
+
+    def neighbours_packed(self) -> tuple[Tensor, Tensor]:  # (sum V_i + 1,), (2E,) int64
+        """Where each packed vertex's neighbours begin, and their ids."""
+        return self._topology.neighbours
 
     def laplacian_packed(self) -> Tensor:  # (sum V_i, sum V_i) sparse
         """The uniform Laplacian of all meshes: ``ops.laplacian``."""

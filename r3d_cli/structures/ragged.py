@@ -219,6 +219,10 @@ class Ragged:
             view = self._views[name] = make()
         return view
 
+    def kept(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+        """What follows from the values alone: made once, and again where somebody has written into them."""
+        return self._view(name, make)
+
     @property
     def packed(self) -> Tensor:  # (total, *D)
         return self._view("packed", self._make_packed)

@@ -15,12 +15,16 @@ from torch import Tensor
 from r3d_cli.ops.bridge import empty
 from r3d_cli.ops.laplacian_matrices import laplacian
 from r3d_cli.ops.mesh_edges import mesh_edges, unique_edges
+from r3d_cli.ops.opposite_corners import opposite_corners
 from r3d_cli.ops.vertex_corners import vertex_corners
 from r3d_cli.structures.ragged import Layout, Ragged, lasting
 
 #: Meshes of so many faces, on average, are packed one by one on the CPU. One operation for all of them wakes
 #: PyTorch's threads, which then spin for milliseconds in the way of the kernels' own.
 _LONG = 256
+
+#: What is computed from packed faces once, and stays true of other meshes of the same ones.
+_OF_FACES = ("corners", "edges", "faces_to_edges", "opposites")
 
 
 class Topology:
@@ -73,6 +77,11 @@ class Topology:
         return faces_to_edges
 
     @lasting
+    def opposites(self) -> Tensor:  # (sum F_i, 3) int32
+        """The corner across each corner's edge, as ``ops.opposite_corners`` has it."""
+        return opposite_corners(self.faces_packed, self.verts_layout.total)
+
+    @lasting
     def face_pairs(self) -> Tensor:  # (P, 4)
         """Each pair of faces that share an edge, by edge: its two vertices, then the faces' other ones."""
         # An edge is numbered like the corner opposite to it: corners grouped by edge are its faces' others.
@@ -94,6 +103,20 @@ class Topology:
         last = torch.searchsorted(self.edges[:, 0].contiguous(), ends)
         return Layout(last.diff(prepend=last.new_zeros(1)).tolist(), self.edges.device)
 
+    @lasting
+    def pairs_to_mesh(self) -> Tensor:  # (P,)
+        """The mesh of each of ``face_pairs``."""
+        return self.verts_layout.packed_to_batch_idx[self.face_pairs[:, 0]]
+
+    @lasting
+    def neighbours(self) -> tuple[Tensor, Tensor]:  # (sum V_i + 1,), (2E,)
+        """Where each vertex's neighbours begin, and the neighbours, ascending."""
+        low, high = self.edges.unbind(1)
+        vertex, neighbour = torch.cat([high, low]), torch.cat([low, high])
+        vertex, order = vertex.sort(stable=True)
+        ids = torch.arange(self.verts_layout.total + 1, device=vertex.device)
+        return torch.searchsorted(vertex, ids), neighbour[order]
+
     def laplacian(self, verts: Tensor) -> Tensor:  # (sum V_i, sum V_i) sparse
         """``ops.laplacian`` of packed vertices, which tell it no more than their number and dtype."""
         if verts.dtype not in self._laplacians:
@@ -106,7 +129,7 @@ class Topology:
         if device == self.faces.device:
             return self
         moved = Topology(self.verts_layout.to(device), self.faces.to(device))
-        computed = self._computed("faces_packed", "corners", "edges", "faces_to_edges")
+        computed = self._computed("faces_packed", "neighbours", *_OF_FACES)
         moved.__dict__.update({name: _moved(value, device) for name, value in computed.items()})
         return moved
 
@@ -114,7 +137,7 @@ class Topology:
         """With faces of its own; what is computed from them already stays shared."""
         new = copy.copy(self)
         new.faces = self.faces.clone()
-        new.__dict__.update(self._computed("corners", "edges", "faces_to_edges"))
+        new.__dict__.update(self._computed(*_OF_FACES))
         return new
 
     def select(self, indices: list[int]) -> Topology:
@@ -131,7 +154,7 @@ class Topology:
         """All meshes as one, with what is computed already: packed ids stay what they are."""
         layout = self.faces_layout.as_one()
         one = Topology(self.verts_layout.as_one(), Ragged(layout, packed=self.faces_packed, pad_value=-1))
-        one.__dict__.update(self._computed("faces_packed", "corners", "edges", "faces_to_edges"))
+        one.__dict__.update(self._computed("faces_packed", *_OF_FACES))
         return one
 
     def _computed(self, *names: str) -> dict[str, Any]:
@@ -176,6 +199,11 @@ class _Repeated(Topology):
     def faces_to_edges(self) -> Tensor:
         base = self._base
         return self._repeat(base.faces_to_edges, base.faces_layout, base.edges_layout, self.edges_layout)
+
+    @lasting
+    def opposites(self) -> Tensor:
+        base = self._base
+        return self._repeat(base.opposites, base.faces_layout, base.faces_layout, self.faces_layout, scale=3)
 
     @lasting
     def edges_layout(self) -> Layout:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -95,9 +96,26 @@ def matmul(a: Tensor, b: Tensor, plus: Tensor | None = None) -> Tensor:
     ``plus`` (N, 1, K) is added on the way, for a (N, P, J) and b (N, J, K).
     """
     if torch.is_autocast_enabled(a.device.type):
+        return _MatmulWithoutAutocast.apply(a, b, plus)
+    return a @ b if plus is None else torch.baddbmm(plus, a, b)
+
+
+class _MatmulWithoutAutocast(torch.autograd.Function):
+    """`matmul` under autocast, which may also be on when the backward runs."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor, plus: Tensor | None) -> Tensor:
+        ctx.save_for_backward(a, b, plus)
         with torch.autocast(a.device.type, enabled=False):
             return matmul(a, b, plus)
-    return a @ b if plus is None else torch.baddbmm(plus, a, b)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        (grad,) = grad_outputs
+        a, b, plus = ctx.saved_tensors
+        grad_a = matmul(grad, b.mT).sum_to_size(a.shape) if ctx.needs_input_grad[0] else None
+        grad_b = matmul(a.mT, grad).sum_to_size(b.shape) if ctx.needs_input_grad[1] else None
+        return grad_a, grad_b, grad.sum_to_size(plus.shape) if ctx.needs_input_grad[2] else None
 
 
 def normalized(vectors: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,14 +12,18 @@ import numpy as np
 import pytest
 
 from r3d_cli.bench.cases import (
+    antialias,
     io,
     mesh_edges,
+    mesh_losses,
     mesh_normals,
     packed_to_padded,
     rasterize_meshes,
+    render_hard_phong,
     shade_meshes,
     soft_silhouette,
     vertex_corners,
+    weighted_rows,
 )
 from r3d_cli.bench.contestants import OURS, Contestant
 from r3d_cli.bench.measure import METHODS, Job, Method, time_case
@@ -105,17 +109,51 @@ def test_silhouettes_agree(
     assert {"r3d", "naive PyTorch", *(["r3d, fragments"] if K == 5 else [])} <= set(found)
 
 
+def test_antialiased_pictures_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case: Case = {"mesh": "ico", "faces": 980, "image": 64}
+    assert measure("antialias", case, tmp_path, fake_clock) == ["r3d"]
+
+
+@pytest.mark.parametrize("loss", mesh_losses.LOSSES)
+def test_losses_agree(loss: str, tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case: Case = {"loss": loss, "faces": 980}
+    assert {"r3d", "naive PyTorch"} <= set(measure("mesh-losses", case, tmp_path, fake_clock))
+
+
 def test_paddings_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
     case: Case = {"elements": 5, "rows": 20}
     assert {"r3d", "naive PyTorch"} <= set(measure("packed-to-padded", case, tmp_path, fake_clock))
 
 
+def test_textured_pictures_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case: Case = {"mesh": "ico", "faces": 980, "image": 64, "map": 64}
+    assert {"r3d", "naive PyTorch"} <= set(measure("render-hard-phong", case, tmp_path, fake_clock))
+
+
+def test_a_textured_file_is_cut_finer(repository: Path) -> None:
+    place = Place(data=repository / "examples" / "spot")
+    inputs = render_hard_phong.make_inputs({"mesh": "spot.obj", "image": 32}, place)
+    assert len(inputs.faces) == len(inputs.faces_uvs) == 16 * 5856
+    assert inputs.faces.max() == len(inputs.verts) - 1
+    right = render_hard_phong.outcome(inputs, render_hard_phong.ours(inputs)())
+    assert render_hard_phong.suite.differs(right, render_hard_phong.reference(inputs)) == ""
+
+
+def test_weighted_rows_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
+    case: Case = {"rows": 50, "sums": 20, "terms": 3}
+    assert {"r3d", "naive PyTorch"} == set(measure("weighted-rows", case, tmp_path, fake_clock))
+
+
 @pytest.mark.parametrize(
     ("suite", "case"),
     [
+        (soft_silhouette, {**soft_silhouette.BASE, "faces": 80, "image": 24, "batch": 2, "backward": True}),
+        (antialias, {"mesh": "ico", "faces": 80, "image": 24}),
+        (mesh_losses, {"loss": "normal", "faces": 80}),
         (mesh_normals, {"mesh": "ico", "faces": 80}),
         (packed_to_padded, {"elements": 3, "rows": 9}),
-        (soft_silhouette, {**soft_silhouette.BASE, "faces": 80, "image": 24, "batch": 2, "backward": True}),
+        (render_hard_phong, {"mesh": "ico", "faces": 80, "image": 24, "map": 32}),
+        (weighted_rows, {"rows": 20, "sums": 9, "terms": 4}),
     ],
 )
 def test_both_directions_are_checked(suite: Any, case: Case) -> None:

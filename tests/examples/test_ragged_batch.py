@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -39,3 +41,26 @@ def test_a_missing_file_is_named(repository: Path, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "none.obj" in done.stderr
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(repository: Path) -> None:
+    script = repository / "examples" / "ragged_batch.py"
+    process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == -signal.SIGPIPE
+
+
+def test_an_interrupt_ends_it_quietly(repository: Path, tmp_path: Path) -> None:
+    """While it waits for its file, a pipe that nobody writes to."""
+    pipe = tmp_path / "mesh.obj"
+    os.mkfifo(pipe)
+    script = repository / "examples" / "ragged_batch.py"
+    process = subprocess.Popen([sys.executable, script, pipe], stderr=subprocess.PIPE)
+    with pipe.open("wb"):  # returns when it reads
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+        assert process.wait() == -signal.SIGINT

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from r3d_cli.backend import cuda
+from r3d_cli.backend.antialias import antialias_bwd_edges, antialias_fwd
 from r3d_cli.backend.mesh_edges import mesh_edges
 from r3d_cli.backend.mesh_normals import face_areas_normals_bwd, face_areas_normals_fwd
 from r3d_cli.backend.rasterize_meshes import RasterSettings, rasterize_meshes
 from r3d_cli.backend.soft_silhouette import soft_silhouette_bwd, soft_silhouette_fwd
 from r3d_cli.backend.sources import stems
 from r3d_cli.backend.vertex_corners import vertex_corners
-from r3d_cli.bench.cases import mesh_normals, packed_to_padded
+from r3d_cli.backend.weighted_rows import weighted_rows_rows_bwd
+from r3d_cli.bench.cases import antialias, mesh_normals, packed_to_padded, weighted_rows
 from r3d_cli.bench.suite import Place
 from r3d_cli.scene.draw import draw
 from r3d_cli.scene.framing import frame
@@ -69,11 +71,16 @@ def main() -> None:
     few_verts = cupy.asarray(np.random.default_rng(0).integers(0, 40, (400, 3)))  # so long runs
     vertex_corners(few_verts, 40)
     mesh_edges(few_verts, 40)
-    for suite in (mesh_normals, packed_to_padded):
+    for suite in (antialias, mesh_normals, packed_to_padded, weighted_rows):
         suite.ours(suite.make_inputs(dict(suite.suite.tiny), Place("cuda:0")))()
     areas, normals = face_areas_normals_fwd(*arrays[:2])
     corners = vertex_corners(arrays[1], len(arrays[0]))
     face_areas_normals_bwd(*arrays[:2], *corners, areas, normals, areas, normals)
+    weighted_rows_rows_bwd(arrays[1], normals, normals, len(arrays[0]), *corners)
+    tiny = antialias.make_inputs(dict(antialias.suite.tiny), Place("cuda:0"))
+    picture = tiny.color, tiny.pix_to_face, tiny.zbuf, tiny.verts, tiny.faces, tiny.opposites
+    tables = antialias_fwd(*picture)[1:]
+    antialias_bwd_edges(tiny.color, tiny.grad, *tables, tiny.verts, tiny.faces)
     cupy.cuda.runtime.deviceSynchronize()
 
     device = cuda.CudaDevice.at(0)

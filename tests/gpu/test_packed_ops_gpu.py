@@ -1,4 +1,4 @@
-"""packed_to_padded and mesh_normals on PyTorch's CUDA tensors, held to the CPU schedules."""
+"""packed_to_padded, mesh_normals and weighted_rows on PyTorch's CUDA tensors, held to the CPU schedules."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from r3d_cli.ops import (
     vertex_corners,
     vertex_normals,
 )
+from r3d_cli.ops.weighted_rows import weighted_rows
 
 pytestmark = pytest.mark.gpu
 
@@ -79,3 +80,29 @@ def test_gradients_of_padding() -> None:
     first = torch.tensor([0, 2]).cuda()
     packed = torch.randn(5, 2, dtype=torch.float64).cuda().requires_grad_()
     assert torch.autograd.gradcheck(lambda x: packed_to_padded(x, first, 3), packed)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_weighted_rows_equal_the_cpu(dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(0, 500, (40_001, 4), generator=generator)
+    rows, weights, grad = (
+        torch.randn(*shape, generator=generator, dtype=dtype) for shape in ((600, 3), ids.shape, (40_001, 3))
+    )
+
+    def run(device: str) -> list[Tensor]:
+        leaves = [x.to(device).requires_grad_() for x in (rows, weights)]
+        sums = weighted_rows(leaves[0], ids.to(device), leaves[1])
+        return [sums.cpu(), *(x.cpu() for x in torch.autograd.grad(sums, leaves, grad.to(device)))]
+
+    want = run("cpu")
+    tolerance = 1e-4 if dtype == torch.float32 else 1e-11
+    for deterministic in (False, True):
+        torch.use_deterministic_algorithms(deterministic)
+        try:
+            got, again = run("cuda"), run("cuda")
+        finally:
+            torch.use_deterministic_algorithms(False)
+        for x, y in zip(got, want, strict=True):
+            torch.testing.assert_close(x, y, rtol=tolerance, atol=tolerance * float(y.abs().max()))
+        assert not deterministic or all(map(torch.equal, got, again))

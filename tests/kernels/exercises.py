@@ -9,10 +9,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from r3d_cli.backend.antialias import (
+    antialias_bwd_color,
+    antialias_bwd_edges,
+    antialias_bwd_verts,
+    antialias_fwd,
+)
 from r3d_cli.backend.arrays import NumpyArrays
 from r3d_cli.backend.emulation import Emulation
 from r3d_cli.backend.mesh_edges import mesh_edges
@@ -36,6 +42,11 @@ from r3d_cli.backend.soft_silhouette import soft_silhouette_bwd, soft_silhouette
 from r3d_cli.backend.sort_runs import sort_runs
 from r3d_cli.backend.sources import kernel_source
 from r3d_cli.backend.vertex_corners import vertex_corners
+from r3d_cli.backend.weighted_rows import (
+    weighted_rows_fwd,
+    weighted_rows_rows_bwd,
+    weighted_rows_weights_bwd,
+)
 
 Meshes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -232,7 +243,78 @@ def normals(device: Emulation) -> None:
         assert np.isfinite(got).any()
 
 
+def weigh_rows(device: Emulation) -> None:
+    """Rows of many terms and of none; both ways of adding; and a term that names no row: NaN."""
+    rng = np.random.default_rng(0)
+    for channels, terms in ((3, 4), (5, 3)):
+        rows, weights = rng.normal(size=(120, channels)), rng.normal(size=(211, terms))
+        ids, grad = rng.integers(0, 119, (211, terms)), rng.normal(size=(211, channels))
+        ids[:40, 1] = 7
+        order = np.argsort(ids.ravel(), kind="stable").astype(np.int32)
+        first = np.searchsorted(ids.ravel()[order], np.arange(121)).astype(np.int32)
+        want = weighted_rows_rows_bwd(ids, weights, grad, 120)
+        for lists in ((), (first, order)):
+            got = weighted_rows_rows_bwd(ids, weights, grad, 120, *lists, device=device)
+            np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13)
+        for run, given in ((weighted_rows_fwd, weights), (weighted_rows_weights_bwd, grad)):
+            np.testing.assert_allclose(
+                run(rows, ids, given, device=device), run(rows, ids, given), rtol=1e-12
+            )
+        ids[100, 1], ids[101, 0] = 120, -1
+        for run, given in ((weighted_rows_fwd, weights), (weighted_rows_weights_bwd, grad)):
+            bad = np.isnan(run(rows, ids, given, device=device)).any(1)
+            np.testing.assert_array_equal(bad.nonzero()[0], [100, 101])
+        others = (ids >= 0) & (ids < 120)
+        want = weighted_rows_rows_bwd(np.where(others, ids, 0), weights * others, grad, 120)
+        got = weighted_rows_rows_bwd(ids, weights, grad, 120, device=device)
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13)
+
+
+def blended(device: Emulation) -> None:
+    """Silhouettes of open fans, seen from both sides, over several blocks; edges of three faces."""
+    rng = np.random.default_rng(0)
+    faces = fans(5, 7, 9)
+    verts = rng.uniform((-1, -1, 0.5), (1, 1, 3), (int(faces.max()) + 1, 3))
+    faces = np.concatenate([faces, faces[:3, [1, 0, 2]] + [0, 0, 6]])
+    fragments = rasterize_meshes(verts, faces, np.array([0, 12, len(faces)]), (17, 23))
+    color, grad = rng.random((2, 2, 17, 23, 3))
+    mesh = verts, faces
+    given = color, fragments.pix_to_face, fragments.zbuf, *mesh, opposites(faces)
+    want, got = antialias_fwd(*given), antialias_fwd(*given, device=device)
+    assert (want.crossings >= 0).sum() > 100
+    assert_all_close(got, want)
+    tables = color, grad, want.crossings, want.shares
+    assert_all_close(
+        (
+            antialias_bwd_color(grad, want.shares, device=device),
+            antialias_bwd_verts(*tables, *mesh, device=device),
+        ),
+        (antialias_bwd_color(grad, want.shares), antialias_bwd_verts(*tables, *mesh)),
+    )
+    ends, grad_ends = antialias_bwd_edges(*tables, *mesh, device=device)
+    summed = np.zeros_like(verts)
+    np.add.at(summed, ends.ravel(), grad_ends.reshape(-1, 3))
+    assert_all_close([summed], [antialias_bwd_verts(*tables, *mesh)])
+
+
+def opposites(faces: np.ndarray) -> np.ndarray:  # (F, 3) int32
+    """The corners of each edge in a ring."""
+    edges = np.sort(faces[:, [[1, 2], [2, 0], [0, 1]]].reshape(-1, 2), 1)
+    _, edge = np.unique(edges, axis=0, return_inverse=True)
+    table = np.empty(edge.size, np.int32)
+    for number in range(edge.max() + 1):
+        ring = np.flatnonzero(edge.ravel() == number)
+        table[ring] = np.roll(ring, -1)
+    return table.reshape(-1, 3)
+
+
+def assert_all_close(got: Iterable[np.ndarray], want: Iterable[np.ndarray]) -> None:
+    for x, y in zip(got, want, strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12)
+
+
 EXERCISES: dict[str, Callable[[Emulation], None]] = {
+    "antialias": blended,
     "mesh_edges": faces_alone(mesh_edges),
     "mesh_normals": normals,
     "packed_to_padded": pad_and_pack,
@@ -242,6 +324,7 @@ EXERCISES: dict[str, Callable[[Emulation], None]] = {
     "soft_silhouette": silhouette,
     "sort_runs": runs,
     "vertex_corners": faces_alone(vertex_corners),
+    "weighted_rows": weigh_rows,
 }
 
 

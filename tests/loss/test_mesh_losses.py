@@ -72,6 +72,28 @@ def test_gradients_of_collapsed_meshes_are_finite(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e-4, 1.0, 1e4])
+def test_gradients_of_degenerate_faces_are_finite(name: str, scale: float) -> None:
+    """Needles, points, faces folded onto each other, and coordinates whose squares underflow."""
+    generator = torch.Generator().manual_seed(0)
+    verts = torch.rand((200, 3), generator=generator)
+    verts[:60, 1:] *= 1e-7  # on a line, nearly
+    verts[60:80, 1:] = 0  # on a line
+    verts[80:100] = verts[80]  # in a point
+    verts[100:120] = verts[100:101] + 1e-6 * verts[100:120]
+    faces = torch.cat(
+        [torch.randint(low, low + 20, (30, 3), generator=generator) for low in range(0, 181, 20)]
+    )
+    faces = torch.cat([faces, faces[:50].flip(1), faces[50:60]])  # back to back, and twice
+    verts = (scale * verts).requires_grad_()
+    loss = LOSSES[name](Meshes([verts], [faces]))
+    loss.backward()
+    assert loss.isfinite()
+    assert verts.grad is not None
+    assert verts.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
 def test_of_nothing_is_zero(name: str) -> None:
     none = torch.zeros(0, 3)
     for meshes in (Meshes([], []), Meshes([none], [none.long()])):

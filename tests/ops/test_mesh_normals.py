@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -263,6 +264,38 @@ def test_what_is_not_finite_stays_in_its_mesh(value: float) -> None:
     alone = verts.clone().requires_grad_()
     (vertex_normals(alone, faces) * torch.arange(12, 24).reshape(4, 3)).sum().backward()
     torch.testing.assert_close(both.grad[4:], alone.grad)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_faces_that_are_not_finite_spoil_no_neighbour(value: float) -> None:
+    """Values, gradients and second ones of the others are those without these faces."""
+    verts, faces = tetrahedron(torch.float32)
+    good = torch.cat([verts, torch.tensor([[3.0, 1, 2]])])
+    bad = good.clone()
+    bad[4, 1] = value
+    more = torch.cat([faces, torch.tensor([[0, 4, 1], [4, 2, 3]])])
+    weights = torch.arange(15.0).reshape(5, 3)
+
+    def answers(function: Callable[[Tensor], Tensor], at: Tensor) -> list[Tensor]:
+        verts = at.clone().requires_grad_()
+        values = function(verts)
+        (grad,) = torch.autograd.grad((values * weights[: len(values)]).sum(), verts, create_graph=True)
+        (second,) = torch.autograd.grad((grad * weights[: len(grad)]).sum(), verts)
+        return [values.detach(), grad.detach(), second]
+
+    for found, wanted in zip(
+        answers(lambda x: vertex_normals(x, more), bad),
+        answers(lambda x: vertex_normals(x, faces), good),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, wanted)
+    assert face_areas_normals(bad, more)[1][4:].isnan().all()
+    for found, wanted in zip(
+        answers(lambda x: face_areas_normals(x, more)[1][:4], bad),
+        answers(lambda x: face_areas_normals(x, faces)[1], good),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, wanted)
 
 
 def test_empty() -> None:

@@ -1,12 +1,16 @@
-"""What the tests of textures share."""
+"""What the tests of textures share; `rendered_scenes.py` is for those of whole renderings."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+
+sys.path.insert(0, str(Path(__file__).parent))  # for rendered_scenes.py
 
 Fragments = SimpleNamespace
 

@@ -87,3 +87,30 @@ def test_bad_arguments_are_named() -> None:
         Materials(shininess=((1.0, 2.0, 3.0),))
     with pytest.raises(ValueError, match=r"diffuse: direction has shape \(2, 5, 3\), which does not fit"):
         diffuse(torch.zeros(2, 4, 5, 3), torch.ones(1, 3), torch.zeros(2, 5, 3))
+
+
+def test_gradients_are_those_of_normalized_vectors() -> None:
+    """Also of vectors too short to have a direction, and of gradients."""
+    generator = torch.Generator().manual_seed(0)
+    scale = torch.tensor([1.0, 1e-3, 1e-8, 1e3], dtype=torch.float64)[:, None]
+    normals, points = (
+        (scale * torch.randn(4, 3, generator=generator, dtype=torch.float64)).requires_grad_()
+        for _ in range(2)
+    )
+    lamp, color = torch.tensor([[1.0, 2, 3]]).double(), torch.ones(1, 3).double()
+    weights = torch.randn(4, 3, generator=generator, dtype=torch.float64)
+
+    def written_out(normals: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        n, d = (torch.nn.functional.normalize(v, dim=-1, eps=1e-6) for v in (normals, lamp - points))
+        return torch.relu((n * d).sum(-1, keepdim=True)) * color
+
+    got, want = diffuse(normals, color, lamp - points), written_out(normals, points)
+    torch.testing.assert_close(got, want)
+    for mine, theirs in zip(
+        torch.autograd.grad(got, (normals, points), weights),
+        torch.autograd.grad(want, (normals, points), weights),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, theirs)
+    some = normals.detach()[:1].requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda n: diffuse(n, color, n.new_tensor([[1.0, 2, 3]])), some)

@@ -235,7 +235,10 @@ def arguments(**changes: Any) -> dict[str, Any]:
             {"padding_mode": "wrap"},
             "padding_mode must be one of border, zeros, reflection, repeat, got 'wrap'",
         ),
-        ({"sampling_mode": "cubic"}, "sampling_mode must be one of bilinear, nearest, got 'cubic'"),
+        (
+            {"sampling_mode": "cubic"},
+            "sampling_mode must be one of bilinear, nearest, trilinear, got 'cubic'",
+        ),
         (
             {"verts_uvs": [QUAD_UVS.to("meta")]},
             "maps is on cpu, faces_uvs is on cpu, verts_uvs is on meta; move them to one device with .to()",

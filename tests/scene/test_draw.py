@@ -269,7 +269,7 @@ def test_bands_make_the_same_picture(shading, monkeypatch):
     mesh = lumpy()
     camera = frame(mesh)
     whole = draw(mesh, camera, size=(90, 70), shading=shading)
-    monkeypatch.setattr("r3d_cli.scene.draw._BAND_SAMPLES", 1000)
+    monkeypatch.setattr("r3d_cli.scene.draw.BAND_SAMPLES", 1000)
     bands = draw(mesh, camera, size=(90, 70), shading=shading)
     assert different(whole.image, bands.image) < 1e-3
     assert bands.coverage == pytest.approx(whole.coverage, abs=1e-3)

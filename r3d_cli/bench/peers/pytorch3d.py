@@ -1,5 +1,4 @@
-"""PyTorch3D: its rasterizer on the same NDC vertices, soft silhouettes, edges, normals,
-padding, OBJ and PLY readers."""
+"""PyTorch3D: its rasterizer on the same NDC vertices, renderers, edges, normals, padding and readers."""
 
 from __future__ import annotations
 
@@ -16,10 +15,12 @@ from r3d_cli.bench.suite import Prepared, Unsupported
 if TYPE_CHECKING:
     from r3d_cli.bench.cases.io import Inputs as Files
     from r3d_cli.bench.cases.io import Soup
+    from r3d_cli.bench.cases.mesh_losses import Inputs as Losses
     from r3d_cli.bench.cases.mesh_normals import Inputs as Normals
     from r3d_cli.bench.cases.meshes import Inputs as Batch
     from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
+    from r3d_cli.bench.cases.render_hard_phong import Inputs as Scene
     from r3d_cli.bench.cases.soft_silhouette import Inputs as Silhouettes
     from r3d_cli.bench.cases.vertex_corners import Inputs as Faces
 
@@ -113,6 +114,17 @@ def mesh_normals(inputs: Normals) -> Callable[[], Any]:
     return call
 
 
+def mesh_losses(inputs: Losses) -> Callable[[], Any]:
+    from pytorch3d import loss
+    from pytorch3d.structures import Meshes
+
+    from r3d_cli.bench.cases.mesh_losses import with_gradient
+
+    meshes = Meshes(inputs.meshes.verts_list(), inputs.meshes.faces_list())
+    meshes.edges_packed()  # what follows from the faces alone is known
+    return with_gradient(loss, inputs.loss, meshes, inputs.offsets)
+
+
 def packed_to_padded(inputs: Rows) -> Callable[[], Any]:
     from pytorch3d.ops import packed_to_padded, padded_to_packed
 
@@ -131,6 +143,14 @@ def meshes(inputs: Batch) -> Prepared:
     from r3d_cli.bench.cases.meshes import views_of
 
     return views_of(Meshes, inputs)
+
+
+def render_hard_phong(inputs: Scene) -> Callable[[], Any]:
+    from pytorch3d import renderer, structures
+
+    from r3d_cli.bench.cases.render_hard_phong import rendering
+
+    return rendering(renderer, structures, inputs)
 
 
 def io(inputs: Files) -> Prepared:

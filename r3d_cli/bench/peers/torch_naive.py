@@ -16,12 +16,15 @@ from r3d_cli.bench.suite import Prepared, Unsupported
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from r3d_cli.bench.cases.mesh_losses import Inputs as Losses
     from r3d_cli.bench.cases.mesh_normals import Inputs as Normals
     from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
+    from r3d_cli.bench.cases.render_hard_phong import Inputs as Scene
     from r3d_cli.bench.cases.shade_meshes import Inputs as Shading
     from r3d_cli.bench.cases.soft_silhouette import Inputs as Silhouettes
     from r3d_cli.bench.cases.vertex_corners import Inputs as Faces
+    from r3d_cli.bench.cases.weighted_rows import Inputs as Terms
 
 NAME = "naive PyTorch"
 REQUIRES, INSTALL = "torch", "pip install torch"
@@ -61,6 +64,21 @@ def soft_silhouette(inputs: Silhouettes) -> Callable[[], Any]:
     return lambda: with_gradient(inputs, lambda: blend(*mesh, inputs))
 
 
+def render_hard_phong(inputs: Scene) -> Callable[[], Any]:
+    import torch
+
+    from r3d_cli.bench.phong import project, shade
+
+    first = torch.tensor([0, len(inputs.faces)], device=inputs.faces.device)
+
+    def call() -> Any:
+        fragments = rasterize(project(inputs.verts, inputs), inputs.faces, first, inputs, evaluate)
+        picture = shade(fragments, inputs.verts, inputs.map, inputs)
+        return picture, *torch.autograd.grad(picture, (inputs.verts, inputs.map), inputs.cotangent)
+
+    return call
+
+
 def vertex_corners(inputs: Faces) -> Callable[[], Any]:
     from r3d_cli.reference.vertex_corners import vertex_corners as sort
 
@@ -88,6 +106,42 @@ def mesh_normals(inputs: Normals) -> Callable[[], Any]:
         return normals, torch.autograd.grad(normals, verts, grad)[0]
 
     return call
+
+
+def mesh_losses(inputs: Losses) -> Callable[[], Any]:
+    import torch
+
+    meshes, offsets = inputs.meshes, inputs.offsets
+    verts, edges, pairs = meshes.verts_packed(), meshes.edges_packed(), meshes.face_pairs_packed()
+
+    def call() -> Any:
+        value = mesh_loss(inputs.loss, verts + offsets, edges, pairs)
+        return value, torch.autograd.grad(value, offsets)[0]
+
+    return call
+
+
+def mesh_loss(
+    loss: str,
+    verts: Tensor,  # (V, 3)
+    edges: Tensor,  # (E, 2)
+    pairs: Tensor,  # (P, 4) an edge, and the other vertex of each of its two faces
+) -> Tensor:  # ()
+    """The three losses of `loss`, of one mesh, word for word."""
+    import torch
+
+    if loss == "edge":
+        start, end = verts[edges].unbind(1)
+        return (end - start).norm(dim=1).square().mean()
+    if loss == "normal":
+        start, end, a, b = verts[pairs].unbind(1)
+        normal_a = torch.linalg.cross(end - start, a - start)
+        normal_b = torch.linalg.cross(b - start, end - start)
+        return (1 - torch.cosine_similarity(normal_a, normal_b, dim=1)).mean()
+    ids = torch.cat([edges, edges.flip(1)]).T
+    count = torch.bincount(ids[0], minlength=len(verts)).to(verts.dtype)
+    L = torch.sparse_coo_tensor(ids, 1 / count[ids[0]], (len(verts), len(verts)))
+    return (L @ verts - verts).norm(dim=1).mean()
 
 
 def packed_to_padded(inputs: Rows) -> Callable[[], Any]:
@@ -136,11 +190,26 @@ def blend(
     return 1 - logs.exp().reshape(-1, height, width)
 
 
+def weighted_rows(inputs: Terms) -> Callable[[], Any]:
+    import torch
+
+    from r3d_cli.reference.weighted_rows import weighted_rows as weigh
+
+    ids, grad = as_torch(inputs.ids), as_torch(inputs.grad)
+    leaves = [as_torch(values).requires_grad_() for values in (inputs.rows, inputs.weights)]
+
+    def call() -> Any:
+        sums = weigh(leaves[0], ids, leaves[1])
+        return sums, *torch.autograd.grad(sums, leaves, grad)
+
+    return call
+
+
 def rasterize(
     verts: Tensor,  # (V, 3)
     faces: Tensor,  # (F, 3)
     mesh_first_face: Tensor,  # (N + 1,)
-    inputs: Inputs,
+    inputs: Inputs | Scene,
     evaluate: Callable[..., Any],
 ) -> Fragments:
     """All four outputs; ``evaluate`` looks at the pairs."""

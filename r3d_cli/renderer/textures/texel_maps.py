@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from r3d_cli.renderer.textures.mip_maps import MipMaps, mip_levels, mip_table
 from r3d_cli.structures.ragged import Layout, Ragged
 
 
@@ -49,6 +50,16 @@ class TexelMaps:
         offsets = self.rows.layout.offsets
         entries = [(first, *size) for first, size in zip(offsets, self.sizes, strict=False)]
         return torch.tensor(entries, dtype=torch.int64, device=self.rows.device).reshape(-1, 3)
+
+    def mip_maps(self) -> MipMaps:
+        """These maps at all levels. Kept where they carry no gradients, until somebody writes into them."""
+
+        def compute() -> Tensor:
+            images = map(self.image, range(len(self)))
+            return torch.cat([level.flatten(0, 1) for image in images for level in mip_levels(image)])
+
+        texels = compute() if self.rows.requires_grad else self.rows.kept("mip_maps", compute)
+        return MipMaps(texels, mip_table(list(self.sizes), self.rows.device))
 
     def image(self, index: int) -> Tensor:
         """(H, W, C)."""

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from r3d_cli.ops.covered_slots import CoveredSlots
 from r3d_cli.ops.weighted_rows import weighted_rows
+from r3d_cli.renderer.screen import screen_of
 from r3d_cli.renderer.textures.base import INTEGERS, TextureRows, TexturesBase, check_images, stored_once
 from r3d_cli.renderer.textures.filtering import (
     PADDING_MODES,
     SAMPLING_MODES,
+    sample_mip_maps,
     sample_texels,
     texel_position,
 )
@@ -43,7 +45,10 @@ class TexturesUV(TexturesBase):
             ``torch.nn.functional.grid_sample``, or "repeat", the wrapping of OBJ and glTF files.
         align_corners: Whether coordinates 0 and 1 are the centres of the outermost texels, or (as OpenGL,
             glTF and OBJ mean them) the map's edges.
-        sampling_mode: "bilinear" or "nearest".
+        sampling_mode: "bilinear", "nearest", or "trilinear": bilinear on mip maps, which keeps far and
+            slanted textures from flickering. A pixel then reads means of as many texels as it covers, along
+            the longer of its two sides. Works in every shader: the fragments of `MeshRasterizer` know their
+            `Screen`; others must be given one.
 
     Raises:
         ValueError: Wrong shapes, dtypes, devices or modes, lists of different lengths.
@@ -178,12 +183,13 @@ class TexturesUV(TexturesBase):
             faces_packed: Ignored; faces have their own ids of coordinates.
 
         Returns:
-            (N, H, W, K, C). Gradients go to the maps and, where ``sampling_mode`` is bilinear, to
-            ``verts_uvs`` and ``bary_coords``. Empty slots hold the mesh's (first) map at u = v = 0, as
+            (N, H, W, K, C). Gradients go to the maps and, unless ``sampling_mode`` is "nearest", to
+            ``verts_uvs`` and ``bary_coords``; where it is "trilinear", also through the level of detail to
+            these and to the screen's vertices. Empty slots hold the mesh's (first) map at u = v = 0, as
             PyTorch3D's do; shaders leave them out.
 
         Raises:
-            ValueError: Shapes do not fit.
+            ValueError: Shapes do not fit; ``sampling_mode`` is "trilinear" and the fragments have no screen.
             IndexError: ``pix_to_face`` names a face past the last.
 
         Example:
@@ -204,7 +210,12 @@ class TexturesUV(TexturesBase):
             return slots.spread(self._maps.store.texels)
         rows = self._stored.rows(slots.faces, slots.images)
         uv = self._uv(rows, slots.bary)
-        texels = self._sample(uv, self._map_of(slots.images, rows))
+        which = self._map_of(slots.images, rows)
+        if self.sampling_mode == "trilinear":
+            along = screen_of(where, fragments).barycentric_derivatives(slots)
+            texels = self._sample_mip_maps(uv, which, self._footprint(rows, along))
+        else:
+            texels = self._sample(uv, which)
         first_maps = torch.tensor([first for first, *_ in self._maps.of_meshes], device=self.device)
         empty = self._sample(uv.new_zeros(len(self), 2), None if self._maps.only_one else first_maps)
         return slots.spread(texels, empty)
@@ -249,9 +260,24 @@ class TexturesUV(TexturesBase):
             align_corners=self.align_corners,
         )
 
+    def _sample_mip_maps(self, uv: Tensor, which: Tensor | None, footprint: Tensor) -> Tensor:
+        return sample_mip_maps(
+            self._maps.store.mip_maps(),
+            uv,
+            which,
+            footprint,
+            padding_mode=self.padding_mode,
+            align_corners=self.align_corners,
+        )
+
     def _uv(self, rows: Tensor, bary: Tensor) -> Tensor:  # (P,), (P, 3) -> (P, 2)
         """Coordinates at points of stored faces."""
         return weighted_rows(self._stored.verts_uvs.packed_anew(), self._stored.corners[rows], bary)
+
+    def _footprint(self, rows: Tensor, along: Tensor) -> Tensor:  # (P,), (P, 3, 2) -> (P, 2, 2)
+        """Derivatives of u and v, from those of the barycentric coordinates."""
+        corners, verts_uvs = self._stored.corners[rows], self._stored.verts_uvs.packed_anew()
+        return torch.stack([weighted_rows(verts_uvs, corners, step) for step in along.unbind(-1)], -1)
 
     def _map_of(self, meshes: Tensor, rows: Tensor) -> Tensor | None:  # (P,), (P,) -> (P,)
         """Which of the packed maps stored faces of meshes wear; None where there is one only."""

@@ -75,12 +75,6 @@ def check_arguments(
 def _check_ids_of_meshes(
     name: str, ids: Ragged, lowest: Sequence[int], counts: Sequence[int], of: str
 ) -> None:
-    """Raise an IndexError that names the mesh with an id outside [lowest, count)."""
-    values = ids.packed.flatten(1) if ids.packed.dim() > 1 else ids.packed[:, None]
-    meshes = ids.layout.packed_to_batch_idx
-    low, high = torch.tensor(lowest)[meshes][:, None], torch.tensor(counts)[meshes][:, None]
-    wrong = ((values < low) | (values >= high)).any(1)
-    if wrong.any():
-        mesh = int(meshes[wrong.nonzero()[0, 0]])
-        among = (counts[mesh], f"{of}[{mesh}]", lowest[mesh])
-        check_ids("TexturesUV", f"{name}[{mesh}]", ids.list[mesh], *among)
+    """Raise an IndexError that names the first mesh with an id outside [lowest, count)."""
+    for mesh, (of_mesh, least, count) in enumerate(zip(ids.list, lowest, counts, strict=True)):
+        check_ids("TexturesUV", f"{name}[{mesh}]", of_mesh, count, f"{of}[{mesh}]", least)
