@@ -24,6 +24,7 @@ struct TileScene {
 template <class Real>
 struct TilePixel {
   Box tile;
+  i64 mesh;
   i64 begin, end;  // of the tile's list
   i64 pixel;       // in (N, H, W)
   bool in_image;
@@ -36,14 +37,14 @@ __device__ inline TilePixel<Real> tile_pixel(const TileScene<Real>& scene) {
   const int height = scene.height, width = scene.width;
   const i64 tile = scene.first_tile + blockIdx.x;
   const int tiles_x = (width + kTile - 1) / kTile, tiles_y = (height + kTile - 1) / kTile;
-  const i64 mesh = tile / ((i64)tiles_x * tiles_y);
   const int x0 = (int)(tile % tiles_x) * kTile, y0 = (int)(tile / tiles_x % tiles_y) * kTile;
   const int column = x0 + (int)threadIdx.x % kTile, row = y0 + (int)threadIdx.x / kTile;
   TilePixel<Real> at;
+  at.mesh = tile / ((i64)tiles_x * tiles_y);
   at.tile = {x0, y0, x0 + kTile - 1, y0 + kTile - 1};
   at.begin = scene.offsets[tile] - scene.offsets[scene.first_tile];
   at.end = scene.offsets[tile + 1] - scene.offsets[scene.first_tile];
-  at.pixel = (mesh * height + row) * width + column;
+  at.pixel = (at.mesh * height + row) * width + column;
   at.in_image = column < width && row < height;
   at.px = pixel_center<Real>(width - 1 - column, width, height);
   at.py = pixel_center<Real>(height - 1 - row, height, width);

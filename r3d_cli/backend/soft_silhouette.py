@@ -22,8 +22,6 @@ from r3d_cli.checks import check_dtype, check_shape, dtype_name
 from r3d_cli.constants import WORKSPACE_BUDGET
 
 FACES_AT_ONCE = 2**18  # of the backward that repeats: its workspace is nine numbers for each of them
-# Blocks that share the large faces: with few faces the GPU would wait for those last, with many each such
-# block is one more that looks at all of them.
 MOST_ROWS, FACES_TO_SHARE = 32, 2**16
 
 
@@ -157,7 +155,7 @@ def soft_silhouette_bwd(
     limits = (None, None) if faces_per_pixel is None else result[1:]
     pixels = *image_size, sigma, *settings, grad_uncovered, result.uncovered, *limits
     grad_verts = arrays.full((num_verts, 3), 0, real)
-    grad_faces, out, rows = None, grad_verts, max(1, min(MOST_ROWS, FACES_TO_SHARE // max(num_faces, 1)))
+    grad_faces, out, rows = None, grad_verts, rows_that_share(num_faces)
     if corners is not None:
         grad_faces, out, rows = arrays.empty((min(num_faces, FACES_AT_ONCE), 3, 3), real), None, 1
     for begin in range(0, num_faces, FACES_AT_ONCE):
@@ -172,3 +170,12 @@ def soft_silhouette_bwd(
                 num_verts, grad_verts, stream=arrays.stream,
             )  # fmt: skip
     return grad_verts
+
+
+def rows_that_share(num_faces: int) -> int:
+    """Rows of a backward's grid, whose blocks share the large faces.
+
+    With few faces the GPU would wait for those last; with many, each such block is one more that looks at
+    all of them.
+    """
+    return max(1, min(MOST_ROWS, FACES_TO_SHARE // max(num_faces, 1)))
