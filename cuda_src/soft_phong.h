@@ -10,6 +10,7 @@
 
 #include "common/geometry.h"
 #include "common/vec.h"
+#include "rasterize_meshes.h"
 #include "soft_silhouette.h"
 
 namespace r3d {
@@ -269,6 +270,54 @@ R3D_FN i64 atlas_texel(Real b0, Real b1, i64 size) {
   row = max_of(min_of(row, n - 1), (Real)0);
   return (i64)row * size + (i64)column;
 }
+
+// What shading needs of a face.
+template <class Real>
+struct PhongFace {
+  Vec3<Real> positions[3], normals[3], colors[3];
+  Real u[3], v[3];
+  const i64* map;
+  i64 atlas;  // first texel
+};
+
+template <class Real>
+R3D_FN PhongFace<Real> load_phong_face(const i64* faces, const SoftPhongScene<Real>& scene, i64 id) {
+  PhongFace<Real> face;
+  const TextureKind kind = (TextureKind)scene.texture_kind;
+  const i64 source = scene.faces_source ? scene.faces_source[id] : kind == TextureKind::atlas ? id : 0;
+  face.map = kind == TextureKind::maps ? scene.maps + 3 * source : nullptr;
+  face.atlas = source * scene.atlas_size * scene.atlas_size;
+  for (int i = 0; i < 3; ++i) {
+    const i64 vertex = faces[3 * id + i];
+    if (scene.light_kind != (i32)LightKind::none) {
+      face.positions[i] = load3(scene.positions, vertex);
+      face.normals[i] = load3(scene.normals, vertex);
+    }
+    if (kind == TextureKind::vertices) {
+      face.colors[i] = load3(scene.texels, scene.corner_ids[3 * id + i]);
+    } else if (kind == TextureKind::maps) {
+      face.u[i] = scene.uvs[2 * scene.corner_ids[3 * id + i]];
+      face.v[i] = scene.uvs[2 * scene.corner_ids[3 * id + i] + 1];
+    }
+  }
+  return face;
+}
+
+// What one face passes on: to its corners on the screen and in the world, to its texture, to the look.
+template <class Real>
+struct PhongSum {
+  TriangleGradient<Real> ndc;
+  Vec3<Real> positions[3], normals[3], colors[3];
+  Real u[3], v[3];
+  PhongLookGradient<Real> look;
+
+  static constexpr int size = sizeof(TriangleGradient<Real>) / sizeof(Real) + 27 + 6 + kLookSize;
+  R3D_FN_MEMBER void add(const PhongSum& other) {
+    Real* const to = (Real*)this;
+    const Real* const from = (const Real*)&other;
+    for (int i = 0; i < size; ++i) to[i] += from[i];
+  }
+};
 
 // The blend of a pixel.
 template <class T>

@@ -1,4 +1,5 @@
 // Sorts each run of packed values, in place: a thread a short run, a block a long one.
+#include "common/block_sort.h"
 #include "vertex_corners.h"
 
 namespace {
@@ -26,30 +27,12 @@ extern "C" __global__ void __launch_bounds__(256)
     long_runs[atomicAdd(num_long, 1)] = (i32)run;
 }
 
-// Batcher's bitonic sort (1968) with all comparisons ascending, so that values past the end, which would
-// never move, can be left out: O(n log^2 n) whatever the run holds.
 extern "C" __global__ void __launch_bounds__(256) sort_runs_long(const i32* first,      // (R + 1,)
                                                                  const i32* long_runs,  // (R,)
                                                                  const i32* num_long,   // (1,)
                                                                  i32* values) {         // (first[R],)
   for (i32 i = blockIdx.x; i < *num_long; i += gridDim.x) {
-    i32* const run = values + first[long_runs[i]];
-    const i64 size = first[long_runs[i] + 1] - first[long_runs[i]];
-    i64 half = 1;
-    while (2 * half < size) half *= 2;  // pairs of each step
-    for (i64 sorted = 1; sorted <= half; sorted *= 2)
-      for (i64 stride = sorted; stride > 0; stride /= 2) {
-        for (i64 pair = threadIdx.x; pair < half; pair += blockDim.x) {
-          const i64 offset = pair & (stride - 1), low = 2 * pair - offset;
-          // The first step compares mirrored places: one half then ascends, the other descends.
-          const i64 high = stride == sorted ? low - offset + 2 * stride - 1 - offset : low + stride;
-          if (high < size && run[high] < run[low]) {
-            const i32 value = run[low];
-            run[low] = run[high];
-            run[high] = value;
-          }
-        }
-        __syncthreads();
-      }
+    const i32 begin = first[long_runs[i]];
+    sort_by_block(values + begin, first[long_runs[i] + 1] - begin);
   }
 }

@@ -11,39 +11,6 @@ namespace r3d {
 namespace R3D_ISA {
 namespace {
 
-// What shading needs of a face.
-template <class Real>
-struct PhongFace {
-  Vec3<Real> positions[3], normals[3], colors[3];
-  Real u[3], v[3];
-  const i64* map;
-  i64 atlas;  // first texel
-};
-
-template <class Real>
-R3D_MEMBER PhongFace<Real> load_phong_face(const RasterizeMeshesArgs<Real>& a,
-                                           const SoftPhongScene<Real>& scene, i64 id) {
-  PhongFace<Real> face;
-  const TextureKind kind = (TextureKind)scene.texture_kind;
-  const i64 source = scene.faces_source ? scene.faces_source[id] : kind == TextureKind::atlas ? id : 0;
-  face.map = kind == TextureKind::maps ? scene.maps + 3 * source : nullptr;
-  face.atlas = source * scene.atlas_size * scene.atlas_size;
-  for (int i = 0; i < 3; ++i) {
-    const i64 vertex = a.faces[3 * id + i];
-    if (scene.light_kind != (i32)LightKind::none) {
-      face.positions[i] = load3(scene.positions, vertex);
-      face.normals[i] = load3(scene.normals, vertex);
-    }
-    if (kind == TextureKind::vertices) {
-      face.colors[i] = load3(scene.texels, scene.corner_ids[3 * id + i]);
-    } else if (kind == TextureKind::maps) {
-      face.u[i] = scene.uvs[2 * scene.corner_ids[3 * id + i]];
-      face.v[i] = scene.uvs[2 * scene.corner_ids[3 * id + i] + 1];
-    }
-  }
-  return face;
-}
-
 // Texels in lanes, one by one where they are looked up.
 template <class Real>
 R3D_MEMBER Vec3<Lanes<Real>> texels_of(const PhongFace<Real>& face, const SoftPhongScene<Real>& scene,
@@ -158,7 +125,7 @@ bool phong_tile(const Frame<Real>& frame, const SoftPhongArgs<Real>& args, i64 i
               const L weight = select(h.hit, coverage.probability * fade, zero);
               const u32 shows = mask_bits(weight > 0);
               if (!shows) continue;
-              if (!loaded) shaded = load_phong_face(a, scene, face.id), loaded = true;
+              if (!loaded) shaded = load_phong_face(a.faces, scene, face.id), loaded = true;
               const Vec3<L> texel = texels_of(shaded, scene, h.sample, shows);
               const Vec3<L> color = lit(shaded, h.sample, texel, look, kind).color;
               const L rescale = exp_of((before - nearest) * inverse_gamma);
@@ -221,22 +188,6 @@ RasterizeMeshesStatus phong(const SoftPhongArgs<Real>& args) {
   return status;
 }
 
-// What one face passes on: to its corners on the screen and in the world, to its texture, to the look.
-template <class Real>
-struct PhongSum {
-  TriangleGradient<Real> ndc;
-  Vec3<Real> positions[3], normals[3], colors[3];
-  Real u[3], v[3];
-  PhongLookGradient<Real> look;
-
-  static constexpr int size = sizeof(TriangleGradient<Real>) / sizeof(Real) + 27 + 6 + kLookSize;
-  void add(const PhongSum& other) {
-    Real* const to = (Real*)this;
-    const Real* const from = (const Real*)&other;
-    for (int i = 0; i < size; ++i) to[i] += from[i];
-  }
-};
-
 // Texel gradients as integers: multiples of 1 / scale.
 template <class Real>
 struct TexelSums {
@@ -280,7 +231,7 @@ struct PhongBackward {
     const Real inverse_sigma = (Real)(1 / scene.sigma), inverse_gamma = (Real)(1 / scene.gamma);
     const Real inverse_range = 1 / (look.zfar - look.znear);
     const bool limited = a.faces_per_pixel > 0;
-    const PhongFace<Real> shaded = load_phong_face(a, scene, face.id);
+    const PhongFace<Real> shaded = load_phong_face(a.faces, scene, face.id);
     const L zero = splat<L>(0);
     TriangleGradient<L> ndc = {};
     Vec3<L> positions[3] = {}, normals[3] = {}, colors[3] = {};

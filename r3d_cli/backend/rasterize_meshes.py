@@ -6,7 +6,7 @@ NumPy arrays run on the CPU schedule; arrays of a GPU run the CUDA kernels there
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,12 +108,14 @@ def rasterize_meshes(
             *fragments,
         )  # fmt: skip
     else:
-        run = _Run(verts, faces, mesh_first_face, shape, settings, arrays, device or device_of(arrays), real)
+        run = RasterRun(
+            verts, faces, mesh_first_face, shape, settings, arrays, device or device_of(arrays), real
+        )
         if real == "float32" and faces_per_pixel == 1 and blur_radius == 0:
             arrays.fill(fragments.pix_to_face, -1)
             bad_face = run.zbuffer(fragments)
         else:
-            bad_face = run.tiles(fragments, workspace_budget)
+            bad_face = run.nearest(fragments, workspace_budget)
     raise_bad_face("rasterize_meshes", bad_face, verts, faces)
     return fragments if want_zbuf else fragments._replace(zbuf=None)
 
@@ -237,8 +239,11 @@ def _settings(
     return RasterSettings(float(blur_radius), perspective, clip, cull, *planes)
 
 
-class _Run:
-    """One call of the CUDA kernels: the ways through ``rasterize_meshes.cu`` that its header describes."""
+class RasterRun:
+    """One call of the CUDA kernels: the ways through ``rasterize_meshes.cu`` that its header describes.
+
+    ``shape`` is (N, H, W, K), of which ``tiles`` leaves K alone.
+    """
 
     def __init__(
         self, verts: Any, faces: Any, mesh_first_face: Any, shape: tuple[int, ...], settings: RasterSettings,
@@ -274,8 +279,30 @@ class _Run:
         self.launch("resolve", blocks_for(pixels), verts, faces, pixels, *image, *settings, *fragments)
         return self._bad_face(arrays.numpy(bad_face)[0])
 
-    def tiles(self, fragments: Fragments, budget: int) -> int:
-        """Any K, blurred or not: tile lists, band by band. Returns the first bad face, or -1."""
+    def nearest(self, fragments: Fragments, budget: int) -> int:
+        """Any K, blurred or not. Returns the first bad face, or -1."""
+        fine = "fine_few" if self.K <= FEW else "fine_many"
+
+        def visit(begin: int, end: int, offsets: Any, lists: Any) -> None:
+            self.launch(
+                fine, end - begin, self.verts, self.faces, offsets, lists, begin, self.height, self.width,
+                self.K, *self.settings, *fragments,
+            )  # fmt: skip
+
+        return self.tiles(visit, budget)
+
+    def tiles(self, visit: Callable[[int, int, Any, Any], None], budget: int) -> int:
+        """Lists the faces of each tile, band by band.
+
+        Args:
+            visit: ``visit(begin, end, offsets, lists)`` of each band of tiles, [begin, end) of the batch's:
+                ``offsets`` (tiles + 2,) int64 is where each tile's list begins in the row of all lists, of
+                which ``lists`` int32 holds those of the band, each in the order in which atomics ran.
+            budget: bytes of lists that are held at once.
+
+        Returns:
+            The first bad face, or -1. Nothing is visited where there is one.
+        """
         verts, faces, first, arrays = self.verts, self.faces, self.mesh_first_face, self.arrays
         image, num_faces, meshes = (self.height, self.width), len(faces), self.meshes
         across, down = blocks_for(self.width, TILE), blocks_for(self.height, TILE)
@@ -302,17 +329,13 @@ class _Run:
             total = max(int(starts[end] - starts[begin]) for begin, end in bands)
         lists = arrays.empty((total,), "int32")
         cursors = arrays.full((tiles,), 0, "int32")
-        fine = "fine_few" if self.K <= FEW else "fine_many"
         for begin, end in bands:
             if total:
                 self.launch(
                     "fill", blocks_for(num_faces), boxes, first, num_faces, meshes, down, across, begin, end,
                     offsets, cursors, lists,
                 )  # fmt: skip
-            self.launch(
-                fine, end - begin, verts, faces, offsets, lists, begin, *image, self.K, *self.settings,
-                *fragments,
-            )  # fmt: skip
+            visit(begin, end, offsets, lists)
         return -1
 
     def _bad_face(self, mark: int) -> int:

@@ -10,14 +10,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from r3d_cli.backend.arrays import NumpyArrays, arrays_like
+from r3d_cli.backend.arrays import Arrays, NumpyArrays, arrays_like
 from r3d_cli.backend.cpu import native
-from r3d_cli.backend.launch import Device
-from r3d_cli.backend.rasterize_meshes import RasterSettings, check_raster_arguments, raise_bad_face
+from r3d_cli.backend.launch import MAX_GRID, Device, blocks_for, device_of
+from r3d_cli.backend.rasterize_meshes import (
+    FACES_A_BLOCK,
+    RasterRun,
+    RasterSettings,
+    check_raster_arguments,
+    raise_bad_face,
+)
+from r3d_cli.backend.soft_silhouette import rows_that_share
+from r3d_cli.backend.vertex_corners import vertex_corners
 from r3d_cli.checks import check_dtype, check_shape, dtype_name
 from r3d_cli.constants import WORKSPACE_BUDGET
 
 LOOK_SIZE = 21  # kLookSize of soft_phong.h
+SUM_SIZE = 63  # PhongSum::size
+FACES_AT_ONCE = 2**16  # of the backward that repeats: its workspace is a sum for each of them
+PIXELS_A_PIECE, MOST_PIECES = 4096, 64  # of a picture, whose background's gradient is added up in pieces
 #: Where they stand, they are the numbers of soft_phong.h.
 LIGHTS = ("none", "ambient", "directional", "point")
 TEXTURES = ("vertices", "maps", "atlas")
@@ -103,6 +114,7 @@ def soft_phong_fwd(
     settings: RasterSettings,
     kinds: Kinds,
     blending: Blending,
+    in_order: bool = False,
     workspace_budget: int = WORKSPACE_BUDGET,
     device: Device | None = None,
 ) -> SoftPhong:
@@ -117,6 +129,8 @@ def soft_phong_fwd(
         settings: how to rasterize.
         kinds: lights and texture filtering.
         blending: sigma and gamma.
+        in_order: on a GPU, take sums in one order, so that they repeat bit by bit. Those of the CPU always
+            do.
         workspace_budget: bytes of tile lists that are held at once.
         device: where to run; by default where the arrays are.
 
@@ -140,7 +154,20 @@ def soft_phong_fwd(
         )  # fmt: skip
         raise_bad_face("soft_phong", bad_face, mesh.verts, mesh.faces)
         return result
-    raise NotImplementedError
+    device = device or device_of(arrays)
+    kernels = device.kernels("soft_phong", real)
+    run = RasterRun(*mesh, (*shape, faces_per_pixel or 0), settings, arrays, device, real)
+    results = result if faces_per_pixel is not None else (result.image, result.blend, None, None)
+
+    def visit(begin: int, end: int, offsets: Any, lists: Any) -> None:
+        kernels.launch(
+            "soft_phong_fwd", end - begin, mesh.verts, mesh.faces, offsets, lists, begin, *image_size,
+            faces_per_pixel or 0, in_order, *settings, *_scene(surface, texture, kinds, blending), *results,
+            stream=arrays.stream,
+        )  # fmt: skip
+
+    raise_bad_face("soft_phong", run.tiles(visit, workspace_budget), mesh.verts, mesh.faces)
+    return result
 
 
 def soft_phong_bwd(
@@ -192,7 +219,108 @@ def soft_phong_bwd(
             result, grad_image, gradients,
         )  # fmt: skip
         return gradients
-    raise NotImplementedError
+    for gradient in gradients:
+        arrays.fill(gradient, 0)
+    backward = _Backward(mesh, surface, texture, kinds, arrays, device or device_of(arrays))
+    scale = backward.background(result, grad_image, blending, gradients)
+    limits = (None, None) if faces_per_pixel is None else result[2:]
+    scene = _scene(surface, texture, kinds, blending)
+    pixels = *image_size, *settings, *scene, result.image, result.blend, *limits, grad_image
+    backward.faces(pixels, gradients, scale, corners)
+    return gradients
+
+
+class _Backward:
+    """One call of the CUDA kernels of the backward, as ``soft_phong.cu`` describes them."""
+
+    def __init__(
+        self, mesh: Mesh, surface: Surface, texture: Texture, kinds: Kinds, arrays: Arrays, device: Device
+    ) -> None:
+        self.mesh, self.surface, self.texture, self.kinds = mesh, surface, texture, kinds
+        self.arrays, self.device = arrays, device
+        self.real = dtype_name(mesh.verts)
+        self.kernels = device.kernels("soft_phong", self.real)
+
+    def launch(self, name: str, grid: int | tuple[int, ...], *arguments: Any) -> None:
+        self.kernels.launch(f"soft_phong_{name}", grid, *arguments, stream=self.arrays.stream)
+
+    def background(
+        self, result: SoftPhong, grad_image: Any, blending: Blending, gradients: SoftPhongGradients
+    ) -> Any:  # (1,)
+        """Sets the background's gradient; returns by what texels' are multiplied to become integers."""
+        count, height, width, _ = result.image.shape
+        pieces = min(blocks_for(height * width, PIXELS_A_PIECE), MOST_PIECES)
+        sums = self.arrays.empty((count, pieces, 4), "float64")
+        scale = self.arrays.full((1,), 0, "float64")
+        for begin in range(0, count, MAX_GRID[1]):
+            end = min(begin + MAX_GRID[1], count)
+            self.launch(
+                "bwd_pixels", (pieces, end - begin), self.surface.looks[begin:end], result.blend[begin:end],
+                grad_image[begin:end], height * width, LIGHTS.index(self.kinds.lights), blending.gamma,
+                sums[begin:end],
+            )  # fmt: skip
+        self.launch("bwd_pieces", blocks_for(count), sums, count, pieces, scale, gradients.looks)
+        return scale
+
+    def faces(
+        self, pixels: tuple[Any, ...], gradients: SoftPhongGradients, scale: Any,
+        corners: tuple[Any, Any] | None,
+    ) -> None:  # fmt: skip
+        """Adds what the faces get from the pixels; in one order where ``corners`` are given."""
+        verts, faces, first = self.mesh
+        num_faces, count = len(faces), len(first) - 1
+        grad_faces, texel_sums, rows = None, None, rows_that_share(num_faces)
+        if corners is not None:
+            rows = 1
+            grad_faces = self.arrays.empty((min(num_faces, FACES_AT_ONCE), SUM_SIZE), self.real)
+            texel_sums = self.arrays.full(tuple(gradients.texels.shape), 0, "int64")
+            tables = self._tables(gradients, corners)
+        for begin in range(0, num_faces, FACES_AT_ONCE):
+            end = min(begin + FACES_AT_ONCE, num_faces)
+            self.launch(
+                "bwd", (blocks_for(end - begin, FACES_A_BLOCK), rows), verts, faces, first, begin, end, count,
+                *pixels, *gradients, grad_faces, texel_sums, scale,
+            )  # fmt: skip
+            if corners is None:
+                continue
+            for by_row, layout, rows_of in tables:
+                self.launch(
+                    "bwd_rows", blocks_for(len(rows_of)), grad_faces, *by_row, begin, end, len(rows_of),
+                    *layout, rows_of,
+                )  # fmt: skip
+            for image in range(0, count, MAX_GRID[1]):
+                end_image = min(image + MAX_GRID[1], count)
+                self.launch(
+                    "bwd_looks", (LOOK_SIZE, end_image - image), grad_faces, first[image:], begin, end,
+                    gradients.looks[image:],
+                )  # fmt: skip
+        if corners is not None and self.kinds.texture != "vertices":
+            size = 3 * len(gradients.texels)
+            self.launch("bwd_texels", blocks_for(size), texel_sums, scale, size, gradients.texels)
+
+    def _tables(
+        self, gradients: SoftPhongGradients, corners: tuple[Any, Any]
+    ) -> list[tuple[tuple[Any, Any], tuple[int, int, int, int], Any]]:
+        """Rows to sum up: who names them; where their numbers stand in a face's sum; the rows."""
+        tables = [(corners, (0, 3, 1, 3), gradients.verts)]
+        if self.kinds.lights != "none":
+            tables += [(corners, (9, 3, 1, 3), gradients.positions)]
+            tables += [(corners, (18, 3, 1, 3), gradients.normals)]
+        if self.kinds.texture == "vertices":
+            layout, rows = (27, 3, 1, 3), gradients.texels
+        elif self.kinds.texture == "maps":
+            layout, rows = (36, 1, 3, 2), gradients.uvs
+        else:
+            return tables
+        by_row = vertex_corners(self.texture.corner_ids, len(rows), device=self.device)
+        return [*tables, (by_row, layout, rows)]
+
+
+def _scene(surface: Surface, texture: Texture, kinds: Kinds, blending: Blending) -> tuple[Any, ...]:
+    """As kernels take it: the fields of ``SoftPhongScene``."""
+    lights, *codes = kinds.codes()
+    texels, corner_ids, uvs, maps, faces_source = texture
+    return *surface, texels, corner_ids, uvs, maps, faces_source, lights, *codes, *blending
 
 
 def _check(

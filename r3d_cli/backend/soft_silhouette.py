@@ -10,10 +10,19 @@ from typing import Any, NamedTuple
 
 from r3d_cli.backend.arrays import NumpyArrays, arrays_like
 from r3d_cli.backend.cpu import native
-from r3d_cli.backend.launch import Device
-from r3d_cli.backend.rasterize_meshes import RasterSettings, check_raster_arguments, raise_bad_face
+from r3d_cli.backend.launch import Device, blocks_for, device_of
+from r3d_cli.backend.rasterize_meshes import (
+    FACES_A_BLOCK,
+    RasterRun,
+    RasterSettings,
+    check_raster_arguments,
+    raise_bad_face,
+)
 from r3d_cli.checks import check_dtype, check_shape, dtype_name
 from r3d_cli.constants import WORKSPACE_BUDGET
+
+FACES_AT_ONCE = 2**18  # of the backward that repeats: its workspace is nine numbers for each of them
+MOST_ROWS, FACES_TO_SHARE = 32, 2**16
 
 
 class SoftSilhouette(NamedTuple):
@@ -33,6 +42,7 @@ def soft_silhouette_fwd(
     faces_per_pixel: int | None = None,
     *,
     settings: RasterSettings,
+    in_order: bool = False,
     workspace_budget: int = WORKSPACE_BUDGET,
     device: Device | None = None,
 ) -> SoftSilhouette:
@@ -46,6 +56,8 @@ def soft_silhouette_fwd(
         sigma: width of a face's soft edge, squared NDC distance.
         faces_per_pixel: only the K nearest faces count; None: all within the blur radius.
         settings: how to rasterize.
+        in_order: on a GPU, take products in one order, so that they repeat bit by bit. Those of the CPU
+            always do.
         workspace_budget: bytes of tile lists that are held at once.
         device: where to run; by default where the arrays are.
 
@@ -72,7 +84,23 @@ def soft_silhouette_fwd(
         )  # fmt: skip
         raise_bad_face("soft_silhouette", bad_face, verts, faces)
         return result
-    raise NotImplementedError
+    device = device or device_of(arrays)
+    kernels = device.kernels("soft_silhouette", real)
+    run = RasterRun(
+        verts, faces, mesh_first_face, (*shape, faces_per_pixel or 0), settings, arrays, device, real
+    )
+    name, rest = "soft_silhouette_fwd_nearest", [faces_per_pixel, *result]
+    if faces_per_pixel is None:
+        name, rest = "soft_silhouette_fwd", [result.uncovered]
+
+    def visit(begin: int, end: int, offsets: Any, lists: Any) -> None:
+        kernels.launch(
+            name, end - begin, verts, faces, offsets, lists, begin, *image_size, sigma, in_order, *settings,
+            *rest, stream=arrays.stream,
+        )  # fmt: skip
+
+    raise_bad_face("soft_silhouette", run.tiles(visit, workspace_budget), verts, faces)
+    return result
 
 
 def soft_silhouette_bwd(
@@ -122,4 +150,32 @@ def soft_silhouette_bwd(
             grad_uncovered, grad_verts,
         )  # fmt: skip
         return grad_verts
-    raise NotImplementedError
+    kernels = (device or device_of(arrays)).kernels("soft_silhouette", real)
+    num_faces, num_verts = len(faces), len(verts)
+    limits = (None, None) if faces_per_pixel is None else result[1:]
+    pixels = *image_size, sigma, *settings, grad_uncovered, result.uncovered, *limits
+    grad_verts = arrays.full((num_verts, 3), 0, real)
+    grad_faces, out, rows = None, grad_verts, rows_that_share(num_faces)
+    if corners is not None:
+        grad_faces, out, rows = arrays.empty((min(num_faces, FACES_AT_ONCE), 3, 3), real), None, 1
+    for begin in range(0, num_faces, FACES_AT_ONCE):
+        end = min(begin + FACES_AT_ONCE, num_faces)
+        kernels.launch(
+            "soft_silhouette_bwd", (blocks_for(end - begin, FACES_A_BLOCK), rows), verts, faces,
+            mesh_first_face, begin, end, sizes["N"], *pixels, grad_faces, out, stream=arrays.stream,
+        )  # fmt: skip
+        if corners is not None:
+            kernels.launch(
+                "soft_silhouette_bwd_verts", blocks_for(num_verts), grad_faces, *corners, begin, end,
+                num_verts, grad_verts, stream=arrays.stream,
+            )  # fmt: skip
+    return grad_verts
+
+
+def rows_that_share(num_faces: int) -> int:
+    """Rows of a backward's grid, whose blocks share the large faces.
+
+    With few faces the GPU would wait for those last; with many, each such block is one more that looks at
+    all of them.
+    """
+    return max(1, min(MOST_ROWS, FACES_TO_SHARE // max(num_faces, 1)))

@@ -14,8 +14,13 @@ SETTINGS = (
 )
 
 
+def must_repeat(verts: Tensor) -> bool:
+    """Whether a GPU's sums and products must be taken in one order; the CPU's always are."""
+    return verts.is_cuda and torch.are_deterministic_algorithms_enabled()
+
+
 def deterministic_corners(verts: Tensor, faces: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
-    """The faces' corners by vertex, where a GPU's sums must be taken in one order; the CPU's always are."""
-    if verts.is_cuda and torch.are_deterministic_algorithms_enabled():
+    """The faces' corners by vertex, where sums must be taken in one order."""
+    if must_repeat(verts):
         return vertex_corners(faces, verts.shape[0])
     return None, None

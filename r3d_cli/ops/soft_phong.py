@@ -12,7 +12,7 @@ from r3d_cli.backend import soft_phong as backend
 from r3d_cli.backend.rasterize_meshes import RasterSettings
 from r3d_cli.checks import check_dtype, check_shape
 from r3d_cli.ops.bridge import differentiate, prepare, register
-from r3d_cli.ops.raster_arguments import SETTINGS, deterministic_corners
+from r3d_cli.ops.raster_arguments import SETTINGS, deterministic_corners, must_repeat
 
 
 class PhongSurface(NamedTuple):
@@ -131,8 +131,8 @@ def soft_phong(
     height, width = image_size
     reals = (tensor.to(verts.dtype) for tensor in (*surface_, texels, uvs))
     return _fwd(
-        verts, *reals, faces, first, corner_ids, maps, faces_source, height, width, faces_per_pixel,
-        lights, kind, atlas_size, padding, align_corners, bilinear, sigma, gamma,
+        verts, *reals, faces, first, corner_ids, maps, faces_source, height, width, must_repeat(verts),
+        faces_per_pixel, lights, kind, atlas_size, padding, align_corners, bilinear, sigma, gamma,
         blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, *planes,
     )[0]  # fmt: skip
 
@@ -167,14 +167,16 @@ def _parts(
 
 
 def _run_fwd(*arguments: Any) -> tuple[Any, ...]:
-    tensors, (height, width, faces_per_pixel, *options) = arguments[:_NUM_TENSORS], arguments[_NUM_TENSORS:]
-    arrays, named = _parts(tensors, options)
-    return tuple(backend.soft_phong_fwd(*arrays, (height, width), faces_per_pixel, **named))
+    height, width, in_order, faces_per_pixel, *options = arguments[_NUM_TENSORS:]
+    arrays, named = _parts(arguments[:_NUM_TENSORS], options)
+    return tuple(
+        backend.soft_phong_fwd(*arrays, (height, width), faces_per_pixel, in_order=in_order, **named)
+    )
 
 
 def _fake_fwd(*arguments: Any) -> tuple[Tensor, ...]:
     verts, first = arguments[0], arguments[7]
-    height, width, faces_per_pixel, *_ = arguments[_NUM_TENSORS:]
+    height, width, _, faces_per_pixel, *_ = arguments[_NUM_TENSORS:]
     shape = first.shape[0] - 1, height, width
     limits = shape if faces_per_pixel is not None else (0, height, width)
     return (
@@ -202,7 +204,7 @@ def _fake_bwd(*arguments: Any) -> tuple[Tensor, ...]:
 
 
 _fwd = register(
-    f"soft_phong_fwd({_TENSORS}, SymInt height, SymInt width, {_OPTIONS}) "
+    f"soft_phong_fwd({_TENSORS}, SymInt height, SymInt width, bool in_order, {_OPTIONS}) "
     "-> (Tensor, Tensor, Tensor, Tensor)",
     _run_fwd,
     _fake_fwd,
@@ -217,7 +219,7 @@ _bwd = register(
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    _, _, *ctx.options = inputs[_NUM_TENSORS:]
+    _, _, _, *ctx.options = inputs[_NUM_TENSORS:]
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(*inputs[:_NUM_TENSORS], *output)
 
@@ -228,7 +230,7 @@ def _backward(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | None, .
         saved = ctx.saved_tensors
         corners = deterministic_corners(saved[0], saved[6])
         grads = _bwd(*saved, grad, *corners, *ctx.options)
-    return (*grads, *[None] * (_NUM_TENSORS - _NUM_REALS + 2 + len(ctx.options)))
+    return (*grads, *[None] * (_NUM_TENSORS - _NUM_REALS + 3 + len(ctx.options)))
 
 
 def _save_nothing(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:

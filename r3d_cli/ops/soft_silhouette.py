@@ -12,7 +12,7 @@ from r3d_cli.backend import soft_silhouette as backend
 from r3d_cli.backend.rasterize_meshes import RasterSettings
 from r3d_cli.checks import check_dtype, check_shape
 from r3d_cli.ops.bridge import differentiate, prepare, register
-from r3d_cli.ops.raster_arguments import SETTINGS, deterministic_corners
+from r3d_cli.ops.raster_arguments import SETTINGS, deterministic_corners, must_repeat
 
 
 def soft_silhouette(
@@ -79,24 +79,26 @@ def soft_silhouette(
     planes = -math.inf if z_near is None else z_near, math.inf if z_far is None else z_far
     height, width = image_size
     return 1 - _fwd(
-        verts, faces, first, height, width, faces_per_pixel, sigma, blur_radius, perspective_correct,
-        clip_barycentric_coords, cull_backfaces, *planes,
+        verts, faces, first, height, width, must_repeat(verts), faces_per_pixel, sigma, blur_radius,
+        perspective_correct, clip_barycentric_coords, cull_backfaces, *planes,
     )[0]  # fmt: skip
 
 
 def _run_fwd(
-    verts: Any, faces: Any, first: Any, height: int, width: int, faces_per_pixel: int | None, sigma: float,
-    *settings: Any,
+    verts: Any, faces: Any, first: Any, height: int, width: int, in_order: bool, faces_per_pixel: int | None,
+    sigma: float, *settings: Any,
 ) -> tuple[Any, ...]:  # fmt: skip
     result = backend.soft_silhouette_fwd(
-        verts, faces, first, (height, width), sigma, faces_per_pixel, settings=RasterSettings(*settings)
-    )
+        verts, faces, first, (height, width), sigma, faces_per_pixel, settings=RasterSettings(*settings),
+        in_order=in_order,
+    )  # fmt: skip
     return tuple(result)
 
 
 def _fake_fwd(
-    verts: Tensor, faces: Tensor, first: Tensor, height: int, width: int, faces_per_pixel: int | None, *_: Any
-) -> tuple[Tensor, ...]:
+    verts: Tensor, faces: Tensor, first: Tensor, height: int, width: int, in_order: bool,
+    faces_per_pixel: int | None, *_: Any,
+) -> tuple[Tensor, ...]:  # fmt: skip
     shape = first.shape[0] - 1, height, width
     limits = shape if faces_per_pixel is not None else (0, height, width)
     return verts.new_empty(shape), verts.new_empty(limits), verts.new_empty(limits, dtype=torch.int32)
@@ -120,7 +122,7 @@ def _fake_bwd(verts: Tensor, *_: Any) -> Tensor:
 
 _fwd = register(
     "soft_silhouette_fwd(Tensor verts, Tensor faces, Tensor mesh_first_face, SymInt height, SymInt width, "
-    f"SymInt? faces_per_pixel, float sigma, {SETTINGS}) -> (Tensor, Tensor, Tensor)",
+    f"bool in_order, SymInt? faces_per_pixel, float sigma, {SETTINGS}) -> (Tensor, Tensor, Tensor)",
     _run_fwd,
     _fake_fwd,
 )
@@ -134,7 +136,7 @@ _bwd = register(
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    verts, faces, first, _, _, *ctx.settings = inputs
+    verts, faces, first, _, _, _, *ctx.settings = inputs
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(verts, faces, first, *output)
 
@@ -145,7 +147,7 @@ def _backward(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | None, .
         verts, faces, first, *output = ctx.saved_tensors
         corners = deterministic_corners(verts, faces)
         grad_verts = _bwd(verts, faces, first, *output, grad, *corners, *ctx.settings)
-    return grad_verts, *[None] * (4 + len(ctx.settings))
+    return grad_verts, *[None] * (5 + len(ctx.settings))
 
 
 def _save_nothing(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

@@ -21,6 +21,7 @@ from r3d_cli.bench.cases import (
     rasterize_meshes,
     render_hard_phong,
     shade_meshes,
+    soft_silhouette,
     vertex_corners,
     weighted_rows,
 )
@@ -96,6 +97,18 @@ def test_normals_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
     assert {"r3d", "naive PyTorch"} <= set(measure("mesh-normals", case, tmp_path, fake_clock))
 
 
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("K", ["all", 5])
+def test_silhouettes_agree(
+    K: int | str, backward: bool, tmp_path: Path, fake_clock: Callable[..., Any]
+) -> None:
+    change: Case = {"faces": 320, "image": 32, "batch": 3, "blur": 0.01, "sigma": 3e-3, "K": K}
+    found = measure(
+        "soft-silhouette", {**soft_silhouette.BASE, **change, "backward": backward}, tmp_path, fake_clock
+    )
+    assert {"r3d", "naive PyTorch", *(["r3d, fragments"] if K == 5 else [])} <= set(found)
+
+
 def test_antialiased_pictures_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
     case: Case = {"mesh": "ico", "faces": 980, "image": 64}
     assert measure("antialias", case, tmp_path, fake_clock) == ["r3d"]
@@ -134,6 +147,7 @@ def test_weighted_rows_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> 
 @pytest.mark.parametrize(
     ("suite", "case"),
     [
+        (soft_silhouette, {**soft_silhouette.BASE, "faces": 80, "image": 24, "batch": 2, "backward": True}),
         (antialias, {"mesh": "ico", "faces": 80, "image": 24}),
         (mesh_losses, {"loss": "normal", "faces": 80}),
         (mesh_normals, {"mesh": "ico", "faces": 80}),

@@ -8,7 +8,8 @@ from r3d_cli.backend import cuda
 from r3d_cli.backend.antialias import antialias_bwd_edges, antialias_fwd
 from r3d_cli.backend.mesh_edges import mesh_edges
 from r3d_cli.backend.mesh_normals import face_areas_normals_bwd, face_areas_normals_fwd
-from r3d_cli.backend.rasterize_meshes import rasterize_meshes
+from r3d_cli.backend.rasterize_meshes import RasterSettings, rasterize_meshes
+from r3d_cli.backend.soft_silhouette import soft_silhouette_bwd, soft_silhouette_fwd
 from r3d_cli.backend.sources import stems
 from r3d_cli.backend.vertex_corners import vertex_corners
 from r3d_cli.backend.weighted_rows import weighted_rows_rows_bwd
@@ -55,6 +56,14 @@ def main() -> None:
         rasterize_meshes(
             *arrays, (544, 544), faces_per_pixel=2
         )  # so many tiles that their scan needs two levels
+        by_vertex = vertex_corners(arrays[1], len(arrays[0]))
+        settings = RasterSettings(1e-3, True, z_near=1.0)
+        for faces_per_pixel, corners in ((None, None), (6, by_vertex)):
+            how = 1e-3, faces_per_pixel
+            seen = soft_silhouette_fwd(
+                *arrays, (72, 80), *how, settings=settings, in_order=corners is not None
+            )
+            soft_silhouette_bwd(*arrays, seen, seen.uncovered, *how, settings=settings, corners=corners)
     for alpha_mode in ("opaque", "mask", "blend"):
         for shading in ("phong", "flat", "normals"):
             mesh = textured_quad(alpha_mode)

@@ -29,12 +29,18 @@ from r3d_cli.backend.mesh_normals import (
     vertex_normals_fwd,
 )
 from r3d_cli.backend.packed_to_padded import packed_to_padded_bwd, packed_to_padded_fwd
-from r3d_cli.backend.rasterize_meshes import Fragments, rasterize_meshes, rasterize_meshes_bwd
+from r3d_cli.backend.rasterize_meshes import (
+    Fragments,
+    RasterSettings,
+    rasterize_meshes,
+    rasterize_meshes_bwd,
+)
 from r3d_cli.backend.scan import exclusive_scan
 from r3d_cli.backend.shade_meshes import Surface, shade_meshes
 from r3d_cli.backend.signatures import blank_comments_and_strings
+from r3d_cli.backend.soft_silhouette import soft_silhouette_bwd, soft_silhouette_fwd
 from r3d_cli.backend.sort_runs import sort_runs
-from r3d_cli.backend.sources import kernels_folder
+from r3d_cli.backend.sources import kernel_source
 from r3d_cli.backend.vertex_corners import vertex_corners
 from r3d_cli.backend.weighted_rows import (
     weighted_rows_fwd,
@@ -56,6 +62,12 @@ def make_meshes(*faces_per_mesh: int, size: float = 0.3, dtype: type = np.float3
     return verts, np.arange(3 * count).reshape(-1, 3), first
 
 
+def covering_verts(count: int, seed: int = 1) -> np.ndarray:  # (3 count, 3)
+    """Of faces over the whole picture, one behind another."""
+    corners = np.array([[-5, -5, 2.5], [5, -5, 2.5], [0, 7, 2.5]])
+    return np.tile(corners, (count, 1)) + np.random.default_rng(seed).normal(0, 0.3, (3 * count, 3))
+
+
 def assert_same(got: Fragments, want: Fragments, tolerance: float = 1e-5) -> None:
     """The same faces, but for depths that tie once rounded; the same numbers, but for rounding."""
     same = got.pix_to_face == want.pix_to_face
@@ -65,6 +77,13 @@ def assert_same(got: Fragments, want: Fragments, tolerance: float = 1e-5) -> Non
     for name in ("zbuf", "bary_coords", "dists"):
         a, b = getattr(got, name)[same], getattr(want, name)[same]
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=tolerance, err_msg=name)
+
+
+def by_vertex(meshes: Meshes) -> tuple[np.ndarray, np.ndarray]:
+    """What ``vertex_corners`` makes of the faces."""
+    flat = meshes[1].ravel()
+    corners = np.argsort(flat, kind="stable").astype(np.int32)
+    return np.searchsorted(flat[corners], np.arange(len(meshes[0]) + 1)).astype(np.int32), corners
 
 
 def scan(device: Emulation) -> None:
@@ -102,10 +121,8 @@ def rasterize_gradients(device: Emulation) -> None:
     arguments = verts, faces, first, fragments.pix_to_face, *grads
     want = rasterize_meshes_bwd(*arguments, **settings)
     assert np.abs(want).max() > 1
-    corners = np.argsort(faces.ravel(), kind="stable").astype(np.int32)
-    ends = np.searchsorted(faces.ravel()[corners], np.arange(31)).astype(np.int32)
-    for by_vertex in (None, (ends, corners)):
-        got = rasterize_meshes_bwd(*arguments, corners=by_vertex, device=device, **settings)
+    for corners in (None, by_vertex((verts, faces, first))):
+        got = rasterize_meshes_bwd(*arguments, corners=corners, device=device, **settings)
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5 * np.abs(want).max())
 
 
@@ -129,6 +146,25 @@ def shade(device: Emulation) -> None:
     assert got.finished == want.finished
     np.testing.assert_allclose(got.linear, want.linear, atol=1e-4)
     assert np.abs(got.image.astype(int) - want.image).max() <= 1
+
+
+def silhouette(device: Emulation) -> None:
+    """Lists longer than a batch, more faces at a pixel than count, a block of faces over the picture."""
+    small = make_meshes(280, size=0.1)[0] * (0.2, 0.2, 1)
+    verts = np.concatenate([small, covering_verts(12)]).astype(np.float32)
+    meshes = verts, np.arange(len(verts)).reshape(-1, 3) % (len(verts) - 3), np.array([0, 286, 286, 292])
+    settings, sigma = RasterSettings(1e-3, perspective_correct=True, z_near=0.6), 0.02
+    for faces_per_pixel, image_size in ((None, (18, 20)), (9, (18, 20)), (2, (66, 70))):
+        want = soft_silhouette_fwd(*meshes, image_size, sigma, faces_per_pixel, settings=settings)
+        grad = np.random.default_rng(0).normal(size=want.uncovered.shape).astype(np.float32)
+        want_grad = soft_silhouette_bwd(*meshes, want, grad, sigma, faces_per_pixel, settings=settings)
+        for corners in (None, by_vertex(meshes)):
+            how = {"settings": settings, "device": device}
+            in_order = corners is not None
+            got = soft_silhouette_fwd(*meshes, image_size, sigma, faces_per_pixel, in_order=in_order, **how)
+            np.testing.assert_allclose(got.uncovered, want.uncovered, rtol=1e-4, atol=1e-6)
+            got_grad = soft_silhouette_bwd(*meshes, got, grad, sigma, faces_per_pixel, corners=corners, **how)
+            np.testing.assert_allclose(got_grad, want_grad, rtol=1e-3, atol=1e-4 * np.abs(want_grad).max())
 
 
 def fans(*sizes: int) -> np.ndarray:  # (sum of sizes, 3)
@@ -285,6 +321,7 @@ EXERCISES: dict[str, Callable[[Emulation], None]] = {
     "rasterize_meshes": rasterize,
     "scan": scan,
     "shade_meshes": shade,
+    "soft_silhouette": silhouette,
     "sort_runs": runs,
     "vertex_corners": faces_alone(vertex_corners),
     "weighted_rows": weigh_rows,
@@ -292,13 +329,13 @@ EXERCISES: dict[str, Callable[[Emulation], None]] = {
 
 
 def barriers(text: str) -> list[re.Match[str]]:
-    """The barriers of a kernel file."""
+    """The barriers of a kernel file and the headers that it includes."""
     return list(re.finditer(r"__syncthreads\(\);", blank_comments_and_strings(text)))
 
 
 def without_barrier(stem: str, number: int) -> str:
-    """A kernel file with one barrier deleted."""
-    text = (kernels_folder() / f"{stem}.cu").read_text()
+    """A kernel file, its headers in it, with one barrier deleted."""
+    text = kernel_source(stem)
     barrier = barriers(text)[number]
     return text[: barrier.start()] + text[barrier.end() :]
 

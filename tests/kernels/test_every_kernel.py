@@ -15,7 +15,7 @@ from test_emulation import sanitized
 
 from r3d_cli.backend.emulation import Emulation
 from r3d_cli.backend.signatures import parse_kernels
-from r3d_cli.backend.sources import kernels_folder, stems
+from r3d_cli.backend.sources import kernel_source, kernels_folder, stems
 
 SCRIPT = Path(__file__).with_name("exercises.py")
 
@@ -48,7 +48,7 @@ def test_every_barrier_is_needed() -> None:
         except subprocess.TimeoutExpired:  # a lost update can make a loop endless
             return False
 
-    counts = {stem: len(barriers((kernels_folder() / f"{stem}.cu").read_text())) for stem in stems()}
+    counts = {stem: len(barriers(kernel_source(stem))) for stem in stems()}
     assert sum(counts.values())
     whole = [(stem, "") for stem in stems()]
     mutants = [(stem, str(number)) for stem in stems() for number in range(counts[stem])]

@@ -1,4 +1,4 @@
-"""PyTorch3D: its rasterizer on the same NDC vertices, renderer, edges, normals, padding and readers."""
+"""PyTorch3D: its rasterizer on the same NDC vertices, renderers, edges, normals, padding and readers."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
     from r3d_cli.bench.cases.render_hard_phong import Inputs as Scene
+    from r3d_cli.bench.cases.soft_silhouette import Inputs as Silhouettes
     from r3d_cli.bench.cases.vertex_corners import Inputs as Faces
 
 NAME = "PyTorch3D"
@@ -53,6 +54,32 @@ def rasterize_meshes(inputs: Inputs) -> Prepared:
         )
 
     return Prepared(call, lambda outputs: Fragments(*outputs))
+
+
+def soft_silhouette(inputs: Silhouettes) -> Callable[[], Any]:
+    from pytorch3d.renderer.blending import BlendParams, sigmoid_alpha_blend
+    from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes
+    from pytorch3d.renderer.mesh.rasterizer import Fragments as Slots
+    from pytorch3d.structures import Meshes
+
+    from r3d_cli.bench.cases.soft_silhouette import with_gradient
+
+    K = inputs.faces_per_pixel
+    if K is None:
+        raise Unsupported
+    views, blend_params = inputs.num_views, BlendParams(sigma=inputs.sigma)
+    faces = inputs.faces.reshape(views, -1, 3)
+    faces = faces - (len(inputs.verts) // views) * inputs.faces.new_tensor(range(views))[:, None, None]
+
+    def alpha() -> Any:
+        slots = rasterize_meshes(
+            Meshes(inputs.verts.reshape(views, -1, 3), faces), inputs.image_size, faces_per_pixel=K,
+            blur_radius=inputs.blur_radius, perspective_correct=True, clip_barycentric_coords=True,
+        )  # fmt: skip
+        fragments = Slots(*slots)
+        return sigmoid_alpha_blend(fragments.bary_coords, fragments, blend_params)[..., 3]
+
+    return lambda: with_gradient(inputs, alpha)
 
 
 def mesh_edges(inputs: Faces) -> Prepared:

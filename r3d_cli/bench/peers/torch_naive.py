@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
     from r3d_cli.bench.cases.render_hard_phong import Inputs as Scene
     from r3d_cli.bench.cases.shade_meshes import Inputs as Shading
+    from r3d_cli.bench.cases.soft_silhouette import Inputs as Silhouettes
     from r3d_cli.bench.cases.vertex_corners import Inputs as Faces
     from r3d_cli.bench.cases.weighted_rows import Inputs as Terms
 
@@ -29,6 +30,7 @@ NAME = "naive PyTorch"
 REQUIRES, INSTALL = "torch", "pip install torch"
 
 PAIRS_AT_ONCE = 1 << 21
+MOST_BLENDED = 25_000  # faces: autograd keeps every pair of a face and a pixel
 
 
 def rasterize_meshes(inputs: Inputs) -> Callable[[], Fragments]:
@@ -51,6 +53,15 @@ def shade_meshes(inputs: Shading) -> Prepared:
         return encode_srgb(linear)
 
     return Prepared(call)
+
+
+def soft_silhouette(inputs: Silhouettes) -> Callable[[], Any]:
+    from r3d_cli.bench.cases.soft_silhouette import with_gradient
+
+    if len(inputs.faces) > MOST_BLENDED:
+        raise Unsupported
+    mesh = inputs.verts, inputs.faces, inputs.mesh_first_face
+    return lambda: with_gradient(inputs, lambda: blend(*mesh, inputs))
 
 
 def render_hard_phong(inputs: Scene) -> Callable[[], Any]:
@@ -143,6 +154,40 @@ def packed_to_padded(inputs: Rows) -> Callable[[], Any]:
         return padded, loops.padded_to_packed(padded, first, len(packed))
 
     return call
+
+
+def blend(
+    verts: Tensor,  # (V, 3)
+    faces: Tensor,  # (F, 3)
+    mesh_first_face: Tensor,  # (N + 1,)
+    inputs: Silhouettes,
+) -> Tensor:  # (N, H, W)
+    """1 - the product of sigmoid(dist / sigma) over the faces of a pixel, or over its K nearest."""
+    import torch
+
+    height, width = inputs.image_size
+    half = min(height, width) / 2
+    triangles = verts[faces]  # (F, 3, 3)
+    first, size = _boxes(triangles.detach(), math.sqrt(inputs.blur_radius), height, width)
+    mesh = torch.searchsorted(mesh_first_face, torch.arange(len(faces), device=faces.device), right=True) - 1
+    found = []
+    for face, place in _pairs(size):
+        column = first[face, 0] + place % size[face, 0]
+        row = first[face, 1] + place // size[face, 0]
+        point = torch.stack([(width / 2 - column - 0.5) / half, (height / 2 - row - 0.5) / half], -1)
+        _, _, bary, dist = evaluate(triangles[face], point.to(verts.dtype), inputs.blur_radius)
+        clipped = bary.detach().clamp(min=0)
+        z = (clipped / clipped.sum(1, keepdim=True).clamp(min=1e-5) * triangles[face, :, 2].detach()).sum(1)
+        hit = (dist < inputs.blur_radius) & (z >= 0)
+        pixel = (mesh[face] * height + row) * width + column
+        found.append(tuple(values[hit] for values in (pixel, face, z, dist)))
+    hits = tuple(map(torch.cat, zip(*found, strict=True)))
+    if inputs.faces_per_pixel is not None:
+        hits = _nearest(hits, inputs.faces_per_pixel)
+    pixel, _, _, dist = hits
+    logs = verts.new_zeros((len(mesh_first_face) - 1) * height * width)
+    logs = logs.index_add(0, pixel, torch.nn.functional.logsigmoid(dist / inputs.sigma))
+    return 1 - logs.exp().reshape(-1, height, width)
 
 
 def weighted_rows(inputs: Terms) -> Callable[[], Any]:

@@ -1,0 +1,36 @@
+"""r3d's other way: fragments, K a pixel, that PyTorch blends; what a shader of one's own takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from r3d_cli.bench.suite import Unsupported
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from r3d_cli.bench.cases.soft_silhouette import Inputs
+
+NAME = "r3d, fragments"
+REQUIRES, INSTALL = "torch", "pip install torch"
+
+
+def soft_silhouette(inputs: Inputs) -> Callable[[], Any]:
+    from r3d_cli.bench.cases.soft_silhouette import with_gradient
+    from r3d_cli.ops.rasterize_meshes import rasterize_meshes
+    from r3d_cli.renderer.blending import BlendParams, uncovered
+
+    K = inputs.faces_per_pixel
+    if K is None:
+        raise Unsupported
+    blend_params = BlendParams(sigma=inputs.sigma)
+
+    def alpha() -> Tensor:
+        fragments = rasterize_meshes(
+            inputs.verts, inputs.faces, inputs.mesh_first_face, inputs.image_size, faces_per_pixel=K,
+            blur_radius=inputs.blur_radius, perspective_correct=True, clip_barycentric_coords=True,
+        )  # fmt: skip
+        return 1 - uncovered(fragments, blend_params)
+
+    return lambda: with_gradient(inputs, alpha)
