@@ -177,12 +177,19 @@ struct ManyNearest {
   }
 };
 
+// Depth peeling: at each pixel only faces that come after this depth and id count.
+template <class Real>
+struct Passed {
+  const Real* zbuf;  // (N, H, W), or null: all faces count
+  const i64* face;   // (N, H, W), or null
+};
+
 // One tile: stages its list through shared memory and keeps the nearest faces of each pixel.
 template <class Nearest, class Real>
 __device__ inline void rasterize_tile(const Real* verts, const i64* faces, const i64* offsets,
                                       const i32* list, i64 first_tile, int height, int width, i64 K,
-                                      const RasterSettings<Real>& settings, const Outputs<Real>& out,
-                                      Prepared<Real>* batch, i32* batch_size) {
+                                      const RasterSettings<Real>& settings, const Passed<Real>& passed,
+                                      const Outputs<Real>& out, Prepared<Real>* batch, i32* batch_size) {
   const i64 tile = first_tile + blockIdx.x, begin = offsets[tile] - offsets[first_tile],
             end = offsets[tile + 1] - offsets[first_tile];
   const int tiles_x = (width + kTile - 1) / kTile, tiles_y = (height + kTile - 1) / kTile;
@@ -196,7 +203,11 @@ __device__ inline void rasterize_tile(const Real* verts, const i64* faces, const
   const i64 first_slot = in_image ? ((mesh * height + row) * width + column) * K : 0;
   const Real margin = (Real)reach(settings) + (Real)kSlack * 2 / (height < width ? height : width);
 
+  // Depths are not negative.
+  const Real passed_z = passed.zbuf ? passed.zbuf[first_slot / K] : (Real)-1;
+  const i64 passed_id = passed.face ? passed.face[first_slot / K] : -1;
   Nearest nearest(K, first_slot, out);
+  if (!(passed_z < (Real)infinity())) nearest.limit = -1;  // this pixel is through
   for (i64 at = begin; at < end; at += kBatch) {
     __syncthreads();  // the batch before has been read
     if (thread == 0) *batch_size = 0;
@@ -214,7 +225,8 @@ __device__ inline void rasterize_tile(const Real* verts, const i64* faces, const
       if (p.nearest > nearest.limit || px < p.xmin - margin || px > p.xmax + margin || py < p.ymin - margin ||
           py > p.ymax + margin)
         continue;
-      if (depth_at(px, py, p, settings, &z)) nearest.insert(z, p.id);
+      if (depth_at(px, py, p, settings, &z) && before(passed_z, passed_id, z, (i64)p.id))
+        nearest.insert(z, p.id);
     }
   }
   if (in_image) nearest.finish(first_slot, px, py, verts, faces, settings, out);
@@ -366,6 +378,8 @@ extern "C" __global__ void __launch_bounds__(256)
                               i64 first_tile, int height, int width, i64 faces_per_pixel,
                               R3D_REAL blur_radius, bool perspective_correct, bool clip_barycentric_coords,
                               bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
+                              const R3D_REAL* after_zbuf,  // (N, H, W), or null
+                              const i64* after_face,       // (N, H, W), or null
                               i64* pix_to_face,       // (N, H, W, K)
                               R3D_REAL* zbuf,         // (N, H, W, K)
                               R3D_REAL* bary_coords,  // (N, H, W, K, 3), or null
@@ -375,7 +389,7 @@ extern "C" __global__ void __launch_bounds__(256)
   rasterize_tile<FewNearest<R3D_REAL>, R3D_REAL>(
       verts, faces, offsets, list, first_tile, height, width, faces_per_pixel,
       {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far},
-      {pix_to_face, zbuf, bary_coords, dists}, batch, &batch_size);
+      {after_zbuf, after_face}, {pix_to_face, zbuf, bary_coords, dists}, batch, &batch_size);
 }
 
 extern "C" __global__ void __launch_bounds__(256)
@@ -386,6 +400,8 @@ extern "C" __global__ void __launch_bounds__(256)
                                i64 first_tile, int height, int width, i64 faces_per_pixel,
                                R3D_REAL blur_radius, bool perspective_correct, bool clip_barycentric_coords,
                                bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
+                               const R3D_REAL* after_zbuf,  // (N, H, W), or null
+                               const i64* after_face,       // (N, H, W), or null
                                i64* pix_to_face,       // (N, H, W, K)
                                R3D_REAL* zbuf,         // (N, H, W, K)
                                R3D_REAL* bary_coords,  // (N, H, W, K, 3), or null
@@ -395,7 +411,7 @@ extern "C" __global__ void __launch_bounds__(256)
   rasterize_tile<ManyNearest<R3D_REAL>, R3D_REAL>(
       verts, faces, offsets, list, first_tile, height, width, faces_per_pixel,
       {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far},
-      {pix_to_face, zbuf, bary_coords, dists}, batch, &batch_size);
+      {after_zbuf, after_face}, {pix_to_face, zbuf, bary_coords, dists}, batch, &batch_size);
 }
 
 extern "C" __global__ void __launch_bounds__(256) rasterize_meshes_zbuffer(

@@ -11,11 +11,41 @@ namespace r3d {
 namespace R3D_ISA {
 namespace {
 
+constexpr int kListStride = kListTile + kMaxStamp;
+
+// Depth peeling: how far each pixel of a tile has been seen already.
+template <class Real>
+struct Passed {
+  alignas(64) Real z[kListStride * kListStride];
+  i64 id[kListTile * kListTile];
+
+  // Nothing can beat a pixel that is through.
+  Passed(const Frame<Real>& frame, i64 image, int row0, int column0, int rows, int columns, Real* to_beat) {
+    const RasterizeMeshesArgs<Real>& a = frame.args;
+    if (!a.after_zbuf) return;
+    for (int r = 0; r < kListStride; ++r)
+      for (int c = 0; c < kListStride; ++c) {
+        const int at = r * kListStride + c;
+        z[at] = 0;
+        if (r >= rows || c >= columns) continue;
+        const i64 pixel = (image * a.height + row0 + r) * a.width + column0 + c;
+        z[at] = a.after_zbuf[pixel];
+        id[r * kListTile + c] = a.after_face[pixel];
+        if (!(z[at] < (Real)__builtin_inf())) to_beat[at] = -1;
+      }
+  }
+
+  R3D_MEMBER bool comes_before(int r, int c, Real face_z, i64 face_id) const {
+    const Real here = z[r * kListStride + c];
+    return here < face_z || (here == face_z && id[r * kListTile + c] < face_id);
+  }
+};
+
 template <class Real>
 void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, const u32* list, i64 count) {
   typedef Lanes<Real> L;
   constexpr int width = Simd<Real>::width, sw = Stamp<Real>::width, sh = Stamp<Real>::height;
-  constexpr int stride = kListTile + kMaxStamp;
+  constexpr int stride = kListStride;
   const RasterizeMeshesArgs<Real>& a = frame.args;
   const RasterSettings<Real>& settings = frame.settings;
   const bool perspective = settings.perspective_correct, clip = settings.clip_barycentric_coords;
@@ -36,6 +66,8 @@ void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, cons
   for (int r = 0; r < stride; ++r)
     for (int c = 0; c < stride; ++c)
       to_beat[r * stride + c] = r < rows && c < columns ? (Real)__builtin_inf() : (Real)-1;
+  const bool peels = a.after_zbuf != nullptr;
+  const Passed<Real> passed(frame, image, row0, column0, rows, columns, to_beat);
   __builtin_memset(found, 0, sizeof(found));
   const Axis<Real> ax(a.width, a.height, settings.blur_radius), ay(a.height, a.width, settings.blur_radius);
 
@@ -82,6 +114,7 @@ void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, cons
           const L before = load_stamp(to_beat + r * stride + c, stride);
           auto candidates = (s.z >= 0) & (s.z < before);
           if (!blurred) candidates = candidates & inside;
+          if (peels) candidates = candidates & (s.z >= load_stamp(passed.z + r * stride + c, stride));
           u32 bits = mask_bits(candidates) & ~exact;
           if (bits && blurred && (mask_bits(inside) & bits) != bits) {
             const L dist2 = slow ? boundary_distance2(px, py, polygon) : triangle_distance2(px, py, face.f);
@@ -89,14 +122,17 @@ void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, cons
           }
           for (; bits; bits &= bits - 1) {
             const int lane = __builtin_ctz(bits);
-            keep(r + lane / sw, c + lane % sw, s.z[lane]);
+            const int y = r + lane / sw, x = c + lane % sw;
+            if (!peels || passed.comes_before(y, x, s.z[lane], id)) keep(y, x, s.z[lane]);
           }
           for (; exact; exact &= exact - 1) {
             const int lane = __builtin_ctz(exact), y = r + lane / sw, x = c + lane % sw;
             if (y >= rows || x >= columns) continue;
             const Hit<Real> hit = hit_polygon(frame.column_x[column0 + x], frame.row_y[row0 + y], face,
                                               slow ? polygon : whole_face(face.f), settings);
-            if (hit.hit && hit.z < to_beat[y * stride + x]) keep(y, x, hit.z);
+            if (hit.hit && hit.z < to_beat[y * stride + x] &&
+                (!peels || passed.comes_before(y, x, hit.z, id)))
+              keep(y, x, hit.z);
           }
         }
       }

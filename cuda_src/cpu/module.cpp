@@ -54,8 +54,9 @@ void bind_rasterize_meshes(nb::module_& m) {
       "rasterize_meshes_fwd",
       [](Array<const Real> verts, Array<const i64> faces, Array<const i64> mesh_first_face, int height,
          int width, i64 faces_per_pixel, double blur_radius, bool perspective_correct,
-         bool clip_barycentric_coords, bool cull_backfaces, double z_near, double z_far, i64 workspace_budget,
-         Array<i64> pix_to_face, std::optional<Array<Real>> zbuf, std::optional<Array<Real>> bary_coords,
+         bool clip_barycentric_coords, bool cull_backfaces, double z_near, double z_far,
+         std::optional<Array<const Real>> after_zbuf, std::optional<Array<const i64>> after_face,
+         i64 workspace_budget, Array<i64> pix_to_face, std::optional<Array<Real>> zbuf, std::optional<Array<Real>> bary_coords,
          std::optional<Array<Real>> dists) {
         const RasterizeMeshesArgs<Real> args = {verts.data(),
                                                 faces.data(),
@@ -76,7 +77,9 @@ void bind_rasterize_meshes(nb::module_& m) {
                                                 pix_to_face.data(),
                                                 optional_data(zbuf),
                                                 optional_data(bary_coords),
-                                                optional_data(dists)};
+                                                optional_data(dists),
+                                                optional_data(after_zbuf),
+                                                optional_data(after_face)};
         RasterizeMeshesStatus status;
         {
           nb::gil_scoped_release release;
@@ -87,7 +90,8 @@ void bind_rasterize_meshes(nb::module_& m) {
       },
       "verts"_a.noconvert(), "faces"_a.noconvert(), "mesh_first_face"_a.noconvert(), "height"_a, "width"_a,
       "faces_per_pixel"_a, "blur_radius"_a, "perspective_correct"_a, "clip_barycentric_coords"_a,
-      "cull_backfaces"_a, "z_near"_a, "z_far"_a, "workspace_budget"_a, "pix_to_face"_a.noconvert(),
+      "cull_backfaces"_a, "z_near"_a, "z_far"_a, "after_zbuf"_a.noconvert().none(),
+      "after_face"_a.noconvert().none(), "workspace_budget"_a, "pix_to_face"_a.noconvert(),
       "zbuf"_a.noconvert().none(), "bary_coords"_a.noconvert().none(), "dists"_a.noconvert().none());
 }
 

@@ -36,7 +36,8 @@ bool outputs_overflow_caches(const RasterizeMeshesArgs<Real>& a) {
 
 template <class Real>
 RasterizeMeshesStatus rasterize(const RasterizeMeshesArgs<Real>& a) {
-  const bool zbuffer = a.faces_per_pixel == 1 && !(a.blur_radius > 0) && sizeof(Real) == sizeof(float);
+  const bool zbuffer = a.faces_per_pixel == 1 && !(a.blur_radius > 0) && sizeof(Real) == sizeof(float) &&
+                       a.after_zbuf == nullptr;
   const PixelCenters<Real> centers(a.width, a.height);
   if (!centers.column_x) return {-1, true};
   const Frame<Real> frame = {a,

@@ -28,6 +28,9 @@ struct RasterizeMeshesArgs {
   Real* zbuf;            // (N, H, W, K), or null
   Real* bary_coords;     // (N, H, W, K, 3), or null
   Real* dists;           // (N, H, W, K), or null
+  // Depth peeling: at each pixel only faces that come after this depth and id count; null: all faces.
+  const Real* after_zbuf = nullptr;  // (N, H, W)
+  const i64* after_face = nullptr;   // (N, H, W)
 };
 
 // What came of a call: the first face that points past the vertices, or -1; false when memory ran out.

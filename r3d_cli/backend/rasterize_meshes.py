@@ -46,6 +46,8 @@ def rasterize_meshes(
     cull_backfaces: bool = False,
     z_near: float | None = None,
     z_far: float | None = None,
+    after_zbuf: Any = None,  # (N, H, W)
+    after_face: Any = None,  # (N, H, W) int64
     workspace_budget: int = WORKSPACE_BUDGET,
     want_zbuf: bool = True,
     want_bary_coords: bool = True,
@@ -66,6 +68,9 @@ def rasterize_meshes(
         cull_backfaces: skip faces that are seen from behind.
         z_near: clip exactly at this view depth; None: no near plane.
         z_far: the same for the far plane.
+        after_zbuf: depth peeling: at each pixel only faces count that come after this depth, or at it after
+            the face of ``after_face``. Infinity: none. Results repeat what a larger K would show, bit by bit.
+        after_face: see there; both or neither.
         workspace_budget: bytes of tile lists that are held at once.
         want_zbuf: return ``zbuf``; the three ``want_*`` save the memory of what is not needed.
         want_bary_coords: return ``bary_coords``.
@@ -90,6 +95,8 @@ def rasterize_meshes(
     arrays = arrays_like(verts)
     real = str(verts.dtype).removeprefix("torch.")
     shape = (len(mesh_first_face) - 1, *image_size, faces_per_pixel)
+    _check_after(after_zbuf, after_face, shape, real)
+    after = after_zbuf, after_face
     settings = _settings(
         blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far
     )
@@ -104,18 +111,18 @@ def rasterize_meshes(
     fragments = Fragments(*(next(made) if want else None for want in wanted))
     if device is None and isinstance(arrays, NumpyArrays):
         bad_face = native().rasterize_meshes_fwd(
-            verts, faces, mesh_first_face, *image_size, faces_per_pixel, *settings, workspace_budget,
+            verts, faces, mesh_first_face, *image_size, faces_per_pixel, *settings, *after, workspace_budget,
             *fragments,
         )  # fmt: skip
     else:
         run = RasterRun(
             verts, faces, mesh_first_face, shape, settings, arrays, device or device_of(arrays), real
         )
-        if real == "float32" and faces_per_pixel == 1 and blur_radius == 0:
+        if real == "float32" and faces_per_pixel == 1 and blur_radius == 0 and after_zbuf is None:
             arrays.fill(fragments.pix_to_face, -1)
             bad_face = run.zbuffer(fragments)
         else:
-            bad_face = run.nearest(fragments, workspace_budget)
+            bad_face = run.nearest(fragments, after, workspace_budget)
     raise_bad_face("rasterize_meshes", bad_face, verts, faces)
     return fragments if want_zbuf else fragments._replace(zbuf=None)
 
@@ -279,14 +286,14 @@ class RasterRun:
         self.launch("resolve", blocks_for(pixels), verts, faces, pixels, *image, *settings, *fragments)
         return self._bad_face(arrays.numpy(bad_face)[0])
 
-    def nearest(self, fragments: Fragments, budget: int) -> int:
+    def nearest(self, fragments: Fragments, after: tuple[Any, Any], budget: int) -> int:
         """Any K, blurred or not. Returns the first bad face, or -1."""
         fine = "fine_few" if self.K <= FEW else "fine_many"
 
         def visit(begin: int, end: int, offsets: Any, lists: Any) -> None:
             self.launch(
                 fine, end - begin, self.verts, self.faces, offsets, lists, begin, self.height, self.width,
-                self.K, *self.settings, *fragments,
+                self.K, *self.settings, *after, *fragments,
             )  # fmt: skip
 
         return self.tiles(visit, budget)
@@ -392,6 +399,17 @@ def check_arguments(
         raise ValueError(f"{where}: faces_per_pixel must be at least 1, got {faces_per_pixel}")
     if not (blur >= 0 and math.isfinite(blur)):
         raise ValueError(f"{where}: blur_radius must be a finite number >= 0, got {blur}")
+
+
+def _check_after(after_zbuf: Any, after_face: Any, shape: tuple[int, ...], real: str) -> None:
+    """Raise a ValueError unless depths and faces to come after fit the pictures."""
+    if (after_zbuf is None) != (after_face is None):
+        raise ValueError("rasterize_meshes: after_zbuf and after_face go together: give both or neither")
+    if after_zbuf is None:
+        return
+    for name, array, dtype in (("after_zbuf", after_zbuf, real), ("after_face", after_face, "int64")):
+        check_shape("rasterize_meshes", name, array, "N H W", **dict(zip("NHW", shape, strict=False)))
+        check_dtype("rasterize_meshes", name, array, dtype)
 
 
 def check_planes(z_near: float | None, z_far: float | None, where: str = "rasterize_meshes") -> None:

@@ -46,6 +46,8 @@ def rasterize_meshes(
     cull_backfaces: bool = False,
     z_near: float | None = None,
     z_far: float | None = None,
+    after_zbuf: Tensor | None = None,  # (N, H, W)
+    after_face: Tensor | None = None,  # (N, H, W) int64
 ) -> Fragments:
     """Find the nearest faces at each pixel centre, differentiably.
 
@@ -65,6 +67,10 @@ def rasterize_meshes(
         cull_backfaces: Leave out faces that are seen from behind.
         z_near: Cut faces at this view depth, exactly; None: leave them whole.
         z_far: The same for what lies behind it.
+        after_zbuf: Depth peeling (Everitt 2001): at each pixel only faces count that come after this depth,
+            or at it after the face of ``after_face``; infinity: none. Given the last slots of one call, the
+            next returns the K layers behind them, bit by bit what a larger K would show. No gradient.
+        after_face: See there; both or neither. -1, with a depth of -1: every face comes after.
 
     Returns:
         `Fragments` in the dtype of ``verts``.
@@ -80,9 +86,10 @@ def rasterize_meshes(
         >>> verts.grad[:, 2]
         tensor([0.7500, 0.7500, 0.5000])
     """
-    verts, faces, first = prepare(
-        "rasterize_meshes", verts=verts, faces=faces, mesh_first_face=mesh_first_face
-    )
+    verts, faces, first, after_zbuf, after_face = prepare(
+        "rasterize_meshes", verts=verts, faces=faces, mesh_first_face=mesh_first_face,
+        after_zbuf=None if after_zbuf is None else after_zbuf.detach(), after_face=after_face,
+    )  # fmt: skip
     check_shape("rasterize_meshes", "verts", verts, "V 3")
     check_dtype("rasterize_meshes", "verts", verts, "float32", "float64")
     check_shape("rasterize_meshes", "faces", faces, "F 3")
@@ -92,7 +99,7 @@ def rasterize_meshes(
     return Fragments(
         *_fwd(
             verts, faces, first, height, width, faces_per_pixel, blur_radius, perspective_correct,
-            clip_barycentric_coords, cull_backfaces, *planes,
+            clip_barycentric_coords, cull_backfaces, *planes, after_zbuf, after_face,
         )
     )  # fmt: skip
 
@@ -103,7 +110,7 @@ _NAMES = [word.split()[1] for word in SETTINGS.split(", ")]
 def _run_fwd(
     verts: Any, faces: Any, first: Any, height: int, width: int, faces_per_pixel: int, *settings: Any
 ) -> tuple[Any, ...]:
-    named = dict(zip(_NAMES, settings, strict=True))
+    named = dict(zip([*_NAMES, "after_zbuf", "after_face"], settings, strict=True))
     return tuple(
         backend.rasterize_meshes(
             verts, faces, first, (height, width), faces_per_pixel=faces_per_pixel, **named
@@ -135,7 +142,8 @@ def _fake_bwd(verts: Tensor, *_: Any) -> Tensor:
 
 _fwd = register(
     "rasterize_meshes_fwd(Tensor verts, Tensor faces, Tensor mesh_first_face, SymInt height, SymInt width, "
-    f"SymInt faces_per_pixel, {SETTINGS}) -> (Tensor, Tensor, Tensor, Tensor)",
+    f"SymInt faces_per_pixel, {SETTINGS}, Tensor? after_zbuf, Tensor? after_face) -> "
+    "(Tensor, Tensor, Tensor, Tensor)",
     _run_fwd,
     _fake_fwd,
 )
@@ -149,7 +157,7 @@ _bwd = register(
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    verts, faces, first, _, _, _, *ctx.settings = inputs
+    verts, faces, first, _, _, _, *ctx.settings, _, _ = inputs
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(verts, faces, first, output[0])
 
@@ -158,7 +166,7 @@ def _backward(ctx: Any, _: None, *grads: Tensor | None) -> tuple[Tensor | None, 
     verts, faces, first, pix_to_face = ctx.saved_tensors
     corners = deterministic_corners(verts, faces)
     grad_verts = _bwd(verts, faces, first, pix_to_face, *grads, *corners, *ctx.settings)
-    return grad_verts, *[None] * (5 + len(ctx.settings))
+    return grad_verts, *[None] * (5 + len(ctx.settings) + 2)
 
 
 def _save_nothing(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

@@ -51,6 +51,8 @@ def rasterize_meshes(
     cull_backfaces: bool = False,
     z_near: float | None = None,
     z_far: float | None = None,
+    after_zbuf: Tensor | None = None,  # (N, H, W)
+    after_face: Tensor | None = None,  # (N, H, W) int64
 ) -> Fragments:
     """Find the nearest ``faces_per_pixel`` faces at every pixel centre, by (depth, face id).
 
@@ -66,6 +68,9 @@ def rasterize_meshes(
         cull_backfaces: leave out the faces whose normal, by the right-hand rule, points away from the camera.
         z_near: faces are cut at this depth, exactly; None leaves them whole.
         z_far: the same, for what lies behind it.
+        after_zbuf: at each pixel only the faces count whose (depth, id) is greater than this depth and
+            the id in ``after_face``; None: all.
+        after_face: see there.
 
     Returns:
         Fragments whose ``zbuf``, ``bary_coords`` and ``dists`` have the dtype of ``verts`` and carry its
@@ -91,6 +96,12 @@ def rasterize_meshes(
             step = max(1, PAIRS_AT_ONCE // max(1, len(mesh_faces)))
             for pixel in range(0, height * width if len(mesh_faces) else 0, step):
                 samples = scene.sample(points[pixel : pixel + step, None], mesh_faces[None])
+                if after_zbuf is not None:
+                    after_z = after_zbuf[n].reshape(-1, 1)[pixel : pixel + step]
+                    after_id = after_face[n].reshape(-1, 1)[pixel : pixel + step]
+                    samples = samples._replace(
+                        hit=samples.hit & _after(samples.z, mesh_faces, after_z, after_id)
+                    )
                 found = _nearest(samples, verts.dtype, faces_per_pixel)  # (P, <= K)
                 ids[n, pixel : pixel + step, : found.shape[1]] = torch.where(found < 0, -1, found + first)
 
@@ -161,6 +172,12 @@ class Scene:
         distance2 = boundary_distance2(polygons - points[..., None, :])
         hit = self.visible[face_ids] & (inside | (distance2 < self.blur_radius)) & (z >= 0)
         return Samples(inside, hit, z, bary, distance2)
+
+
+def _after(depth: Tensor, ids: Tensor, after_z: Tensor, after_id: Tensor) -> Tensor:
+    """Does (depth, id) come after (after_z, after_id)? Depths as the outputs round them."""
+    depth = depth.to(after_z.dtype)
+    return (depth > after_z) | ((depth == after_z) & (ids > after_id))
 
 
 def _nearest(samples: Samples, dtype: torch.dtype, K: int) -> Tensor:

@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from r3d_cli.ops.rasterize_meshes import Fragments
 from r3d_cli.ops.rasterize_meshes import rasterize_meshes as rasterize_packed
@@ -25,6 +26,8 @@ def rasterize_meshes(
     cull_to_frustum: bool = False,
     *,
     strict: bool = False,
+    after_zbuf: Tensor | None = None,
+    after_face: Tensor | None = None,
 ) -> Fragments:
     """Find the nearest faces of each mesh at each pixel centre of its own picture.
 
@@ -41,6 +44,10 @@ def rasterize_meshes(
         z_clip_value: Cut faces at this view depth, exactly; None: leave them whole.
         cull_to_frustum: Accepted and ignored: what is outside the picture costs nothing and never shows.
         strict: Raise an error where vertices are not finite, rather than to skip their faces with a warning.
+        after_zbuf: (N, H, W) depth peeling: at each pixel only faces count that come after this depth, or at
+            it after the face of ``after_face``; infinity: none. The last slots of one call give the next
+            call the K layers behind them. See `DepthPeelingRenderer`.
+        after_face: (N, H, W) int64; both or neither.
 
     Returns:
         `Fragments`: pix_to_face (N, H, W, K) with ids of packed faces, zbuf (N, H, W, K), bary_coords
@@ -69,6 +76,8 @@ def rasterize_meshes(
         clip_barycentric_coords=clip_barycentric_coords,
         cull_backfaces=cull_backfaces,
         z_near=z_clip_value,
+        after_zbuf=after_zbuf,
+        after_face=after_face,
     )
 
 

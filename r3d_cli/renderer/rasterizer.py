@@ -152,12 +152,30 @@ class MeshRasterizer(nn.Module):
         """
         settings = kwargs.pop("raster_settings", self.raster_settings)
         cameras = kwargs.get("cameras", self.cameras)
+        return self.rasterize(self.transform(meshes_world, **kwargs), settings, cameras)
+
+    def rasterize(
+        self,
+        meshes_ndc: Any,
+        settings: RasterizationSettings,
+        cameras: Any,
+        after_zbuf: Tensor | None = None,
+        after_face: Tensor | None = None,
+    ) -> Fragments:
+        """Rasterize what `transform` returned.
+
+        Args:
+            meshes_ndc: `Meshes` in NDC x and y, with the view depth z.
+            settings: `RasterizationSettings`.
+            cameras: For the settings that are left to the camera.
+            after_zbuf: (N, H, W) only what lies behind this counts: see `rasterize_meshes`.
+            after_face: See there.
+        """
         if settings.faces_per_pixel is None:
             raise ValueError(
                 "MeshRasterizer: faces_per_pixel=None keeps no fragments; give a number, or use a renderer "
                 "whose shader blends every face"
             )
-        meshes_ndc = self.transform(meshes_world, **kwargs)
         perspective, clip, near = resolve_settings(settings, cameras)
         fragments = rasterize_meshes(
             meshes_ndc,
@@ -169,6 +187,8 @@ class MeshRasterizer(nn.Module):
             cull_backfaces=settings.cull_backfaces,
             z_clip_value=near,
             strict=settings.strict,
+            after_zbuf=after_zbuf,
+            after_face=after_face,
         )
         screen = Screen(meshes_ndc.verts_packed(), meshes_ndc.faces_packed(), perspective)
         return ScreenFragments.of(fragments, screen)
