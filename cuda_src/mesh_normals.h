@@ -46,7 +46,7 @@ R3D_FN Vec3<Real> face_cross(const PackedMesh<Real>& mesh, i64 face) {
 // of its vertices, and no gradient, so that it cannot spoil its neighbours.
 template <class Real>
 R3D_FN bool is_finite(const Vec3<Real>& a) {
-  return a.x - a.x == 0 && a.y - a.y == 0 && a.z - a.z == 0;
+  return 0 * (a.x + a.y + a.z) == 0;
 }
 
 // What a face adds to the sums of its vertices.
@@ -82,11 +82,13 @@ R3D_FN void store_corner_grads(const PackedMesh<Real>& mesh, i64 face, const Vec
   const i64* const ids = mesh.faces + 3 * face;
   const Vec3<Real> p = load3(mesh.verts, ids[0]), q = load3(mesh.verts, ids[1]),
                    r = load3(mesh.verts, ids[2]);
-  const bool counts = is_finite(cross(q - p, r - p));
-  const Vec3<Real> none = {0, 0, 0};
-  store3(grad_corners, 3 * face, counts ? cross(grad_cross, r - q) : none);
-  store3(grad_corners, 3 * face + 1, counts ? cross(grad_cross, p - r) : none);
-  store3(grad_corners, 3 * face + 2, counts ? cross(grad_cross, q - p) : none);
+  if (!is_finite(cross(q - p, r - p))) {
+    for (int j = 0; j < 3; ++j) store3(grad_corners, 3 * face + j, Vec3<Real>{0, 0, 0});
+    return;
+  }
+  store3(grad_corners, 3 * face, cross(grad_cross, r - q));
+  store3(grad_corners, 3 * face + 1, cross(grad_cross, p - r));
+  store3(grad_corners, 3 * face + 2, cross(grad_cross, q - p));
 }
 
 // -- Vertices
