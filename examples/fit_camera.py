@@ -42,7 +42,7 @@ def main(
 ) -> None:
     """Find where a camera stood from one silhouette of a teapot."""
     teapot = IO().load_mesh(mesh, include_textures=False, device=device)
-    teapot.scale_verts_(1.7 / float(teapot.verts_packed().abs().max()))  # 3 away, it fills the picture
+    teapot.scale_verts_(1.2 / float(teapot.verts_packed().abs().max()))  # 3 away, it fits the picture
 
     settings = RasterizationSettings(image_size=256, blur_radius=BLUR, faces_per_pixel=None)
     rasterizer = MeshRasterizer(FoVPerspectiveCameras(device=device), settings)
