@@ -96,7 +96,7 @@ def rasterize_meshes(
             step = max(1, PAIRS_AT_ONCE // max(1, len(mesh_faces)))
             for pixel in range(0, height * width if len(mesh_faces) else 0, step):
                 samples = scene.sample(points[pixel : pixel + step, None], mesh_faces[None])
-                if after_zbuf is not None:
+                if after_zbuf is not None and after_face is not None:
                     after_z = after_zbuf[n].reshape(-1, 1)[pixel : pixel + step]
                     after_id = after_face[n].reshape(-1, 1)[pixel : pixel + step]
                     samples = samples._replace(
