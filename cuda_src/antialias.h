@@ -136,8 +136,7 @@ R3D_FN bool leave_face(const Way<Real>& way, const FacedMesh<Real>& mesh, i64 fa
   const WayPoint<Real> p[3] = {way.at(mesh, ids[0]), way.at(mesh, ids[1]), way.at(mesh, ids[2])};
   const Real area = side_of(p[0], p[1], p[2]);
   const bool turns_left = area > 0;
-  // Round a face that turns left, the way leaves by the edge that rises; round another, by the one that
-  // falls.
+  // Round a face that turns left the way leaves by the edge that rises; round another by the one that falls.
   const int up0 = (p[0].beside >= 0) == turns_left, up1 = (p[1].beside >= 0) == turns_left,
             up2 = (p[2].beside >= 0) == turns_left;
   const int rising = up0 < up1 ? 0 : up1 < up2 ? 1 : 2;  // where that edge begins

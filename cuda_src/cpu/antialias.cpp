@@ -11,9 +11,8 @@ namespace r3d {
 namespace R3D_ISA {
 namespace {
 
-constexpr i64 kRows = 8;   // that a thread takes at a time
-constexpr int kRun = 16;   // pixels that are passed by at once
-constexpr i64 kAhead = 6;  // columns by which vertices are fetched ahead, and faces twice as far
+constexpr i64 kRows = 8;  // that a thread takes at a time
+constexpr int kRun = 16;  // pixels that are passed by at once
 
 // PixelCenters as tables.
 template <class Real>
@@ -58,20 +57,6 @@ void for_each_marked(i64 width, const Marked& marked, const Visit& visit) {
 
 // -- Forward
 
-// Faces lie anywhere in memory: asked for early, they come while others are followed.
-template <class Real>
-void fetch_ahead(const AntialiasArgs<Real>& a, const i64* row, i64 column) {
-  const i64 far = column + 2 * kAhead, near = column + kAhead, slots = a.seen.slots;
-  if (far >= a.width) return;
-  const u64 later = row[far * slots], soon = row[near * slots], count = a.mesh.num_faces;
-  if (later < count) {
-    __builtin_prefetch(a.mesh.faces + 3 * later);
-    __builtin_prefetch(a.mesh.opposites + 3 * later);
-  }
-  if (soon < count)
-    for (int j = 0; j < 3; ++j) __builtin_prefetch(a.mesh.verts + 3 * a.mesh.faces[3 * soon + j]);
-}
-
 template <class Real>
 void find_in_row(const AntialiasArgs<Real>& a, const CenterTable<Real>& centers, i64 image, int row,
                  i64* bad_face) {
@@ -99,7 +84,6 @@ void find_in_row(const AntialiasArgs<Real>& a, const CenterTable<Real>& centers,
         return (i32)(face != here[(i + 1) * slots]) | (i32)(face != next_row[i * slots]);
       },
       [&](int column) {
-        fetch_ahead(a, next_row, column);
         const i64 face = here[column * slots];
         if (face != here[(column + 1) * slots]) find(0, column);
         if (face != next_row[column * slots]) find(1, column);

@@ -51,8 +51,8 @@ def antialias(
         >>> fragments = MeshRasterizer(cameras, RasterizationSettings(image_size=64))(meshes)
         >>> hard = (fragments.pix_to_face >= 0).float()  # (1, 64, 64, 1)
         >>> antialias(hard, fragments, meshes, cameras).mean().backward()
-        >>> round(float(radius.grad), 1)  # the area that it covers grows with its radius
-        1.1
+        >>> round(float(radius.grad), 1)  # the share of the picture that it covers grows with its radius
+        0.9
     """
     near = None if raster_settings is None else raster_settings.z_clip_value
     if cameras is not None:
