@@ -99,7 +99,9 @@ def rasterize_meshes(
                 if after_zbuf is not None:
                     after_z = after_zbuf[n].reshape(-1, 1)[pixel : pixel + step]
                     after_id = after_face[n].reshape(-1, 1)[pixel : pixel + step]
-                    samples = samples._replace(hit=samples.hit & _after(samples.z, mesh_faces, after_z, after_id))
+                    samples = samples._replace(
+                        hit=samples.hit & _after(samples.z, mesh_faces, after_z, after_id)
+                    )
                 found = _nearest(samples, verts.dtype, faces_per_pixel)  # (P, <= K)
                 ids[n, pixel : pixel + step, : found.shape[1]] = torch.where(found < 0, -1, found + first)
 

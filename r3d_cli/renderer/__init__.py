@@ -24,6 +24,7 @@ from r3d_cli.renderer.cameras import (
     look_at_rotation,
     look_at_view_transform,
 )
+from r3d_cli.renderer.depth_peeling import DepthPeelingRenderer
 from r3d_cli.renderer.fisheyecameras import FishEyeCameras
 from r3d_cli.renderer.lighting import AmbientLights, DirectionalLights, PointLights, diffuse, specular
 from r3d_cli.renderer.materials import Materials
@@ -41,6 +42,7 @@ from r3d_cli.renderer.shaders import (
 )
 from r3d_cli.renderer.shading import flat_shading, gouraud_shading, phong_shading
 from r3d_cli.renderer.textures import TexturesAtlas, TexturesUV, TexturesVertex
+from r3d_cli.renderer.transparent_shader import TransparentShader
 from r3d_cli.renderer.utils import (
     TensorProperties,
     convert_to_tensors_and_broadcast,
@@ -52,6 +54,7 @@ __all__ = [
     "AmbientLights",
     "BlendParams",
     "CamerasBase",
+    "DepthPeelingRenderer",
     "DirectionalLights",
     "DistortedCameras",
     "FishEyeCameras",
@@ -77,6 +80,7 @@ __all__ = [
     "TexturesAtlas",
     "TexturesUV",
     "TexturesVertex",
+    "TransparentShader",
     "camera_position_from_spherical_angles",
     "convert_to_tensors_and_broadcast",
     "diffuse",
