@@ -380,10 +380,10 @@ extern "C" __global__ void __launch_bounds__(256)
                               bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
                               const R3D_REAL* after_zbuf,  // (N, H, W), or null
                               const i64* after_face,       // (N, H, W), or null
-                              i64* pix_to_face,       // (N, H, W, K)
-                              R3D_REAL* zbuf,         // (N, H, W, K)
-                              R3D_REAL* bary_coords,  // (N, H, W, K, 3), or null
-                              R3D_REAL* dists) {      // (N, H, W, K), or null
+                              i64* pix_to_face,            // (N, H, W, K)
+                              R3D_REAL* zbuf,              // (N, H, W, K)
+                              R3D_REAL* bary_coords,       // (N, H, W, K, 3), or null
+                              R3D_REAL* dists) {           // (N, H, W, K), or null
   __shared__ Prepared<R3D_REAL> batch[kBatch];
   __shared__ i32 batch_size;
   rasterize_tile<FewNearest<R3D_REAL>, R3D_REAL>(
@@ -402,10 +402,10 @@ extern "C" __global__ void __launch_bounds__(256)
                                bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
                                const R3D_REAL* after_zbuf,  // (N, H, W), or null
                                const i64* after_face,       // (N, H, W), or null
-                               i64* pix_to_face,       // (N, H, W, K)
-                               R3D_REAL* zbuf,         // (N, H, W, K)
-                               R3D_REAL* bary_coords,  // (N, H, W, K, 3), or null
-                               R3D_REAL* dists) {      // (N, H, W, K), or null
+                               i64* pix_to_face,            // (N, H, W, K)
+                               R3D_REAL* zbuf,              // (N, H, W, K)
+                               R3D_REAL* bary_coords,       // (N, H, W, K, 3), or null
+                               R3D_REAL* dists) {           // (N, H, W, K), or null
   __shared__ Prepared<R3D_REAL> batch[kBatch];
   __shared__ i32 batch_size;
   rasterize_tile<ManyNearest<R3D_REAL>, R3D_REAL>(

@@ -56,8 +56,8 @@ void bind_rasterize_meshes(nb::module_& m) {
          int width, i64 faces_per_pixel, double blur_radius, bool perspective_correct,
          bool clip_barycentric_coords, bool cull_backfaces, double z_near, double z_far,
          std::optional<Array<const Real>> after_zbuf, std::optional<Array<const i64>> after_face,
-         i64 workspace_budget, Array<i64> pix_to_face, std::optional<Array<Real>> zbuf, std::optional<Array<Real>> bary_coords,
-         std::optional<Array<Real>> dists) {
+         i64 workspace_budget, Array<i64> pix_to_face, std::optional<Array<Real>> zbuf,
+         std::optional<Array<Real>> bary_coords, std::optional<Array<Real>> dists) {
         const RasterizeMeshesArgs<Real> args = {verts.data(),
                                                 faces.data(),
                                                 mesh_first_face.data(),

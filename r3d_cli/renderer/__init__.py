@@ -25,6 +25,7 @@ from r3d_cli.renderer.cameras import (
     look_at_rotation,
     look_at_view_transform,
 )
+from r3d_cli.renderer.depth_peeling import DepthPeelingRenderer
 from r3d_cli.renderer.fisheyecameras import FishEyeCameras
 from r3d_cli.renderer.lighting import AmbientLights, DirectionalLights, PointLights, diffuse, specular
 from r3d_cli.renderer.materials import Materials
@@ -45,6 +46,7 @@ from r3d_cli.renderer.shading import flat_shading, gouraud_shading, phong_shadin
 from r3d_cli.renderer.splatter_blend import SplatterBlender
 from r3d_cli.renderer.splatter_shader import SplatterPhongShader
 from r3d_cli.renderer.textures import TexturesAtlas, TexturesUV, TexturesVertex
+from r3d_cli.renderer.transparent_shader import TransparentShader
 from r3d_cli.renderer.utils import (
     TensorProperties,
     convert_to_tensors_and_broadcast,
@@ -57,6 +59,7 @@ __all__ = [
     "AntialiasedShader",
     "BlendParams",
     "CamerasBase",
+    "DepthPeelingRenderer",
     "DirectionalLights",
     "DistortedCameras",
     "FishEyeCameras",
@@ -86,6 +89,7 @@ __all__ = [
     "TexturesAtlas",
     "TexturesUV",
     "TexturesVertex",
+    "TransparentShader",
     "antialias",
     "camera_position_from_spherical_angles",
     "convert_to_tensors_and_broadcast",

@@ -53,6 +53,11 @@ def main() -> None:
             {"faces_per_pixel": 40, "workspace_budget": 1 << 14, "z_near": 1.0},
         ):
             rasterize_meshes(*arrays, (48, 80), **options)
+        after = cupy.ones((2, 48, 80), dtype), cupy.zeros((2, 48, 80), "int64")
+        for faces_per_pixel in (4, 40):
+            rasterize_meshes(
+                *arrays, (48, 80), faces_per_pixel=faces_per_pixel, after_zbuf=after[0], after_face=after[1]
+            )
         rasterize_meshes(
             *arrays, (544, 544), faces_per_pixel=2
         )  # so many tiles that their scan needs two levels

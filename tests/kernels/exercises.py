@@ -106,6 +106,10 @@ def rasterize(device: Emulation) -> None:
         options = {"image_size": image_size, "faces_per_pixel": faces_per_pixel}
         want = rasterize_meshes(verts, faces, first, **options)
         assert_same(rasterize_meshes(verts, faces, first, device=device, **options), want)
+        after = {"after_zbuf": want.zbuf[..., 0].copy(), "after_face": want.pix_to_face[..., 0].copy()}
+        after["after_zbuf"][:, ::5] = np.inf
+        want = rasterize_meshes(verts, faces, first, **options, **after)
+        assert_same(rasterize_meshes(verts, faces, first, device=device, **options, **after), want)
     rasterize_gradients(device)
 
 
