@@ -48,7 +48,7 @@ WEIGHTS = {"rgb": 1.0, "silhouette": 1.0, "edge": 1.0, "normal": 0.01, "laplacia
 def main(
     mesh: Annotated[Path, typer.Argument(help="Textured mesh of the target.")] = FOLDER / "spot" / "spot.obj",
     output: Annotated[Path, typer.Option("-o", "--output", help="Picture.")] = Path("fit_textured.png"),
-    iterations: Annotated[int, typer.Option(min=1, help="Steps of gradient descent.")] = 2000,
+    iterations: Annotated[int, typer.Option(min=1, help="Steps of gradient descent.")] = 1000,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Deform a sphere into a cow and paint it, from 20 pictures of the cow."""
