@@ -30,9 +30,15 @@ def soft_phong(
 ) -> Tensor:  # (N, H, W, 4)
     """The blend of the lit faces of a pixel, or of its K nearest; arguments: see ``ops.soft_phong``."""
     K = max(len(faces), 1) if faces_per_pixel is None else faces_per_pixel
-    ids, z, bary, dists = rasterize_meshes(
-        verts, faces, mesh_first_face, image_size, faces_per_pixel=K, **settings
-    )
+    fragments = rasterize_meshes(verts, faces, mesh_first_face, image_size, faces_per_pixel=K, **settings)
+    return shade_fragments(fragments, faces, surface, texture, lights=lights, sigma=sigma, gamma=gamma)
+
+
+def shade_fragments(
+    fragments: Any, faces: Tensor, surface: Any, texture: Any, *, lights: str, sigma: float, gamma: float
+) -> Tensor:  # (N, H, W, 4)
+    """The blend of fragments, all of them lit."""
+    ids, z, bary, dists = fragments
     covered, ids = ids >= 0, ids.clamp(min=0)
     if len(faces) == 0:
         faces, ids, covered = faces.new_zeros(1, 3), ids * 0, covered & False

@@ -21,6 +21,7 @@ from r3d_cli.bench.cases import (
     rasterize_meshes,
     render_hard_phong,
     shade_meshes,
+    soft_phong,
     soft_silhouette,
     vertex_corners,
     weighted_rows,
@@ -99,6 +100,17 @@ def test_normals_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("backward", [False, True])
 @pytest.mark.parametrize("K", ["all", 5])
+def test_soft_pictures_agree(
+    K: int | str, backward: bool, tmp_path: Path, fake_clock: Callable[..., Any]
+) -> None:
+    change: Case = {"faces": 320, "image": 32, "batch": 3, "blur": 0.01, "sigma": 3e-3, "K": K}
+    case = {**soft_phong.BASE, **change, "backward": backward}
+    found = measure("soft-phong", case, tmp_path, fake_clock)
+    assert found == ["r3d", *(["r3d, fragments"] if K == 5 else [])]
+
+
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("K", ["all", 5])
 def test_silhouettes_agree(
     K: int | str, backward: bool, tmp_path: Path, fake_clock: Callable[..., Any]
 ) -> None:
@@ -147,6 +159,7 @@ def test_weighted_rows_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> 
 @pytest.mark.parametrize(
     ("suite", "case"),
     [
+        (soft_phong, {**soft_phong.BASE, "faces": 80, "image": 24, "batch": 2, "backward": True}),
         (soft_silhouette, {**soft_silhouette.BASE, "faces": 80, "image": 24, "batch": 2, "backward": True}),
         (antialias, {"mesh": "ico", "faces": 80, "image": 24}),
         (mesh_losses, {"loss": "normal", "faces": 80}),

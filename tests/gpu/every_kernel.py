@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from r3d_cli.backend import cuda
+from r3d_cli.backend import soft_phong as phong
 from r3d_cli.backend.antialias import antialias_bwd_edges, antialias_fwd
 from r3d_cli.backend.mesh_edges import mesh_edges
 from r3d_cli.backend.mesh_normals import face_areas_normals_bwd, face_areas_normals_fwd
@@ -25,6 +28,29 @@ def scene(dtype: str, faces: int = 200) -> list[np.ndarray]:
     verts = rng.normal(0.0, 0.5, (3 * faces, 3)) + (0, 0, 2)
     verts[:9] *= (8, 8, 1)  # some faces that are large in the image
     return [verts.astype(dtype), np.arange(3 * faces).reshape(-1, 3), np.array([0, faces // 2, faces])]
+
+
+def shade_softly(cupy: Any, arrays: list[Any], by_vertex: tuple[Any, Any]) -> None:
+    """Both ways of summing, of a map."""
+    rng = np.random.default_rng(1)
+    verts, real = arrays[0], arrays[0].dtype
+    looks = rng.uniform(0.1, 1, (len(arrays[2]) - 1, 21))
+    looks[:, 17] = 4  # zfar
+    maps = cupy.asarray(np.array([[0, 8, 8]]))
+    texels, uvs = (
+        cupy.asarray(rng.uniform(0, 1, shape).astype(real)) for shape in ((64, 3), (len(verts), 2))
+    )
+    parts = (
+        phong.Mesh(*arrays), phong.Surface(verts, verts, cupy.asarray(looks.astype(real))),
+        phong.Texture(texels, arrays[1], uvs, maps, None),
+    )  # fmt: skip
+    how = {
+        "settings": RasterSettings(1e-3, True, z_near=1.0), "kinds": phong.Kinds(texture="maps"),
+        "blending": phong.Blending(1e-3, 1e-2),
+    }  # fmt: skip
+    for faces_per_pixel, corners in ((None, None), (6, by_vertex)):
+        seen = phong.soft_phong_fwd(*parts, (72, 80), faces_per_pixel, in_order=corners is not None, **how)
+        phong.soft_phong_bwd(*parts, seen, seen.image, faces_per_pixel, corners=corners, **how)
 
 
 def textured_quad(alpha_mode: str) -> RawMesh:
@@ -69,6 +95,7 @@ def main() -> None:
                 *arrays, (72, 80), *how, settings=settings, in_order=corners is not None
             )
             soft_silhouette_bwd(*arrays, seen, seen.uncovered, *how, settings=settings, corners=corners)
+        shade_softly(cupy, arrays, by_vertex)
     for alpha_mode in ("opaque", "mask", "blend"):
         for shading in ("phong", "flat", "normals"):
             mesh = textured_quad(alpha_mode)

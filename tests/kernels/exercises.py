@@ -171,6 +171,28 @@ def silhouette(device: Emulation) -> None:
             np.testing.assert_allclose(got_grad, want_grad, rtol=1e-3, atol=1e-4 * np.abs(want_grad).max())
 
 
+def shade_softly(device: Emulation) -> None:
+    """Long lists, more faces at a pixel than count, a block of faces over the picture; maps, whose texels'
+    gradients are added up as integers where they must repeat."""
+    from phong_scenes import assert_same_shading, phong_scene
+
+    small = make_meshes(265, size=0.1)[0] * (0.2, 0.2, 1)
+    verts = np.concatenate([small, covering_verts(10)]).astype(np.float32)
+    meshes = verts, np.arange(len(verts)).reshape(-1, 3) % (len(verts) - 3), np.array([0, 268, 268, 275])
+    settings = RasterSettings(1e-3, perspective_correct=True, z_near=0.6)
+    for texture, faces_per_pixel, image_size in (("maps", 9, (18, 20)), ("vertices", 2, (65, 66))):
+        scene = phong_scene(
+            *meshes,
+            image_size=image_size,
+            faces_per_pixel=faces_per_pixel,
+            settings=settings,
+            texture=texture,
+        )
+        want = scene.run()
+        for corners in (None, by_vertex(meshes)):
+            assert_same_shading(scene.run(device, corners), want, 1e-4)
+
+
 def fans(*sizes: int) -> np.ndarray:  # (sum of sizes, 3)
     """Closed fans, each of so many faces round a vertex of its own."""
     faces, first = [], 0
@@ -325,6 +347,7 @@ EXERCISES: dict[str, Callable[[Emulation], None]] = {
     "rasterize_meshes": rasterize,
     "scan": scan,
     "shade_meshes": shade,
+    "soft_phong": shade_softly,
     "soft_silhouette": silhouette,
     "sort_runs": runs,
     "vertex_corners": faces_alone(vertex_corners),

@@ -55,12 +55,16 @@ class Inputs:
 
 
 def cases(selection: Selection) -> Iterator[Case]:
-    levels = {"quick": _QUICK, "default": _DEFAULT, "full": _FULL}
+    yield from cases_of(BASE, selection, {"quick": _QUICK, "default": _DEFAULT, "full": _FULL})
+
+
+def cases_of(base: Case, selection: Selection, levels: dict[str, list[Change]]) -> Iterator[Case]:
+    """Each case forward alone, and with the backward."""
     sized: list[Change] = [{"faces": sphere_faces(faces)} for faces in selection.sizes]
     files: list[Change] = [{"mesh": name, "faces": None} for name in selection.files]
     for change in [*(sized or levels[selection.level]), *files]:
         for backward in (False, True):
-            yield {**BASE, **change, "backward": backward}
+            yield {**base, **change, "backward": backward}
 
 
 def make_inputs(case: Case, place: Place) -> Inputs:

@@ -10,6 +10,7 @@ from r3d_cli.bench.suite import Unsupported
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from r3d_cli.bench.cases.soft_phong import Inputs as Scene
     from r3d_cli.bench.cases.soft_silhouette import Inputs
 
 NAME = "r3d, fragments"
@@ -34,3 +35,23 @@ def soft_silhouette(inputs: Inputs) -> Callable[[], Any]:
         return 1 - uncovered(fragments, blend_params)
 
     return lambda: with_gradient(inputs, alpha)
+
+
+def soft_phong(inputs: Scene) -> Callable[[], Any]:
+    from r3d_cli.bench.cases.soft_phong import with_gradients
+    from r3d_cli.ops.rasterize_meshes import rasterize_meshes
+    from r3d_cli.reference.soft_phong import shade_fragments
+
+    K, views = inputs.faces_per_pixel, inputs.views
+    if K is None:
+        raise Unsupported
+
+    def image() -> Tensor:
+        fragments = rasterize_meshes(
+            views.verts, views.faces, views.mesh_first_face, views.image_size, faces_per_pixel=K,
+            blur_radius=views.blur_radius, perspective_correct=True, clip_barycentric_coords=True,
+        )  # fmt: skip
+        scene = views.faces, inputs.surface, inputs.texture
+        return shade_fragments(fragments, *scene, lights="point", sigma=views.sigma, gamma=inputs.gamma)
+
+    return lambda: with_gradients(inputs, image)
