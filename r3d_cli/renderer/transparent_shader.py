@@ -81,7 +81,7 @@ class TransparentShader(ShaderBase):
         shading = kwargs.get("shading", self.shading)
         if shading != "none":
             shade = phong_shading if shading == "phong" else flat_shading
-            colors = shade(meshes, fragments, texels=colors, **self._parts(kwargs))
+            colors = shade(meshes, fragments, texels=colors, **self._parts(meshes, kwargs))
         alpha = self._opacity(fragments, meshes, kwargs)
         if texels.shape[-1] == 4:
             alpha = alpha * texels[..., 3:]
