@@ -85,7 +85,9 @@ def main(
     report("before", sphere)
 
     began = time.perf_counter()
-    optimizer = torch.optim.SGD([offsets, colours], lr=1.0, momentum=0.9)
+    # The tutorial's rate is 1 for both; a colour shows in few pixels, and would need many more iterations.
+    groups = [{"params": [offsets]}, {"params": [colours], "lr": 20.0}]
+    optimizer = torch.optim.SGD(groups, lr=1.0, momentum=0.9)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, settling(iterations))
     for iteration in until_interrupted(iterations):
         fitted = sphere.offset_verts(offsets)
