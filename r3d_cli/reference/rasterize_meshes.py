@@ -97,11 +97,8 @@ def rasterize_meshes(
             for pixel in range(0, height * width if len(mesh_faces) else 0, step):
                 samples = scene.sample(points[pixel : pixel + step, None], mesh_faces[None])
                 if after_zbuf is not None and after_face is not None:
-                    after_z = after_zbuf[n].reshape(-1, 1)[pixel : pixel + step]
-                    after_id = after_face[n].reshape(-1, 1)[pixel : pixel + step]
-                    samples = samples._replace(
-                        hit=samples.hit & _after(samples.z, mesh_faces, after_z, after_id)
-                    )
+                    z, face = (of[n].reshape(-1, 1)[pixel : pixel + step] for of in (after_zbuf, after_face))
+                    samples = samples._replace(hit=samples.hit & _after(samples.z, mesh_faces, z, face))
                 found = _nearest(samples, verts.dtype, faces_per_pixel)  # (P, <= K)
                 ids[n, pixel : pixel + step, : found.shape[1]] = torch.where(found < 0, -1, found + first)
 

@@ -54,9 +54,8 @@ class TransparentShader(ShaderBase):
     ) -> None:
         super().__init__(device, cameras, lights, materials)
         if shading not in _SHADINGS:
-            raise ValueError(
-                f"TransparentShader: shading must be one of {', '.join(_SHADINGS)}, got {shading!r}"
-            )
+            known = ", ".join(_SHADINGS)
+            raise ValueError(f"TransparentShader: shading must be one of {known}, got {shading!r}")
         self.shading = shading
         self.opacity, self.verts_opacity, self.faces_opacity = opacity, verts_opacity, faces_opacity
 
@@ -91,20 +90,21 @@ class TransparentShader(ShaderBase):
         alpha = torch.as_tensor(kwargs.get("opacity", self.opacity), device=fragments.zbuf.device)
         of_verts = kwargs.get("verts_opacity", self.verts_opacity)
         if of_verts is not None:
-            corners = _of_each(of_verts, "verts_opacity", meshes, len(meshes.verts_packed()))
+            corners = _of_each(of_verts, "verts_opacity", "V", meshes, len(meshes.verts_packed()))
             corners = corners[meshes.faces_packed()][..., None]
             alpha = alpha * interpolate_face_attributes(fragments.pix_to_face, fragments.bary_coords, corners)
         of_faces = kwargs.get("faces_opacity", self.faces_opacity)
         if of_faces is not None:
-            of_faces = _of_each(of_faces, "faces_opacity", meshes, len(meshes.faces_packed()))
+            of_faces = _of_each(of_faces, "faces_opacity", "F", meshes, len(meshes.faces_packed()))
             # A row past the last for the empty slots, whose id is -1.
             alpha = alpha * torch.cat([of_faces, of_faces.new_zeros(1)])[fragments.pix_to_face][..., None]
         return alpha
 
 
-def _of_each(opacity: Tensor, name: str, meshes: Any, count: int) -> Tensor:
+def _of_each(opacity: Tensor, name: str, letter: str, meshes: Any, count: int) -> Tensor:
     """For all packed vertices or faces, of those of one mesh where the batch repeats it."""
+    check_shape("TransparentShader", name, opacity, letter)
     if len(meshes) > 1 and len(opacity) * len(meshes) == count:
-        opacity = opacity.repeat(len(meshes))
-    check_shape("TransparentShader", name, opacity, "L", L=count)
+        return opacity.repeat(len(meshes))
+    check_shape("TransparentShader", name, opacity, letter, **{letter: count})
     return opacity

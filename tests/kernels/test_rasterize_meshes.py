@@ -120,21 +120,15 @@ def test_layers_are_bitwise_those_of_a_larger_k(
     """K at a time, each after the last: with copies of faces, whose order is that of their ids."""
     verts, _, first = make_meshes(40, 0, 80, size=0.6, dtype=dtype)
     verts[-60:] = verts[150:210]
-    options = {"blur_radius": 1e-3, "perspective_correct": True, "device": emulation}
+    options: dict[str, Any] = {"blur_radius": 1e-3, "perspective_correct": True, "device": emulation}
     mesh = verts, np.arange(360).reshape(-1, 3), first
     everything = rasterize_meshes(*mesh, (21, 18), faces_per_pixel=120, **options)
     depth = int((everything.pix_to_face >= 0).sum(-1).max())
     assert depth >= 12
     after = np.full((3, 21, 18), -1, dtype), np.full((3, 21, 18), -1)
     for begin in range(0, depth + 1, faces_per_pixel):
-        got = rasterize_meshes(
-            *mesh,
-            (21, 18),
-            faces_per_pixel=faces_per_pixel,
-            after_zbuf=after[0],
-            after_face=after[1],
-            **options,
-        )
+        place = {"after_zbuf": after[0], "after_face": after[1]}
+        got = rasterize_meshes(*mesh, (21, 18), faces_per_pixel=faces_per_pixel, **place, **options)
         for a, b in zip(got, everything, strict=True):
             np.testing.assert_array_equal(a, b[:, :, :, begin : begin + faces_per_pixel])
         last = got.pix_to_face[..., -1]

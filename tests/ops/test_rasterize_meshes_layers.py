@@ -135,7 +135,7 @@ def test_opcheck() -> None:
 
 
 def test_compiles_whole() -> None:
-    """Its gradient too. (opcheck adds up all outputs, from the first on, whose dtype is not that of floats.)"""
+    """Its gradient too: opcheck adds all outputs to the first, which holds integers, and fails at that."""
     verts, faces, first = map(torch.from_numpy, soup(np.float64))
     after = {"after_zbuf": torch.full((3, 6, 5), 1.0, dtype=torch.float64)}
     after["after_face"] = torch.full((3, 6, 5), 7)
