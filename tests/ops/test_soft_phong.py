@@ -155,3 +155,102 @@ def test_repeats_bit_by_bit_whatever_the_number_of_threads() -> None:
                 assert torch.equal(grad, wanted)
     finally:
         native().set_num_threads(threads)
+
+
+def mixed_faces(count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Slivers, edge-on faces, points, faces through the near plane and behind the camera, huge ones."""
+    rng = np.random.default_rng(0)
+    corners = rng.uniform((-1.2, -1.2, -0.5), (1.2, 1.2, 3.0), (count, 3, 3))
+    corners[::5, 1] = corners[::5, 0] + rng.normal(0, 1e-7, (len(corners[::5]), 3))
+    corners[1::5, 2] = (corners[1::5, 0] + corners[1::5, 1]) / 2
+    corners[2::25, 1:] = corners[2::25, :1]
+    corners[3::25, :, :2] *= 1e12
+    verts = torch.tensor(corners.reshape(-1, 3), dtype=torch.float32)
+    return verts, torch.arange(3 * count).reshape(-1, 3), torch.tensor([0, count])
+
+
+@pytest.mark.parametrize("perspective", [False, True])
+def test_gradients_of_bad_faces_are_finite(perspective: bool) -> None:
+    verts, faces, first = mixed_faces(20_000)
+    verts.requires_grad_()
+    given = surface(verts.detach(), 1)
+    leaves = [tensor.requires_grad_() for tensor in given]
+    texture = texture_of("vertices", verts.detach(), faces, DEFAULT)
+    image = soft_phong(
+        verts, faces, first, PhongSurface(*leaves), texture, (24, 24), blur_radius=1e-3,
+        perspective_correct=perspective, clip_barycentric_coords=True, z_near=0.1, faces_per_pixel=100,
+    )  # fmt: skip
+    assert torch.isfinite(image).all()
+    image.square().sum().backward()
+    for leaf in (verts, *leaves):
+        assert torch.isfinite(leaf.grad).all()
+    assert (verts.grad != 0).any()
+
+
+def arguments(verts: Tensor, faces: Tensor, first: Tensor, K: int | None) -> tuple[Any, ...]:
+    """Of the op below the function."""
+    given, texture = surface(verts, 3), texture_of("maps", verts, faces, DEFAULT)
+    reals = [tensor.requires_grad_() for tensor in (verts, *given, texture.texels, texture.uvs)]
+    options = ("point", "maps", 1, "border", True, True, 0.01, 0.05, 0.02, True, True, False, 0.5, 2.8)
+    ids = faces, first, texture.corner_ids, texture.maps, texture.faces_source
+    return *reals, *ids, 6, 7, False, K, *options
+
+
+@pytest.mark.parametrize("K", [None, 3])
+def test_opcheck(K: int | None) -> None:
+    torch.library.opcheck(torch.ops.r3d.soft_phong_fwd.default, arguments(*scene(14, 0, 9), K))
+
+
+@pytest.mark.parametrize("K", [None, 3])
+def test_compiles_whole(K: int | None) -> None:
+    verts, faces, first = scene(14, 0, 9, dtype=torch.float32)
+    given, texture = surface(verts, 3), texture_of("maps", verts, faces, DEFAULT)
+
+    def loss(verts: Tensor, texels: Tensor) -> Tensor:
+        shown = texture._replace(texels=texels)
+        options = {"sigma": 0.01, "gamma": 0.05, "blur_radius": 0.02, "faces_per_pixel": K}
+        return soft_phong(verts, faces, first, given, shown, (13, 18), **options).square().sum()
+
+    grads = []
+    for call in (loss, torch.compile(loss, fullgraph=True, backend="aot_eager")):
+        leaves = [tensor.detach().clone().requires_grad_() for tensor in (verts, texture.texels)]
+        call(*leaves).backward()
+        grads.append([leaf.grad for leaf in leaves])
+    for grad, wanted in zip(*grads, strict=True):
+        assert torch.equal(grad, wanted)
+
+
+def test_halves_are_taken_under_autocast_only() -> None:
+    verts, faces, first = scene(14, 0, 9, dtype=torch.float32)
+    given, texture = surface(verts, 3), texture_of("vertices", verts, faces, DEFAULT)
+    want = soft_phong(verts, faces, first, given, texture, (13, 18), blur_radius=0.02)
+    halves = texture._replace(texels=texture.texels.bfloat16())
+    with torch.autocast("cpu", torch.bfloat16):
+        got = soft_phong(verts, faces, first, given, halves, (13, 18), blur_radius=0.02)
+    assert got.dtype == torch.float32
+    torch.testing.assert_close(got, want, atol=1e-2, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sigma": 0.0}, "sigma must be a finite number > 0, got 0.0"),
+        ({"gamma": -1.0}, "gamma must be a finite number > 0, got -1.0"),
+        ({"faces_per_pixel": 0}, "faces_per_pixel must be at least 1, got 0"),
+        ({"blur_radius": -1.0}, "blur_radius must be a finite number >= 0, got -1.0"),
+        ({"lights": "sun"}, "lights must be one of none, ambient, directional, point, got 'sun'"),
+    ],
+)
+def test_bad_arguments_are_named(change: dict[str, Any], message: str) -> None:
+    verts, faces, first = scene(5)
+    texture = texture_of("vertices", verts, faces, DEFAULT)
+    with pytest.raises(ValueError, match=f"soft_phong: {message}"):
+        soft_phong(verts, faces, first, surface(verts, 1), texture, (4, 4), **change)
+
+
+def test_ids_past_their_tables_are_named() -> None:
+    verts, faces, first = scene(5)
+    texture = texture_of("vertices", verts, faces, DEFAULT)
+    past = texture._replace(corner_ids=texture.corner_ids + len(verts))
+    with pytest.raises(IndexError, match=r"soft_phong: corner_ids must lie in \[0, 7\)"):
+        soft_phong(verts, faces, first, surface(verts, 1), past, (4, 4))
