@@ -1,4 +1,4 @@
-"""PyTorch3D: its rasterizer on the same NDC vertices, edges, normals, padding, OBJ and PLY readers."""
+"""PyTorch3D: its rasterizers, on NDC vertices and with cameras, edges, normals, padding, OBJ and PLY readers."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from r3d_cli.bench.cases.io import Inputs as Files
     from r3d_cli.bench.cases.io import Soup
     from r3d_cli.bench.cases.mesh_normals import Inputs as Normals
+    from r3d_cli.bench.cases.mesh_rasterizer import Inputs as Scene
     from r3d_cli.bench.cases.meshes import Inputs as Batch
     from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
@@ -51,6 +52,14 @@ def rasterize_meshes(inputs: Inputs) -> Prepared:
         )
 
     return Prepared(call, lambda outputs: Fragments(*outputs))
+
+
+def mesh_rasterizer(inputs: Scene) -> Prepared:
+    from pytorch3d import renderer, structures
+
+    from r3d_cli.bench.cases.mesh_rasterizer import fragments_of
+
+    return fragments_of(renderer, structures, inputs)
 
 
 def mesh_edges(inputs: Faces) -> Prepared:
