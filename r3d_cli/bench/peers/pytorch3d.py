@@ -1,4 +1,4 @@
-"""PyTorch3D: its rasterizers, on NDC vertices and with cameras, edges, normals, padding, OBJ and PLY readers."""
+"""PyTorch3D: its rasterizers, on NDC vertices and with cameras, edges, normals, padding, mesh readers."""
 
 from __future__ import annotations
 
