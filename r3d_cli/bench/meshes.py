@@ -15,7 +15,7 @@ from r3d_cli.scene.camera import Camera, look_at
 
 #: Where PyTorch3D's own benchmarks and the published figures look from.
 FOV = 60.0
-_DISTANCE, _ELEVATION, _AZIMUTH = 2.7, 10.0, 20.0
+VIEW = (2.7, 10.0, 20.0)  # distance, elevation, azimuth
 _RADIUS = 0.8
 _TURN = 40.0  # degrees between the meshes of a batch
 
@@ -112,7 +112,7 @@ def read_centered(path: Path) -> Mesh:
 
 
 def camera() -> Camera:
-    R, T = look_at(_DISTANCE, _ELEVATION, _AZIMUTH)
+    R, T = look_at(*VIEW)
     return Camera(R, T, fov=FOV)
 
 

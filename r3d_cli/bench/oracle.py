@@ -16,6 +16,7 @@ def fragments_at(
     *,
     blur_radius: float = 0.0,
     faces_per_pixel: int = 1,
+    clip_barycentric_coords: bool = False,
 ) -> dict[str, Any]:
     """Fragments (P, K, ...), perspective-correct, by ``reference.rasterize_meshes``.
 
@@ -44,6 +45,7 @@ def fragments_at(
         (1, 1),
         blur_radius=blur_radius,
         faces_per_pixel=faces_per_pixel,
+        clip_barycentric_coords=clip_barycentric_coords,
         perspective_correct=True,
     )
     arrays = {name: array.numpy()[:, 0, 0] for name, array in fragments._asdict().items()}

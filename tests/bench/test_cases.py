@@ -17,6 +17,7 @@ from r3d_cli.bench.cases import (
     mesh_edges,
     mesh_losses,
     mesh_normals,
+    mesh_rasterizer,
     packed_to_padded,
     rasterize_meshes,
     render_hard_phong,
@@ -60,6 +61,29 @@ def test_rasterizers_agree(change: Case, tmp_path: Path, fake_clock: Callable[..
     assert {"r3d", "naive PyTorch"} <= set(found)
     casts_rays = case["K"] == 1 and case["batch"] == 1
     assert ("Embree" in found) == casts_rays  # embreex is a dependency of the tests
+
+
+SOFT: dict[str, Case] = {"soft": {"K": 12, "blur": 9.21e-4}, "hard": {"K": 1, "blur": 0.0}}
+
+
+@pytest.mark.parametrize("change", SOFT.values(), ids=SOFT.keys())
+@pytest.mark.parametrize("backward", [False, True])
+def test_mesh_rasterizers_agree(
+    change: Case, backward: bool, tmp_path: Path, fake_clock: Callable[..., Any]
+) -> None:
+    case = {**mesh_rasterizer.BASE, "faces": 980, "image": 48, "backward": backward, **change}
+    assert "r3d" in measure("mesh-rasterizer", case, tmp_path, fake_clock)
+
+
+def test_gradients_of_a_rasterizer_are_checked() -> None:
+    case = {**mesh_rasterizer.BASE, **mesh_rasterizer.suite.tiny, "backward": True}
+    inputs = mesh_rasterizer.make_inputs(case, Place())
+    expected = mesh_rasterizer.reference(inputs)
+    right = mesh_rasterizer.outcome(inputs, mesh_rasterizer.ours(inputs).call())
+    assert mesh_rasterizer.differs(right, expected) == ""
+    for wrong in (1.1 * right["grad_verts"], right["grad_verts"][:-1]):
+        assert "grad_verts" in mesh_rasterizer.differs({**right, "grad_verts": wrong}, expected)
+    assert "zbuf" in mesh_rasterizer.differs({**right, "zbuf": right["zbuf"] + 1}, expected)
 
 
 @pytest.mark.parametrize("texture", [64, None])
@@ -196,9 +220,10 @@ def test_renderers_agree(tmp_path: Path, statuses: Statuses) -> None:
 
 def test_files_of_a_folder_become_cases(repository: Path, fake_clock: Callable[..., Any]) -> None:
     data = next(path.parent for path in sorted((repository / "examples").rglob("*.obj")))
-    plan = Plan(("io", "rasterize-meshes"), sizes=(80,), peers=(), data=data, method=FAST)
+    names = "io", "mesh-rasterizer", "rasterize-meshes"
+    plan = Plan(names, sizes=(80,), peers=(), data=data, method=FAST)
     rows = [row for row in run(plan, clock=fake_clock(1.0)).rows if row.case["faces"] is None]
-    assert {row.suite for row in rows} == {"io", "rasterize-meshes"}
+    assert {row.suite for row in rows} == set(names)
     assert {row.status for row in rows} == {"ok"}
 
 

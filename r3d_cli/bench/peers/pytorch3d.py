@@ -1,4 +1,4 @@
-"""PyTorch3D: its rasterizer on the same NDC vertices, renderers, edges, normals, padding and readers."""
+"""PyTorch3D: its rasterizers, on NDC vertices and with cameras, renderers, edges, normals, padding, readers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from r3d_cli.bench.cases.io import Soup
     from r3d_cli.bench.cases.mesh_losses import Inputs as Losses
     from r3d_cli.bench.cases.mesh_normals import Inputs as Normals
+    from r3d_cli.bench.cases.mesh_rasterizer import Inputs as View
     from r3d_cli.bench.cases.meshes import Inputs as Batch
     from r3d_cli.bench.cases.packed_to_padded import Inputs as Rows
     from r3d_cli.bench.cases.rasterize_meshes import Inputs
@@ -80,6 +81,14 @@ def soft_silhouette(inputs: Silhouettes) -> Callable[[], Any]:
         return sigmoid_alpha_blend(fragments.bary_coords, fragments, blend_params)[..., 3]
 
     return lambda: with_gradient(inputs, alpha)
+
+
+def mesh_rasterizer(inputs: View) -> Prepared:
+    from pytorch3d import renderer, structures
+
+    from r3d_cli.bench.cases.mesh_rasterizer import fragments_of
+
+    return fragments_of(renderer, structures, inputs)
 
 
 def mesh_edges(inputs: Faces) -> Prepared:

@@ -289,7 +289,8 @@ def evaluate(
     area = edges.sum(1, keepdim=True)
     inside = ((edges > 0) == (area > 0)).all(1) & (area[:, 0] != 0)
     weights = edges * area.sign() / triangles[..., 2]
-    bary = weights / weights.sum(1, keepdim=True)
+    # Past the line where the plane of a nearly edge-on face vanishes the sum would change its sign.
+    bary = weights / weights.sum(1, keepdim=True).clamp(min=1e-30)
     z = (bary * triangles[..., 2]).sum(1)
     along = b - a
     t = (-(a * along).sum(-1) / (along * along).sum(-1).clamp(min=1e-30)).clamp(0, 1)
