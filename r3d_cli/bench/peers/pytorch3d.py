@@ -1,4 +1,4 @@
-"""PyTorch3D: its rasterizers, on NDC vertices and with cameras, renderers, edges, normals, padding, readers."""
+"""PyTorch3D: rasterizers, on NDC vertices and with cameras, renderers, edges, normals, padding, readers."""
 
 from __future__ import annotations
 
