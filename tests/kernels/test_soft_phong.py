@@ -35,7 +35,8 @@ def shared_vertices(dtype: type = np.float64) -> Meshes:
 def check(scene: Scene, device: Emulation, tolerance: float = 1e-11) -> None:
     """Both ways of summing; something of everything that can have a gradient has one."""
     want = scene.run()
-    lit, kind = scene.options["kinds"].lights != "none", scene.options["kinds"].texture
+    kinds = scene.options["kinds"]
+    lit, kind = kinds.lights in ("directional", "point"), kinds.texture
     moved = {name: grad.any() for name, grad in want[1]._asdict().items()}
     assert moved == {
         "verts": True, "positions": lit, "normals": lit, "looks": True, "texels": True, "uvs": kind == "maps",
