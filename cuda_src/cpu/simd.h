@@ -130,8 +130,8 @@ R3D_FN r3d::R3D_ISA::Lanes<double> select(r3d::R3D_ISA::Ints<double> mask, r3d::
                                           r3d::R3D_ISA::Lanes<double> b) {
   return mask ? a : b;
 }
-// min_of, max_of and abs_of as common/geometry.h says them, in one instruction each: min and max give their second
-// operand where a comparison fails.
+// min_of, max_of and abs_of as common/geometry.h says them, in one instruction each: min and max give their
+// second operand where a comparison fails.
 #if defined(__AVX512DQ__)
 R3D_FN r3d::R3D_ISA::Lanes<float> min_of(r3d::R3D_ISA::Lanes<float> a, r3d::R3D_ISA::Lanes<float> b) {
   return (r3d::R3D_ISA::Lanes<float>)_mm512_maskz_min_ps((__mmask16)~0, (__m512)b, (__m512)a);

@@ -36,8 +36,8 @@ R3D_FN r3d::R3D_ISA::Lanes<double> sqrt_of(r3d::R3D_ISA::Lanes<double> a) {
   return r3d::R3D_ISA::each_lane(a, [](double x) { return sqrt(x); });
 }
 
-// 2^n e^r with |r| <= ln 2 / 2, ln 2 in two parts; r's series to the 7th power is off by 2e-8. For numbers from
-// -87 to 88, whose exponential is a normal number.
+// 2^n e^r with |r| <= ln 2 / 2, ln 2 in two parts; r's series to the 7th power is off by 2e-8. For numbers
+// from -87 to 88, whose exponential is a normal number.
 R3D_FN r3d::R3D_ISA::Lanes<float> exp_of_moderate(r3d::R3D_ISA::Lanes<float> x) {
   typedef r3d::R3D_ISA::Lanes<float> L;
   typedef r3d::R3D_ISA::Ints<float> I;
@@ -45,8 +45,9 @@ R3D_FN r3d::R3D_ISA::Lanes<float> exp_of_moderate(r3d::R3D_ISA::Lanes<float> x) 
   const L n = (x * 1.44269504f + round) - round;
   const L r = x - n * 0.693145752f - n * 1.42860677e-6f;
   const L r2 = r * r;
-  const L p = (1.0f + r) + r2 * ((0.5f + r * 1.66666667e-1f) + r2 * ((4.16666667e-2f + r * 8.33333333e-3f) +
-                                 r2 * (1.38888889e-3f + r * 1.98412698e-4f)));
+  const L p =
+      (1.0f + r) + r2 * ((0.5f + r * 1.66666667e-1f) + r2 * ((4.16666667e-2f + r * 8.33333333e-3f) +
+                                                             r2 * (1.38888889e-3f + r * 1.98412698e-4f)));
   return (L)((I)p + (__builtin_convertvector(n, I) << 23));
 }
 R3D_FN r3d::R3D_ISA::Lanes<double> exp_of_moderate(r3d::R3D_ISA::Lanes<double> a) {
