@@ -216,6 +216,7 @@ NB_MODULE(_native, m) {
   using namespace r3d;
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, "count"_a);
+  m.def("share_openmp", &share_openmp, "library"_a);
   m.def("isa", [] { return kIsaNames[static_cast<int>(current_isa())]; });
   m.def("isas", [] {
     std::vector<std::string> names;

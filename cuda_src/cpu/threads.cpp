@@ -1,8 +1,11 @@
 #include "cpu/threads.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -72,8 +75,28 @@ void Pool::work() {
   }
 }
 
+// The OpenMP runtime of another library of this process. Its threads spin for milliseconds after that
+// library's own loops, on the very cores that ours would run on; so where it has as many threads as we would
+// use, they do our work too.
+struct OpenMp {
+  void (*parallel)(void (*body)(void*), void* context, unsigned threads, unsigned flags);
+  int (*max_threads)();
+  int (*in_parallel)();
+};
+OpenMp g_openmp;
+std::atomic<const OpenMp*> g_team{nullptr};
+
+// The team that runs loops of the calling thread, or null. A runtime has a team for every thread that asks,
+// so only the main thread does.
+const OpenMp* team_of_caller() {
+  const OpenMp* const team = g_team.load(std::memory_order_acquire);
+  if (!team || syscall(SYS_gettid) != getpid() || team->in_parallel()) return nullptr;
+  return team->max_threads() == num_threads() ? team : nullptr;
+}
+
 void forget_pool_after_fork() {
   g_pool.store(nullptr);
+  g_team.store(nullptr);  // its threads are gone too, and it does not know
   new (&g_create) std::mutex();
 }
 
@@ -115,6 +138,25 @@ int num_threads() {
 
 void set_num_threads(int count) { g_requested.store(count); }
 
+bool share_openmp(const char* library) {
+  void* const handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
+  if (!handle) return false;
+  OpenMp found;
+  *reinterpret_cast<void**>(&found.parallel) = dlsym(handle, "GOMP_parallel");
+  *reinterpret_cast<void**>(&found.max_threads) = dlsym(handle, "omp_get_max_threads");
+  *reinterpret_cast<void**>(&found.in_parallel) = dlsym(handle, "omp_in_parallel");
+  if (!found.parallel || !found.max_threads || !found.in_parallel) {
+    dlclose(handle);
+    return false;
+  }
+  pool();  // which forgets the team after a fork
+  if (!g_team.load()) {
+    g_openmp = found;
+    g_team.store(&g_openmp, std::memory_order_release);
+  }
+  return true;
+}
+
 void parallel_for(i64 count, i64 grain, ParallelBody body, void* context) {
   if (count <= 0) return;
   if (grain < 1) grain = 1;
@@ -136,6 +178,22 @@ void parallel_for(i64 count, i64 grain, ParallelBody body, void* context) {
   job.count = count;
   job.grain = grain;
   job.limit = limit;
+  if (const OpenMp* const team = team_of_caller()) {
+    job.workers = 0;
+    team->parallel(
+        [](void* context) {
+          Job* const mine = static_cast<Job*>(context);
+          const int worker = mine->workers.fetch_add(1);
+          if (worker >= mine->limit) return;
+          const bool was = t_inside;
+          t_inside = true;
+          mine->run(worker);
+          t_inside = was;
+        },
+        &job, static_cast<unsigned>(num_threads()), 0);
+    p->busy.unlock();
+    return;
+  }
   {
     std::lock_guard<std::mutex> lock(p->mutex);
     p->grow(limit - 1);

@@ -1,5 +1,6 @@
-// A thread pool of our own: dynamic chunks, no spinning, safe after fork, the process's affinity honoured.
-// Only plain functions cross this header, so that files compiled for a newer instruction set can include it.
+// A thread pool of our own, or PyTorch's threads where there are as many: dynamic chunks, no spinning of
+// ours, safe after fork, the process's affinity honoured. Only plain functions cross this header, so that
+// files compiled for a newer instruction set can include it.
 #ifndef R3D_CPU_THREADS_H_
 #define R3D_CPU_THREADS_H_
 
@@ -17,6 +18,10 @@ void parallel_for(i64 count, i64 grain, ParallelBody body, void* context);
 // on.
 int num_threads();
 void set_num_threads(int count);  // below 1: back to the default
+
+// From now on, where the OpenMP runtime `library`, which this process has loaded already, has as many threads
+// as num_threads() says, loops of the main thread run on those. False: it is not loaded or not one.
+bool share_openmp(const char* library);
 
 // parallel_for with a lambda. The lambda must be trivially usable from several threads at once.
 template <class Body>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 from typing import Any
 
@@ -36,6 +37,21 @@ def num_threads() -> int:
 def set_num_threads(count: int) -> None:
     """Use ``count`` threads from now on; below 1: the default again."""
     native().set_num_threads(count)
+
+
+def share_openmp(library: str | os.PathLike[str]) -> bool:
+    """Let the threads of another library's OpenMP runtime do our work too, where it has as many.
+
+    They spin for milliseconds after that library's own loops, and would be in the way of ours. Only loops of
+    the main thread share them; a forked child, which has none of them, does not.
+
+    Args:
+        library: The runtime's file; one that this process has not loaded is left alone.
+
+    Returns:
+        Whether it is shared from now on.
+    """
+    return native().share_openmp(os.fspath(library))
 
 
 def isa() -> str:

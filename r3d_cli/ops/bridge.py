@@ -13,6 +13,7 @@ and of a public function, which checks its arguments (`checks.py`), passes the f
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 
 from r3d_cli.backend.arrays import NumpyArrays
+from r3d_cli.backend.cpu import share_openmp
 from r3d_cli.checks import check_same_device, dtype_name
 
 #: Where the kernels run.
@@ -27,6 +29,10 @@ DEVICES = ("cpu", "cuda")
 # Not `torch.library.custom_op`: its first call imports torch._dynamo, which takes a second.
 _LIBRARY = torch.library.Library("r3d", "FRAGMENT")
 _HALVES = (torch.float16, torch.bfloat16)
+
+# PyTorch's wheels bring their OpenMP runtime along.
+for _runtime in Path(torch.__file__).parent.glob("lib/lib*omp*.so*"):
+    share_openmp(_runtime)
 
 
 def register(schema: str, run: Callable[..., Any], fake: Callable[..., Any]) -> Any:

@@ -48,7 +48,7 @@ class Topology:
     def faces_packed(self) -> Tensor:  # (sum F_i, 3)
         """Ids of packed vertices."""
         if len(self.verts_layout) <= 1:
-            return self.faces.packed
+            return self.faces.packed.contiguous()  # once, rather than in every kernel's call
         layout, starts = self.faces_layout, self.verts_layout.offsets[:-1]
         if layout.device.type != "cpu" or layout.total < _LONG * len(layout):
             first = self.verts_layout.first_idx

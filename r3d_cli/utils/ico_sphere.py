@@ -82,7 +82,7 @@ def _subdivide(
     ab, bc, ca = inverse.reshape(-1, 3).T + len(verts)
     a, b, c = faces.T
     cut = [[a, ab, ca], [b, bc, ab], [c, ca, bc], [bc, ca, ab]]
-    return _on_sphere(np.concatenate([verts, verts[ends].mean(axis=1)])), np.hstack(cut).T
+    return _on_sphere(np.concatenate([verts, verts[ends].mean(axis=1)])), np.hstack(cut).T.copy()
 
 
 def _on_sphere(verts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -83,6 +83,65 @@ def test_environment_and_affinity_set_the_number_of_threads() -> None:
     assert count_in_subprocess({"R3D_NUM_THREADS": "many"}) == len(os.sched_getaffinity(0))
 
 
+SHARING = """
+import os, torch
+import r3d_cli.ops
+from r3d_cli.backend import cpu
+cpu.set_num_threads(2)
+torch.set_num_threads({torch_threads})
+import test_threads
+(torch.ones(2_000_000) * 2).sum()
+before = len(os.listdir("/proc/self/task"))
+test_threads.picture()
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+def threads_made_beside_torch(torch_threads: int) -> int:
+    """Threads that two of ours add to a process in which PyTorch has worked with so many."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, "-c", SHARING.format(torch_threads=torch_threads)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return int(result.stdout)
+
+
+def test_pytorchs_threads_do_our_work_where_there_are_as_many() -> None:
+    assert threads_made_beside_torch(2) == 0
+    assert threads_made_beside_torch(3) == 1
+
+
+def test_a_forked_child_leaves_pytorchs_threads_alone() -> None:
+    torch = pytest.importorskip("torch")
+    from r3d_cli.backend.cpu import set_num_threads
+    from r3d_cli.ops.rasterize_meshes import rasterize_meshes as on_tensors
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    set_num_threads(2)
+    try:
+        tensors = torch.from_numpy(VERTS), torch.from_numpy(FACES), torch.from_numpy(FIRST)
+        expected = on_tensors(*tensors, (200, 300)).pix_to_face.numpy()
+        context = multiprocessing.get_context("fork")
+        queue = context.Queue()
+        process = context.Process(target=child, args=(queue,))
+        process.start()
+        try:
+            np.testing.assert_array_equal(queue.get(timeout=60), expected)
+        finally:
+            process.join(timeout=10)
+            process.kill()
+    finally:
+        torch.set_num_threads(threads)
+        set_num_threads(0)
+
+
+def test_a_library_that_is_no_runtime_is_not_shared(tmp_path: Path) -> None:
+    from r3d_cli.backend.cpu import share_openmp
+
+    assert not share_openmp(tmp_path / "libgomp.so.1")
+    assert not share_openmp("libc.so.6")  # loaded, but no OpenMP
+
+
 def test_no_data_race_under_the_thread_sanitizer(repository: Path, tmp_path: Path) -> None:
     compiler = shutil.which("g++")
     if compiler is None:
