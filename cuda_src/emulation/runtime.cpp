@@ -55,6 +55,10 @@ r3d_emulation_switch:
 .size r3d_emulation_switch, . - r3d_emulation_switch
 )");
 
+// The number, in its source, of a barrier that does nothing; -1: none. Mutation tests set it.
+extern "C" __attribute__((visibility("default"))) int r3d_emulation_dropped_barrier;
+int r3d_emulation_dropped_barrier = -1;
+
 namespace r3d_emulation {
 
 Position position;
@@ -234,6 +238,7 @@ bool is_private(const void* address) {
 bool is_shared(const void* address) { return address >= __start_r3d_shared && address < __stop_r3d_shared; }
 
 void barrier(int site, int line) {
+  if (site == r3d_emulation_dropped_barrier) return;
   Fiber& f = g_fibers[position.thread];
   f.state = State::at_barrier;
   f.site = site;

@@ -43,6 +43,7 @@ class Emulation:
         seed: of the random order.
         build: a key of ``BUILDS``. ``sanitized`` needs a process that has the sanitizer's runtime preloaded.
         texts: changed sources by stem, instead of the files'.
+        dropped: by stem, the number of a barrier in its source that does nothing.
 
     Attributes:
         launched: names of the kernels that were started.
@@ -51,9 +52,15 @@ class Emulation:
     place: Place = ("cpu", 0)
 
     def __init__(
-        self, order: str = "forward", seed: int = 1, build: str = "plain", texts: dict[str, str] | None = None
+        self,
+        order: str = "forward",
+        seed: int = 1,
+        build: str = "plain",
+        texts: dict[str, str] | None = None,
+        dropped: dict[str, int] | None = None,
     ) -> None:
         self._order, self._seed, self._build, self._texts = ORDERS.index(order), seed, build, texts or {}
+        self._dropped = dropped or {}
         self._kernels: dict[tuple[str, str], Kernels] = {}
         self.launched: set[str] = set()
 
@@ -63,7 +70,8 @@ class Emulation:
             text = self._texts.get(stem) or (kernels_folder() / f"{stem}.cu").read_text()
             signatures = parse_kernels(text, real, f"{stem}.cu")
             library = _load(str(build_library(stem, text, signatures, real, self._build)))
-            self._kernels[stem, real] = Kernels(signatures, _Program(self, library))
+            program = _Program(self, library, self._dropped.get(stem, -1))
+            self._kernels[stem, real] = Kernels(signatures, program)
         return self._kernels[stem, real]
 
 
@@ -72,14 +80,16 @@ class _Program:
 
     place = Emulation.place
 
-    def __init__(self, device: Emulation, library: ctypes.PyDLL) -> None:
-        self._device, self._library = device, library
+    def __init__(self, device: Emulation, library: ctypes.PyDLL, dropped: int) -> None:
+        self._device, self._library, self._dropped = device, library, dropped
+        self._dropped_barrier = ctypes.c_int.in_dll(library, "r3d_emulation_dropped_barrier")
 
     def start(
         self, name: str, grid: tuple[int, int, int], block: tuple[int, int, int], parameters: int, stream: int
     ) -> None:
         self._device.launched.add(name)
         self._device._seed += 1
+        self._dropped_barrier.value = self._dropped  # other devices use this library too
         message = ctypes.create_string_buffer(512)
         failed = self._library.r3d_emulation_run(
             getattr(self._library, f"r3d_entry_{name}"), ctypes.c_void_p(parameters),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -64,6 +65,7 @@ def rasterize_meshes(
         [[-1, -1], [0, 0]]
     """
     height, width = read_image_size("rasterize_meshes", image_size)
+    check_faces_per_pixel("rasterize_meshes", faces_per_pixel)
     warn_of_bad_faces(meshes, strict)
     return rasterize_packed(
         meshes.verts_packed(),
@@ -87,14 +89,24 @@ def read_image_size(where: str, image_size: Any) -> tuple[int, int]:
     Raises:
         ValueError: Neither.
     """
-    pair = (image_size, image_size) if isinstance(image_size, int) else image_size
+    pair = (image_size, image_size) if isinstance(image_size, Integral) else image_size
     if (
         not isinstance(pair, tuple | list)
         or len(pair) != 2
-        or not all(isinstance(side, int) for side in pair)
+        or not all(isinstance(side, Integral) for side in pair)
     ):
         raise ValueError(f"{where}: image_size must be pixels or (height, width), got {image_size!r}")
-    return pair[0], pair[1]
+    if min(pair) < 1:
+        raise ValueError(f"{where}: image_size must be at least 1 pixel a side, got {image_size!r}")
+    return int(pair[0]), int(pair[1])
+
+
+def check_faces_per_pixel(where: str, faces_per_pixel: Any) -> None:
+    """Raise a ValueError unless K is a whole number of at least 1."""
+    if not isinstance(faces_per_pixel, Integral):
+        raise ValueError(f"{where}: faces_per_pixel must be a whole number, got {faces_per_pixel!r}")
+    if faces_per_pixel < 1:
+        raise ValueError(f"{where}: faces_per_pixel must be at least 1, got {faces_per_pixel}")
 
 
 def warn_of_bad_faces(meshes: Any, strict: bool) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from r3d_cli.ops.rasterize_meshes import Fragments
-from r3d_cli.renderer.rasterize_meshes import rasterize_meshes, read_image_size
+from r3d_cli.renderer.rasterize_meshes import check_faces_per_pixel, rasterize_meshes, read_image_size
 from r3d_cli.renderer.screen import Screen, ScreenFragments
 
 #: Depths are kept this far from zero, as a share of the point's distance from the optical axis: the quotient
@@ -71,8 +71,8 @@ class RasterizationSettings:
             self.blur_radius = (2 * self.blur_pixels / min(size)) ** 2
         if not (self.blur_radius >= 0 and math.isfinite(self.blur_radius)):
             raise ValueError(f"{where}: blur_radius must be a finite number >= 0, got {self.blur_radius}")
-        if self.faces_per_pixel is not None and self.faces_per_pixel < 1:
-            raise ValueError(f"{where}: faces_per_pixel must be at least 1, got {self.faces_per_pixel}")
+        if self.faces_per_pixel is not None:
+            check_faces_per_pixel(where, self.faces_per_pixel)
 
 
 class MeshRasterizer(nn.Module):

@@ -355,21 +355,13 @@ EXERCISES: dict[str, Callable[[Emulation], None]] = {
 }
 
 
-def barriers(text: str) -> list[re.Match[str]]:
-    """The barriers of a kernel file and the headers that it includes."""
-    return list(re.finditer(r"__syncthreads\(\);", blank_comments_and_strings(text)))
+def count_barriers(stem: str) -> int:
+    """Barriers in a kernel file and the headers that it includes."""
+    return len(re.findall(r"__syncthreads\(\);", blank_comments_and_strings(kernel_source(stem))))
 
 
-def without_barrier(stem: str, number: int) -> str:
-    """A kernel file, its headers in it, with one barrier deleted."""
-    text = kernel_source(stem)
-    barrier = barriers(text)[number]
-    return text[: barrier.start()] + text[barrier.end() :]
-
-
-def main(stem: str, build: str, order: str, barrier: str = "") -> None:
-    texts = {stem: without_barrier(stem, int(barrier))} if barrier else {}
-    EXERCISES[stem](Emulation(order, build=build, texts=texts))
+def main(stem: str, build: str, order: str, barrier: str = "-1") -> None:
+    EXERCISES[stem](Emulation(order, build=build, dropped={stem: int(barrier)}))
 
 
 if __name__ == "__main__":

@@ -102,6 +102,9 @@ def test_no_cameras(name: str) -> None:
     [
         ({"faces_per_pixel": 0}, "faces_per_pixel must be at least 1, got 0"),
         ({"faces_per_pixel": -3}, "faces_per_pixel must be at least 1, got -3"),
+        ({"faces_per_pixel": 1.5}, "faces_per_pixel must be a whole number, got 1.5"),
+        ({"image_size": 0}, "image_size must be at least 1 pixel a side, got 0"),
+        ({"image_size": (8, -1)}, r"image_size must be at least 1 pixel a side, got \(8, -1\)"),
         ({"blur_radius": -1e-9}, "blur_radius must be a finite number >= 0, got -1e-09"),
         ({"blur_radius": float("nan")}, "blur_radius must be a finite number >= 0, got nan"),
         ({"blur_pixels": -1.0}, "blur_pixels must be at least 0, got -1.0"),
