@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import typer
@@ -27,7 +28,7 @@ def parse_size(text: str, option: str = "--size") -> Size:
     match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", text.strip().lower())
     size = Size(int(match[1]), int(match[2] or match[1])) if match else Size(0, 0)
     if not all(1 <= side <= MAX_PICTURE_SIDE for side in size):
-        raise _refuse(option, f"{text!r} is not N or WxH with sides of 1 to {MAX_PICTURE_SIDE} pixels")
+        raise refuse(option, f"{text!r} is not N or WxH with sides of 1 to {MAX_PICTURE_SIDE} pixels")
     return size
 
 
@@ -40,14 +41,14 @@ def parse_color(text: str, option: str = "--background") -> tuple[float, float, 
     try:
         red, green, blue, *alpha = ImageColor.getrgb(text)
     except ValueError:
-        raise _refuse(option, f"{text!r} is not a colour like white, #1e90ff or transparent") from None
+        raise refuse(option, f"{text!r} is not a colour like white, #1e90ff or transparent") from None
     return (red / 255, green / 255, blue / 255, alpha[0] / 255 if alpha else 1.0)
 
 
 def check_device(text: str, option: str = "--device") -> str:
     """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", text):
-        raise _refuse(option, f"{text!r} is not auto, cpu, cuda or cuda:N")
+        raise refuse(option, f"{text!r} is not auto, cpu, cuda or cuda:N")
     return text
 
 
@@ -55,9 +56,55 @@ def check_number(value: float, option: str, low: float = -math.inf, high: float 
     """A finite number strictly between ``low`` and ``high``."""
     if not (math.isfinite(value) and low < value < high):
         limits = [f"above {low:g}"] * (low > -math.inf) + [f"below {high:g}"] * (high < math.inf)
-        raise _refuse(option, f"{value:g} is not a finite number {' and '.join(limits)}".rstrip())
+        raise refuse(option, f"{value:g} is not a finite number {' and '.join(limits)}".rstrip())
     return value
 
 
-def _refuse(option: str, reason: str) -> typer.BadParameter:
+def parse_vector(text: str, option: str) -> tuple[float, float, float]:
+    """``X,Y,Z``."""
+    try:
+        x, y, z = (float(part) for part in text.split(","))
+    except ValueError:
+        raise refuse(option, f"{text!r} is not X,Y,Z") from None
+    if not all(map(math.isfinite, (x, y, z))):
+        raise refuse(option, f"{text!r} is not finite")
+    return x, y, z
+
+
+class LightOption(NamedTuple):
+    direction: tuple[float, float, float]  # towards the light: x right, y up, z towards the viewer
+    color: tuple[float, float, float]  # sRGB, 0 to 1
+    strength: float
+
+
+def parse_light(text: str, option: str = "--light") -> LightOption:
+    """``X,Y,Z``, then perhaps a CSS colour, then perhaps a strength."""
+    parts = [part.strip() for part in text.split(",")]
+    if not 3 <= len(parts) <= 5:
+        raise refuse(option, f"{text!r} is not X,Y,Z or X,Y,Z,COLOR or X,Y,Z,COLOR,STRENGTH")
+    direction = parse_vector(",".join(parts[:3]), option)
+    if direction == (0, 0, 0):
+        raise refuse(option, f"{text!r} has no direction")
+    color = parse_color(parts[3], option)[:3] if len(parts) > 3 else (1.0, 1.0, 1.0)
+    try:
+        strength = float(parts[4]) if len(parts) > 4 else 1.0
+    except ValueError:
+        raise refuse(option, f"{parts[4]!r} is not a strength") from None
+    if not 0 <= strength < math.inf:
+        raise refuse(option, f"{parts[4]!r} is not a strength of at least 0")
+    return LightOption(direction, color, strength)
+
+
+def parse_names(text: str, known: Sequence[str], option: str) -> tuple[str, ...]:
+    """Names with commas between them, each one of ``known`` and there once."""
+    names = tuple(part.strip() for part in text.split(","))
+    for name in names:
+        if name not in known:
+            raise refuse(option, f"{name!r} is not one of {', '.join(known)}")
+        if names.count(name) > 1:
+            raise refuse(option, f"{name!r} stands there twice")
+    return names
+
+
+def refuse(option: str, reason: str) -> typer.BadParameter:
     return typer.BadParameter(f"{reason}.", param_hint=f"'{option}'")
