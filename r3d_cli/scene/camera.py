@@ -87,7 +87,7 @@ class Camera:
         orthographic: bool = False,
         z_near: float = 1e-3,
     ) -> Camera:
-        """The camera with these intrinsics in a picture of ``size`` (H, W) pixels; the inverse of `in_pixels`.
+        """The camera with these intrinsics in a picture of ``size`` (H, W); the inverse of `in_pixels`.
 
         Example:
             >>> R, T = look_at(distance=2.0, elevation=0.0, azimuth=0.0)
