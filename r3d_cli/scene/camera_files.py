@@ -60,7 +60,7 @@ One of the following for the pose:
     World to camera: a quaternion, real part first, and 3 numbers, as COLMAP's images.txt has them.
 
 Rotations may be off by the rounding of their digits, up to 1e-3. Lens distortion (``k1`` to ``k6``, ``p1``,
-``p2``, ``distortion``) is left out with a warning; a ``camera_model`` that is far from a pinhole's is refused.
+``p2``, ``distortion``) is left out with a warning; a ``camera_model`` far from a pinhole's is refused.
 NeRF's form: ``scene.nerf_cameras``.
 """
 

@@ -438,7 +438,8 @@ values = st.recursive(
 KEYS = (
     "convention", "name", "width", "height", "fx", "fy", "fov", "orthographic", "cx", "cy", "pixel_centers",
     "pixel_aspect", "near", "world_to_camera", "camera_to_world", "R", "T", "t", "qvec", "tvec", "distortion",
-    "k1", "camera_model", "fl_x", "camera_angle_y", "w", "h", "file_path", "transform_matrix", "frames", "cameras",
+    "k1", "camera_model", "fl_x", "camera_angle_y", "w", "h", "file_path", "transform_matrix", "frames",
+    "cameras",
 )  # fmt: skip
 
 
