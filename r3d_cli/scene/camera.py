@@ -148,7 +148,8 @@ class Camera:
         float32.
         """
         moved = points.astype(np.float64) - self.center
-        return (moved @ self.R).astype(points.dtype, copy=False)
+        with np.errstate(invalid="ignore"):  # points that are not finite: some BLAS libraries raise the flag
+            return (moved @ self.R).astype(points.dtype, copy=False)
 
     def to_ndc(
         self, view: NDArray[np.floating], window: ArrayLike = ((1.0, 0.0), (1.0, 0.0))

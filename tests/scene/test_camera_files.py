@@ -324,6 +324,10 @@ def posed(turn, **changes):
         (posed(np.diag([-1.0, 1, 1])), r": world_to_camera mirrors \(its determinant is -1\)"),
         (posed(np.zeros((3, 3))), ": world_to_camera is singular"),
         (posed(np.diag([1.0, 1, 0])), ": world_to_camera is singular"),
+        (
+            without("R", "t", convention="blender", camera_to_world=np.diag([1.0, 0, 1, 1]).tolist()),
+            ": camera_to_world is singular",
+        ),
         (posed(np.diag([1.0, 1, 1.5])), ": world_to_camera is no rotation: its columns must be"),
         (posed(R + 0.01), ": world_to_camera is no rotation: its columns must be"),
         (without("R", "t", camera_to_world=matrix(R, t).T.tolist()), "must have the last row 0 0 0 1"),

@@ -190,6 +190,15 @@ def test_bounds_come_closer_than_the_sphere(orthographic):
         assert sphere.center[2] == pytest.approx((1 + MARGIN) * math.sqrt(82) / math.sin(math.pi / 4))
 
 
+def test_a_target_before_the_mesh_is_looked_at_from_its_front():
+    mesh = random_mesh(7)
+    center, radius = bounding_sphere(mesh.verts, mesh.faces)
+    target = center + 4 * radius * np.array([0.0, 0.0, 1.0])
+    camera = frame(mesh, azimuth=0, elevation=0, target=target, fit="bounds", fov=90.0)
+    assert (target @ camera.R + camera.T)[2] > 0
+    assert borders(camera, mesh.verts, (1, 1)).min() > MARGIN
+
+
 def test_what_is_a_point_or_seen_end_on_is_framed():
     point = RawMesh(np.full((3, 3), 5.0), np.array([[0, 1, 2]]))
     line = RawMesh(np.array([[0.0, 0, -1], [0, 0, 0], [0, 0, 1]]), np.array([[0, 1, 2]]))
