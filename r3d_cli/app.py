@@ -8,6 +8,7 @@ import typer
 
 from r3d_cli.commands.bench import bench
 from r3d_cli.commands.doctor import doctor
+from r3d_cli.commands.info import info
 from r3d_cli.commands.render import render
 from r3d_cli.commands.warmup import warmup
 from r3d_cli.constants import VERSION
@@ -34,5 +35,5 @@ def r3d(
         typer.echo(context.get_help())
 
 
-for command in (render, bench, doctor, warmup):
+for command in (render, info, bench, doctor, warmup):
     app.command()(command)
