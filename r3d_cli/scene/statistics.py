@@ -79,7 +79,7 @@ def mesh_info(mesh: RawMesh) -> MeshInfo:
         (True, 0.1667, [1.0, 1.0, 1.0])
     """
     verts = mesh.verts.astype(np.float64)
-    finite = np.isfinite(verts).all(axis=1)
+    finite = np.asarray(np.isfinite(verts).all(axis=1))
     box = size = None
     if finite.any():
         low, high = bounds(verts[finite])
@@ -160,7 +160,7 @@ def file_info(path: str | os.PathLike[str], format: str | None = None) -> FileIn
         MeshError: The file cannot be read.
     """
     source = Source.open(path)
-    kind = format or detect_format(source, path)
+    kind = format.lower().removeprefix(".") if format else detect_format(source, path)
     mesh = read_mesh(source.data, kind, name=source.name, folder=source.folder)
     return FileInfo(source.name, kind, len(source.data), mesh_info(mesh))
 
@@ -174,7 +174,7 @@ def _faces_of_materials(mesh: RawMesh) -> list[int]:
 
 def _unique_textures(materials: Iterable[Material]) -> list[Texture]:
     """Each image once for each way to look it up."""
-    found = {}
+    found: dict[tuple[int, tuple[str, str], str], Texture] = {}
     for material in materials:
         for texture in (material.base_color_texture, material.emissive_texture):
             if texture is not None:
