@@ -35,7 +35,7 @@ _STEPS = 6
 _MAX_SIDE = 2**16 - 1
 
 #: What transparent pixels are packed to, behind all colours.
-_CLEAR = 1 << 24
+CLEAR = 1 << 24
 
 
 class _Box(NamedTuple):
@@ -53,7 +53,7 @@ def write_gif(path: str | os.PathLike[str], frames: Iterable[NDArray[np.uint8]],
         raise R3dError(
             f"{os.fspath(path)}: GIF has sides of at most {_MAX_SIDE} pixels; choose a smaller size"
         )
-    codes = map(_pack, chain([first], coming))
+    codes = map(pack, chain([first], coming))
     held = list(islice(codes, max(1, HELD_BYTES // (4 * height * width))))
     palette = Palette(held, transparency=channels == 4)
     durations = delays(fps, 1e-2)
@@ -64,15 +64,15 @@ def write_gif(path: str | os.PathLike[str], frames: Iterable[NDArray[np.uint8]],
         stream.write(b";")
 
 
-def _pack(frame: NDArray[np.uint8]) -> NDArray[np.uint32]:  # (H, W, 3 or 4) -> (H, W)
-    """A pixel's colour as one number, red in the lowest byte; transparent pixels are _CLEAR."""
+def pack(frame: NDArray[np.uint8]) -> NDArray[np.uint32]:  # (H, W, 3 or 4) -> (H, W)
+    """A pixel's colour as one number, red in the lowest byte; transparent pixels are CLEAR."""
     if frame.shape[2] == 3:
         with_alpha = np.empty((*frame.shape[:2], 4), np.uint8)
         with_alpha[..., :3] = frame
         with_alpha[..., 3] = 0
         return with_alpha.view(np.uint32)[..., 0]
     code = np.ascontiguousarray(frame).view(np.uint32)[..., 0] & np.uint32(0xFFFFFF)
-    code[frame[..., 3] < _OPAQUE] = _CLEAR
+    code[frame[..., 3] < _OPAQUE] = CLEAR
     return code
 
 
@@ -86,15 +86,15 @@ class Palette:
     def __init__(self, held: list[NDArray[np.uint32]], *, transparency: bool) -> None:
         """Choose the colours for packed frames: theirs if they are few, else those of least squared error."""
         self.transparent = COLORS - 1 if transparency else None  # the last one, if any
-        self._nearest = np.zeros(_CLEAR + 1, np.uint16)  # of a colour, its id + 1; 0 where not yet known
+        self._nearest = np.zeros(CLEAR + 1, np.uint16)  # of a colour, its id + 1; 0 where not yet known
         for code in held:
             self._nearest[code] = 1
-        used = np.flatnonzero(self._nearest[:_CLEAR])
+        used = np.flatnonzero(self._nearest[:CLEAR])
         room = COLORS if self.transparent is None else COLORS - 1
         if not len(used):
             used = np.zeros(1, np.int64)
         self.colors = _unpack(used) if len(used) <= room else _choose(held, room)  # (<= 256, 3)
-        self._nearest[_CLEAR] = COLORS
+        self._nearest[CLEAR] = COLORS
         self._learn(used)
 
     def ids(self, code: NDArray[np.uint32]) -> NDArray[np.uint8]:  # (H, W) -> (H, W)
@@ -120,7 +120,7 @@ def _choose(held: list[NDArray[np.uint32]], count: int) -> NDArray[np.float32]: 
 
     step = max(1, round((len(held) * held[0].size / _SAMPLES) ** 0.5))
     sample = np.concatenate([code[::step, ::step].ravel() for code in held])
-    codes, weights = np.unique(sample[sample != _CLEAR], return_counts=True)
+    codes, weights = np.unique(sample[sample != CLEAR], return_counts=True)
     if len(codes) <= count:
         return _unpack(codes)
     colors = _unpack(codes)
