@@ -50,15 +50,25 @@ def info(
     """
     from r3d_cli.scene.statistics import file_info
 
-    paths = _paths(files)
-    found = []
+    paths: list[str] = []
+    found: list[FileInfo] = []
     failed = False
+
+    def fail(error: R3dError) -> None:
+        nonlocal failed
+        typer.echo(f"r3d: error: {error}", err=True)
+        failed = True
+
+    for argument in files:
+        try:
+            paths += _find(argument)
+        except R3dError as error:
+            fail(error)
     for path in paths:
         try:
             told = file_info(path, format)
         except R3dError as error:
-            typer.echo(f"r3d: error: {error}", err=True)
-            failed = True
+            fail(error)
             continue
         if json_:
             import json
@@ -66,7 +76,7 @@ def info(
             typer.echo(json.dumps(told.record(), allow_nan=False))
         else:
             found.append(told)
-    if found and len(paths) == 1:
+    if found and len(paths) == 1 and not failed:
         _print(_of_one(found[0]))
     elif found:
         for told in found:
@@ -77,22 +87,22 @@ def info(
         raise typer.Exit(1)
 
 
-def _paths(arguments: list[str]) -> list[str]:
-    """The files that the arguments mean; one that means none stays, for the reader to say so."""
+def _find(argument: str) -> list[str]:
+    """The files that one argument means."""
     from r3d_cli.scene.readers import FORMATS
 
-    paths: list[str] = []
-    for argument in arguments:
-        if os.path.isdir(argument):
-            inside = [path for path in sorted(Path(argument).rglob("*")) if path.is_file()]
-            meshes = [str(path) for path in inside if path.suffix.lower().removeprefix(".") in FORMATS]
-            paths += meshes or [argument]
-        elif not os.path.exists(argument) and glob.has_magic(argument):
-            matches = sorted(glob.glob(argument, recursive=True))
-            paths += [path for path in matches if os.path.isfile(path)] or [argument]
-        else:
-            paths.append(argument)
-    return paths
+    if os.path.isdir(argument):
+        inside = (path for path in sorted(Path(argument).rglob("*")) if path.is_file())
+        paths = [str(path) for path in inside if path.suffix.lower().removeprefix(".") in FORMATS]
+        if not paths:
+            raise R3dError(f"{argument}: holds no mesh files ({', '.join(FORMATS)}); name another folder")
+        return paths
+    if not os.path.lexists(argument) and glob.has_magic(argument):
+        paths = [path for path in sorted(glob.glob(argument, recursive=True)) if os.path.isfile(path)]
+        if not paths:
+            raise R3dError(f"{argument}: matches no file; check the pattern")
+        return paths
+    return [argument]
 
 
 def _print(table: Table) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from r3d_cli.errors import R3dError
+from r3d_cli.scene.palette import OPAQUE
 
 #: Best first.
 PROTOCOLS = ("kitty", "sixel", "blocks", "blocks256")
@@ -20,9 +21,6 @@ _CELL = (8, 16)  # width, height
 
 #: Columns and rows of a terminal that does not tell them.
 _WINDOW = (80, 24)
-
-#: Alpha from here on is opaque; other pixels are left to the terminal's background.
-_OPAQUE = 128
 
 #: Largest piece of base64 that the kitty protocol takes at a time.
 _CHUNK = 4096
@@ -46,8 +44,8 @@ def show(
 
     The picture is scaled to fit the terminal's width, and its height less the line of the prompt; with
     ``columns``, to that width alone. It is never enlarged beyond its own pixels, its sides keep their ratio,
-    and transparent pixels are left to the terminal's background. Nothing is asked of the terminal, so nothing
-    can hang: ``protocol_of`` tells what it has from the environment.
+    and pixels of alpha below 128 are left to the terminal's background. Nothing is asked of the terminal, so
+    nothing can hang: ``protocol_of`` tells what it has from the environment.
 
     Args:
         image: sRGB, straight alpha.
@@ -159,7 +157,7 @@ def _blocks(image: NDArray[np.uint8], *, deep: bool) -> str:
     """Two pixels a character, one half in the foreground's colour and the other in the background's."""
     height, width, channels = image.shape
     opaque = np.zeros((height + height % 2, width), dtype=bool)  # an odd last line has no lower halves
-    opaque[:height] = image[..., 3] >= _OPAQUE if channels == 4 else True
+    opaque[:height] = image[..., 3] >= OPAQUE if channels == 4 else True
     colors: list[list[str]] = [["49"] * width for _ in opaque]
     for y, x in np.argwhere(opaque):
         r, g, b = image[y, x, :3].tolist()
@@ -215,7 +213,7 @@ def _kitty(image: NDArray[np.uint8]) -> str:
 
 def _sixel(image: NDArray[np.uint8]) -> str:
     """DEC's sixels: bands of six pixels, in each band a line of characters for every colour in it."""
-    from r3d_cli.scene.gif import Palette, pack
+    from r3d_cli.scene.palette import Palette, pack
 
     height, width, channels = image.shape
     code = pack(image)
