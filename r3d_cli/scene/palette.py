@@ -38,7 +38,18 @@ def _unpack(codes: NDArray[np.integer]) -> NDArray[np.float32]:  # (N,) -> (N, 3
 
 
 class Palette:
-    """256 colours for all frames, and the nearest of them for every colour."""
+    """256 colours for all frames, and the nearest of them for every colour.
+
+    Attributes:
+        colors: (P, 3) float32 of whole numbers 0 to 255, at most COLORS of them.
+        transparent: Id of transparent pixels; None: frames without alpha have none.
+
+    Example:
+        >>> frame = pack(np.array([[[255, 0, 0], [0, 0, 9], [255, 0, 0]]], np.uint8))
+        >>> palette = Palette([frame], transparency=False)
+        >>> palette.colors[palette.ids(frame)].astype(int).tolist()
+        [[[255, 0, 0], [0, 0, 9], [255, 0, 0]]]
+    """
 
     def __init__(self, held: list[NDArray[np.uint32]], *, transparency: bool) -> None:
         """Choose the colours for packed frames: theirs if they are few, else those of least squared error."""

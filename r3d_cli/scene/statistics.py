@@ -158,6 +158,15 @@ def file_info(path: str | os.PathLike[str], format: str | None = None) -> FileIn
 
     Raises:
         MeshError: The file cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile("w", suffix=".off") as file:
+        ...     _ = file.write("OFF\\n3 1 0\\n0 0 0\\n1 0 0\\n0 1 0\\n3 0 1 2\\n")
+        ...     file.flush()
+        ...     found = file_info(file.name)
+        >>> found.format, found.mesh.faces, found.record()["boundary_edges"]
+        ('off', 1, 3)
     """
     source = Source.open(path)
     kind = format.lower().removeprefix(".") if format else detect_format(source, path)
