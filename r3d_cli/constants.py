@@ -46,6 +46,11 @@ MAX_PACKED = 2**31 - 1
 #: Largest image side the rasterizer takes, pixels.
 MAX_IMAGE_SIDE = 32768
 
+#: One turn of a turntable film: a frame every 10 degrees, which the eye still joins, twelve a second: a
+#: GIF of spot at 512 x 512 has about a megabyte. MP4 compresses motion: twice the frames cost it little.
+TURNTABLE_FRAMES = 36
+TURNTABLE_SECONDS = 3.0
+
 #: Where the camera stands when nobody says: a three-quarter view, and the field of view over the picture's
 #: shorter side; degrees.
 AZIMUTH = 30.0

@@ -2,13 +2,15 @@
 
 PyTorch3D's conventions. World to view is ``X_view = X_world @ R + T`` (row vectors). View space has +X to the
 left, +Y up and +Z into the scene; NDC has +X to the left and +Y up, and the shorter side of the image spans
-[-1, 1].
+[-1, 1]. The camera of another system, by its pixels and axes: ``scene.conventions``; from a file:
+``scene.camera_files``.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,9 +27,25 @@ UP_AXES: dict[str, NDArray[np.float64]] = {
 _SMALLEST_DEPTH = 1e-6
 
 
+class Calibration(NamedTuple):
+    """A camera's intrinsics for a picture of some size, pixels; x right and y down from its top-left corner.
+
+    The centre of the top-left pixel is at (0.5, 0.5). Of an orthographic camera the focal lengths are pixels
+    for one world unit.
+    """
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+
 @dataclass(frozen=True)
 class Camera:
-    """A perspective or an orthographic camera.
+    """A perspective or an orthographic camera, for pictures of any size.
+
+    Nothing here counts pixels: a larger picture of the same shape shows the same, and one of another shape
+    keeps what its shorter side spans. See ``from_pixels`` and ``in_pixels``.
 
     Attributes:
         R: (3, 3) rotation, for row vectors.
@@ -36,12 +54,18 @@ class Camera:
         half_extent: None for perspective. World units from the centre of the picture to the nearer edge: the
             camera is orthographic.
         z_near: Depth of the clipping plane, world units; what lies nearer is cut away.
+        principal_point: Where the view axis meets the picture, NDC: +x left, +y up.
+        pixel_aspect: Width of a pixel over its height, which is the focal length along y over that along x.
+            ``fov`` and ``half_extent`` are those of ``focal``, between the two.
 
     Example:
         >>> R, T = look_at(distance=2.0, elevation=0.0, azimuth=0.0)
         >>> camera = Camera(R, T, fov=90.0)
         >>> camera.project(np.array([[0.0, 1.0, 0.0]])).round(6).tolist()
         [[0.0, 0.5, 2.0]]
+        >>> shifted = Camera(R, T, fov=90.0, principal_point=(0.0, -0.25))
+        >>> shifted.project(np.array([[0.0, 1.0, 0.0]])).round(6).tolist()
+        [[0.0, 0.25, 2.0]]
     """
 
     R: NDArray[np.float64]  # (3, 3)
@@ -49,6 +73,47 @@ class Camera:
     fov: float = 35.0
     half_extent: float | None = None
     z_near: float = 1e-3
+    principal_point: tuple[float, float] = (0.0, 0.0)
+    pixel_aspect: float = 1.0
+
+    @classmethod
+    def from_pixels(
+        cls,
+        R: NDArray[np.float64],  # (3, 3)
+        T: NDArray[np.float64],  # (3,)
+        calibration: Calibration,
+        size: tuple[int, int],
+        *,
+        orthographic: bool = False,
+        z_near: float = 1e-3,
+    ) -> Camera:
+        """The camera with these intrinsics in a picture of ``size`` (H, W); the inverse of `in_pixels`.
+
+        Example:
+            >>> R, T = look_at(distance=2.0, elevation=0.0, azimuth=0.0)
+            >>> camera = Camera.from_pixels(R, T, Calibration(50.0, 50.0, 80.0, 50.0), (100, 200))
+            >>> camera.fov, camera.principal_point
+            (90.0, (0.4, 0.0))
+        """
+        fx, fy, cx, cy = calibration
+        (height, width), half = size, min(size) / 2
+        focal = math.sqrt(fx / half) * math.sqrt(fy / half)
+        point = ((width / 2 - cx) / half, (height / 2 - cy) / half)
+        fov = math.degrees(2 * math.atan(1 / focal))
+        extent = 1 / focal if orthographic else None
+        return cls(R, T, fov, extent, z_near, point, fy / fx)
+
+    def in_pixels(self, size: tuple[int, int]) -> Calibration:
+        """The intrinsics in a picture of ``size`` (H, W) pixels.
+
+        Example:
+            >>> R, T = look_at(distance=2.0, elevation=0.0, azimuth=0.0)
+            >>> [round(value, 6) for value in Camera(R, T, fov=90.0).in_pixels((100, 200))]
+            [50.0, 50.0, 100.0, 50.0]
+        """
+        (height, width), half = size, min(size) / 2
+        (focal_x, focal_y), (x, y) = self.focals, self.principal_point
+        return Calibration(focal_x * half, focal_y * half, width / 2 - x * half, height / 2 - y * half)
 
     @property
     def is_perspective(self) -> bool:
@@ -56,10 +121,19 @@ class Camera:
 
     @property
     def focal(self) -> float:
-        """NDC units for one view unit: at depth 1 (perspective), or everywhere (orthographic)."""
+        """NDC units for one view unit: at depth 1 (perspective), or everywhere (orthographic).
+
+        The geometric mean of those along x and y: a square view unit covers this squared.
+        """
         if self.half_extent is None:
             return 1.0 / math.tan(math.radians(self.fov) / 2)
         return 1.0 / self.half_extent
+
+    @property
+    def focals(self) -> tuple[float, float]:
+        """``focal`` along x and along y."""
+        root = math.sqrt(self.pixel_aspect)
+        return self.focal / root, self.focal * root
 
     @property
     def center(self) -> NDArray[np.float64]:  # (3,)
@@ -74,33 +148,40 @@ class Camera:
         float32.
         """
         moved = points.astype(np.float64) - self.center
-        return (moved @ self.R).astype(points.dtype, copy=False)
+        with np.errstate(invalid="ignore"):  # points that are not finite: some BLAS libraries raise the flag
+            return (moved @ self.R).astype(points.dtype, copy=False)
 
     def to_ndc(
         self, view: NDArray[np.floating], window: ArrayLike = ((1.0, 0.0), (1.0, 0.0))
     ) -> NDArray[np.floating]:  # (P, 3) -> (P, 3)
         """View space to NDC x and y beside the view depth z, in the type of ``view``.
 
-        Depths next to zero are moved away from it, to 1e-6 of x or y, in the result too: ``x * z`` is the
-        view coordinate times the focal length for every point, whatever its depth.
+        Depths next to zero are moved away from it, to 1e-6 of x or y, in the result too: ``x * z`` is linear
+        in the view coordinates for every point, whatever its depth; without a principal point and a window it
+        is the view coordinate times the focal length.
 
         Args:
             view: (P, 3) points in view space.
             window: ((scale, offset) of x, (scale, offset) of y): a part of the picture, see ``Window``.
         """
         (scale_x, offset_x), (scale_y, offset_y) = np.asarray(window, dtype=np.float64).tolist()
+        if any(self.principal_point):  # adding zero would lose the sign of the offset -0.0
+            offset_x += scale_x * self.principal_point[0]
+            offset_y += scale_y * self.principal_point[1]
+        focal_x, focal_y = self.focals
+        focal_x, focal_y = focal_x * scale_x, focal_y * scale_y
         ndc = np.empty_like(view)
         depth = view[:, 2]
         if not self.is_perspective:
-            np.multiply(view[:, 0], self.focal * scale_x, out=ndc[:, 0])
-            np.multiply(view[:, 1], self.focal * scale_y, out=ndc[:, 1])
+            np.multiply(view[:, 0], focal_x, out=ndc[:, 0])
+            np.multiply(view[:, 1], focal_y, out=ndc[:, 1])
         else:
             smallest = np.maximum(np.abs(view[:, 0]), np.abs(view[:, 1])) * view.dtype.type(_SMALLEST_DEPTH)
             smallest += np.finfo(view.dtype).tiny
             depth = np.where(np.abs(depth) < smallest, np.copysign(smallest, depth), depth)
             with np.errstate(invalid="ignore", over="ignore"):
-                np.divide(view[:, 0] * (self.focal * scale_x), depth, out=ndc[:, 0])
-                np.divide(view[:, 1] * (self.focal * scale_y), depth, out=ndc[:, 1])
+                np.divide(view[:, 0] * focal_x, depth, out=ndc[:, 0])
+                np.divide(view[:, 1] * focal_y, depth, out=ndc[:, 1])
         ndc[:, 0] += offset_x
         ndc[:, 1] += offset_y
         ndc[:, 2] = depth
@@ -154,6 +235,28 @@ def look_at(
     R = UP_AXES[up].T @ np.stack([x_axis, y_axis, -backward], axis=1)
     center = np.asarray(at, dtype=np.float64) + distance * UP_AXES[up].T @ backward
     return R, -center @ R
+
+
+def roll_by(
+    R: NDArray[np.float64],  # (3, 3)
+    T: NDArray[np.float64],  # (3,)
+    roll: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A pose turned about its view axis.
+
+    Args:
+        R, T: For ``X_view = X_world @ R + T``.
+        roll: Degrees clockwise, as one who stands behind the camera sees it turn: its top leans to the right,
+            and what it sees leans to the left of the picture.
+
+    Example:
+        >>> R, T = roll_by(*look_at(2.0, 0.0, 0.0), roll=90.0)
+        >>> Camera(R, T, fov=90.0).project(np.array([[0.0, 1.0, 0.0]])).round(6).tolist()
+        [[0.5, 0.0, 2.0]]
+    """
+    c, s = math.cos(math.radians(roll)), math.sin(math.radians(roll))
+    turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+    return R @ turn, T @ turn
 
 
 @dataclass(frozen=True)

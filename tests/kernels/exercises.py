@@ -156,9 +156,14 @@ def silhouette(device: Emulation) -> None:
     """Lists longer than a batch, more faces at a pixel than count, a block of faces over the picture."""
     small = make_meshes(280, size=0.1)[0] * (0.2, 0.2, 1)
     verts = np.concatenate([small, covering_verts(12)]).astype(np.float32)
-    meshes = verts, np.arange(len(verts)).reshape(-1, 3) % (len(verts) - 3), np.array([0, 286, 286, 292])
+    faces = np.arange(len(verts)).reshape(-1, 3) % (len(verts) - 3)
+    batch, few = (verts, faces, np.array([0, 286, 286, 292])), (verts, faces[-3:], np.array([0, 3]))
     settings, sigma = RasterSettings(1e-3, perspective_correct=True, z_near=0.6), 0.02
-    for faces_per_pixel, image_size in ((None, (18, 20)), (9, (18, 20)), (2, (66, 70))):
+    for meshes, faces_per_pixel, image_size in (
+        (batch, None, (18, 20)),
+        (batch, 9, (18, 20)),
+        (few, 2, (66, 70)),
+    ):
         want = soft_silhouette_fwd(*meshes, image_size, sigma, faces_per_pixel, settings=settings)
         grad = np.random.default_rng(0).normal(size=want.uncovered.shape).astype(np.float32)
         want_grad = soft_silhouette_bwd(*meshes, want, grad, sigma, faces_per_pixel, settings=settings)
@@ -178,9 +183,13 @@ def shade_softly(device: Emulation) -> None:
 
     small = make_meshes(265, size=0.1)[0] * (0.2, 0.2, 1)
     verts = np.concatenate([small, covering_verts(10)]).astype(np.float32)
-    meshes = verts, np.arange(len(verts)).reshape(-1, 3) % (len(verts) - 3), np.array([0, 268, 268, 275])
+    faces = np.arange(len(verts)).reshape(-1, 3) % (len(verts) - 3)
+    batch, few = (verts, faces, np.array([0, 268, 268, 275])), (verts, faces[-3:], np.array([0, 3]))
     settings = RasterSettings(1e-3, perspective_correct=True, z_near=0.6)
-    for texture, faces_per_pixel, image_size in (("maps", 9, (18, 20)), ("vertices", 2, (65, 66))):
+    for meshes, texture, faces_per_pixel, image_size in (
+        (batch, "maps", 9, (18, 20)),
+        (few, "vertices", 2, (65, 66)),
+    ):
         scene = phong_scene(
             *meshes,
             image_size=image_size,

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import doctest
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from r3d_cli.scene.camera import Camera, Window, look_at
+from r3d_cli.scene import camera as camera_module
+from r3d_cli.scene.camera import Camera, Window, look_at, roll_by
+from r3d_cli.scene.draw import draw
+from r3d_cli.scene.model import RawMesh
 
 
 def test_look_at_equals_the_recorded_poses(shared_data):
@@ -91,3 +97,79 @@ def test_a_window_has_the_pixels_of_the_whole(size, rows):
     first, last = rows
     part = pixels(camera.to_ndc(view, Window(size, first, last).affine()), last - first, size[1])
     np.testing.assert_allclose(part, whole - [0, first], atol=1e-10)
+
+
+INTRINSICS = {"fov": 50.0, "principal_point": (0.3, -0.2), "pixel_aspect": 1.25}
+
+
+@pytest.mark.parametrize("half_extent", [None, 1.5])
+def test_intrinsics_project_as_the_librarys_cameras(half_extent):
+    torch = pytest.importorskip("torch")
+    from r3d_cli.renderer.cameras import OrthographicCameras, PerspectiveCameras
+
+    camera = Camera(*look_at(4.0, 10.0, 20.0), half_extent=half_extent, **INTRINSICS)
+    points = np.random.default_rng(0).normal(size=(40, 3))
+    kind = PerspectiveCameras if half_extent is None else OrthographicCameras
+    focal_length, principal_point, R, T = (
+        torch.tensor(np.array(x))[None] for x in (camera.focals, camera.principal_point, camera.R, camera.T)
+    )
+    theirs = kind(focal_length, principal_point, R, T).transform_points(torch.tensor(points)[None])[0]
+    np.testing.assert_allclose(camera.project(points)[:, :2], theirs[:, :2], rtol=1e-5, atol=1e-6)
+    assert camera.focal == pytest.approx(np.sqrt(np.prod(camera.focals)))
+
+
+@pytest.mark.parametrize("orthographic", [False, True])
+@pytest.mark.parametrize("size", [(480, 640), (300, 200)])
+def test_pixels_go_there_and_back(size, orthographic):
+    R, T = look_at(4.0, 10.0, 20.0)
+    given = (700.0, 650.0, 301.5, 222.25)
+    camera = Camera.from_pixels(R, T, given, size, orthographic=orthographic)
+    assert camera.is_perspective != orthographic
+    np.testing.assert_allclose(camera.in_pixels(size), given, rtol=1e-13)
+    np.testing.assert_allclose(camera.in_pixels((3 * size[0], 3 * size[1])), 3 * np.array(given), rtol=1e-13)
+
+
+@pytest.mark.parametrize("size", [(90, 40), (30, 100)])
+@pytest.mark.parametrize("half_extent", [None, 1.5])
+def test_a_window_shifts_the_principal_point_too(size, half_extent):
+    camera = Camera(*look_at(4.0, 10.0, 20.0), half_extent=half_extent, **INTRINSICS)
+    view = np.random.default_rng(1).normal(size=(50, 3)) + [0, 0, 5]
+    ndc, first = camera.to_ndc(view), 7
+    part = camera.to_ndc(view, Window(size, first, first + 20).affine())
+    short, rows = min(size) / 2, min(20, size[1]) / 2
+    np.testing.assert_allclose(size[1] / 2 - part[:, 0] * rows, size[1] / 2 - ndc[:, 0] * short, atol=1e-10)
+    np.testing.assert_allclose(10 - part[:, 1] * rows + first, size[0] / 2 - ndc[:, 1] * short, atol=1e-10)
+
+
+def test_a_principal_point_of_whole_pixels_shifts_the_picture():
+    rng = np.random.default_rng(3)
+    mesh = RawMesh(rng.normal(size=(30, 3)), np.arange(30).reshape(10, 3))
+    camera = Camera(*look_at(6.0, 10.0, 20.0), fov=60.0)
+    shifted = replace(camera, principal_point=(4 / 20, -6 / 20))  # 4 pixels to the left, 6 down
+    pictures = [draw(mesh, one, size=(40, 60), supersampling=1).image for one in (camera, shifted)]
+    assert (pictures[0] < 255).any()
+    np.testing.assert_array_equal(pictures[1][6:, :-4], pictures[0][:-6, 4:])
+
+
+def test_depths_next_to_zero_stay_linear_with_a_principal_point():
+    camera = Camera(*look_at(2.0, 0.0, 0.0), **INTRINSICS)
+    view = np.array([[0.7, -0.3, 0.0], [0.1, 0.2, 1e-30], [-1.5, 2.0, -1e-12], [1, 1, 3]])
+    ndc = camera.to_ndc(view)
+    expected = view[:, :2] * camera.focals + ndc[:, 2:] * camera.principal_point
+    np.testing.assert_allclose(ndc[:, :2] * ndc[:, 2:], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("roll", [0.0, 30.0, 180.0, -100.0])
+def test_roll_leans_the_cameras_top_to_the_right(roll):
+    R, T = look_at(3.0, 20.0, 40.0, at=(1.0, 2.0, 3.0))
+    rolled, moved = roll_by(R, T, roll)
+    angle = np.radians(roll)
+    right, up = -R[:, 0], R[:, 1]
+    np.testing.assert_allclose(rolled[:, 1], np.cos(angle) * up + np.sin(angle) * right, atol=1e-12)
+    np.testing.assert_allclose(rolled[:, 2], R[:, 2], atol=1e-12)
+    np.testing.assert_allclose(Camera(rolled, moved).center, Camera(R, T).center, atol=1e-12)
+    assert np.linalg.det(rolled) == pytest.approx(1.0)
+
+
+def test_a_cameras_examples():
+    assert doctest.testmod(camera_module, optionflags=doctest.NORMALIZE_WHITESPACE).failed == 0

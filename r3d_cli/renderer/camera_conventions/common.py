@@ -11,10 +11,9 @@ from r3d_cli.checks import check_shape
 from r3d_cli.renderer.cameras.base import CamerasBase, image_size_of
 from r3d_cli.renderer.cameras.focal import FocalLengthCameras
 from r3d_cli.renderer.utils import batch_size, format_tensor
+from r3d_cli.scene.conventions import AXES
 
-#: Signs from view space (+X left, +Y up, +Z into the scene) to camera axes of others, and back.
-OPENCV_AXES = (-1.0, -1.0, 1.0)  # +X right, +Y down, +Z into the scene
-OPENGL_AXES = (-1.0, 1.0, -1.0)  # +X right, +Y up, -Z into the scene
+OPENCV_AXES, OPENGL_AXES = AXES["opencv"], AXES["opengl"]
 
 
 def batch_of(where: str, device: torch.device | str, **arguments: tuple[Any, str]) -> list[Tensor]:

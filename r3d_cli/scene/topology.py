@@ -1,0 +1,169 @@
+"""How the faces of a mesh hang together: edges, holes, shells, genus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from r3d_cli.backend.mesh_edges import mesh_edges
+from r3d_cli.scene.bounds import bounds
+
+#: Positions are told apart to the mesh's size over 2 to this: what float32 holds of them, more or less.
+MERGE_BITS = 22
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Counts over the faces whose three corners are different vertices.
+
+    Example:
+        >>> faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+        >>> shell = topology(faces, 4)
+        >>> shell.watertight, shell.euler_characteristic, shell.genus
+        (True, 2, 0)
+        >>> topology(faces[1:], 4).boundary_edges
+        3
+    """
+
+    vertices: int  # that a face uses
+    edges: int
+    boundary_edges: int  # of one face
+    nonmanifold_edges: int  # of more than two faces
+    misoriented_edges: int  # of two faces that run along it in the same direction: one is inside out
+    nonmanifold_vertices: int  # where faces touch that no chain of edges around the vertex joins
+    components: int  # joined by vertices
+    euler_characteristic: int  # vertices - edges + faces
+    watertight: bool  # every edge joins two faces, which run along it in opposite directions
+    genus: int | None  # handles, of all components together; None unless watertight
+
+
+def topology(
+    faces: NDArray[np.int64],  # (F, 3)
+    num_verts: int,
+) -> Topology:
+    """The topology of triangles, from their vertex ids alone.
+
+    Faces that name a vertex twice have collapsed and hold nothing together: they are left out. Where a
+    watertight mesh touches itself in a vertex, the genus is that of the surface pulled apart there.
+    """
+    faces = np.ascontiguousarray(faces[~collapsed(faces)])
+    edges, faces_to_edges = mesh_edges(faces, num_verts)
+    # Side i of a face lies opposite to corner i and runs from corner i + 1 to corner i + 2.
+    starts, ends = np.roll(faces, -1, axis=1), np.roll(faces, -2, axis=1)
+    users = np.bincount(faces_to_edges.ravel(), minlength=len(edges))
+    ascending = np.bincount(faces_to_edges.ravel()[(starts < ends).ravel()], minlength=len(edges))
+    shared = users == 2
+    misoriented = int(np.count_nonzero(shared & (ascending != 1)))
+    watertight = bool(len(faces) and shared.all() and not misoriented)
+
+    used = np.zeros(num_verts, dtype=bool)
+    used[faces.ravel()] = True
+    vertices = int(np.count_nonzero(used))
+    components = _count(component_of(edges, num_verts)[used])
+    euler = vertices - len(edges) + len(faces)
+    fan_of_corner = _fans(faces, faces_to_edges, shared)
+    first_corners = np.flatnonzero(fan_of_corner == np.arange(len(fan_of_corner)))
+    fans_of_vertex = np.bincount(faces.ravel()[first_corners], minlength=num_verts)
+    genus = None
+    if watertight:
+        shells = components
+        if len(first_corners) > vertices:
+            a, b, c = fan_of_corner.reshape(-1, 3).T
+            joined = np.stack([np.concatenate([a, b]), np.concatenate([b, c])], axis=1)
+            shells = _count(component_of(joined, len(fan_of_corner))[first_corners])
+        genus = shells - (euler + len(first_corners) - vertices) // 2
+    return Topology(
+        vertices=vertices,
+        edges=len(edges),
+        boundary_edges=int(np.count_nonzero(users == 1)),
+        nonmanifold_edges=int(np.count_nonzero(users > 2)),
+        misoriented_edges=misoriented,
+        nonmanifold_vertices=int(np.count_nonzero(fans_of_vertex > 1)),
+        components=components,
+        euler_characteristic=euler,
+        watertight=watertight,
+        genus=genus,
+    )
+
+
+def collapsed(
+    faces: NDArray[np.int64],  # (F, 3)
+) -> NDArray[np.bool_]:  # (F,)
+    """Which faces name a vertex twice."""
+    a, b, c = faces.T
+    return (a == b) | (b == c) | (c == a)
+
+
+def merge_vertices(
+    verts: NDArray[np.floating],  # (V, 3)
+) -> NDArray[np.int64]:  # (V,)
+    """For each vertex, the first one at its position.
+
+    Formats without shared vertices repeat positions, and exporters do so with rounding errors (an STL file's
+    0 and 2.7e-16): positions that round to the same millionths of the mesh's size are one, MERGE_BITS. Those
+    that are not finite are none's.
+
+    Example:
+        >>> merge_vertices(np.array([[1.0, 0, 0], [2, 0, 0], [1, 1e-16, 0]])).tolist()
+        [0, 1, 0]
+    """
+    finite = np.isfinite(verts).all(axis=1)
+    merged = np.arange(len(verts))
+    if not finite.any():
+        return merged
+    points = verts[finite].astype(np.float64)
+    low, high = bounds(points)
+    size = (high - low).max()
+    with np.errstate(all="ignore"):  # the size may be 0, infinite or next to nothing
+        cells = np.rint((points - low) / size * 2.0**MERGE_BITS) if np.isfinite(size) and size else points
+    order = np.lexsort(cells.T)  # stable: equal vertices stay in their order
+    ordered = cells[order]
+    new = np.ones(len(ordered), dtype=bool)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    ids = np.flatnonzero(finite)[order]
+    merged[ids] = ids[new][np.cumsum(new) - 1]
+    return merged
+
+
+def component_of(
+    pairs: NDArray[np.int64],  # (P, 2)
+    count: int,
+) -> NDArray[np.int64]:  # (count,)
+    """The least member of the connected component of each of ``count`` nodes that ``pairs`` joins.
+
+    In each round every root that has a smaller neighbour hangs itself under one, and all paths are flattened.
+
+    Example:
+        >>> component_of(np.array([[4, 3], [3, 1]]), 5).tolist()
+        [0, 1, 2, 1, 1]
+    """
+    roots = np.arange(count)
+    while len(pairs):
+        np.minimum.at(roots, pairs.max(axis=1), pairs.min(axis=1))
+        while not np.array_equal(above := roots[roots], roots):
+            roots = above
+        pairs = roots[pairs]
+        pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    return roots
+
+
+def _count(labels: NDArray[np.int64]) -> int:
+    return len(np.unique(labels))
+
+
+def _fans(
+    faces: NDArray[np.int64],  # (F, 3)
+    faces_to_edges: NDArray[np.int64],  # (F, 3)
+    shared: NDArray[np.bool_],  # (E,) edges of two faces
+) -> NDArray[np.int64]:  # (3F,)
+    """The first corner of the fan of each corner: the faces around its vertex that edges of two join."""
+    ids = np.arange(3 * len(faces)).reshape(-1, 3)
+    starts, ends = np.roll(ids, -1, axis=1).ravel(), np.roll(ids, -2, axis=1).ravel()  # corners of a side
+    corners = faces.ravel()
+    swap = corners[starts] > corners[ends]
+    low, high = np.where(swap, ends, starts), np.where(swap, starts, ends)
+    sides = np.argsort(faces_to_edges.ravel(), kind="stable")
+    sides = sides[shared[faces_to_edges.ravel()[sides]]].reshape(-1, 2)  # the two of an edge
+    return component_of(np.concatenate([low[sides], high[sides]]), 3 * len(faces))
