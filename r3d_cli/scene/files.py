@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+
+#: Is told each temporary file before it is there: a process that may be killed says what it would leave.
+on_partial: Callable[[Path], None] | None = None
 
 
 @contextlib.contextmanager
@@ -23,6 +26,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     # The extension lets Pillow load this format's plugin alone.
     unique = f".{target.name}.{os.getpid()}-{threading.get_ident()}{target.suffix}"
     partial = target if direct else target.with_name(unique)
+    if on_partial is not None and not direct:
+        on_partial(partial)
     try:
         yield partial
         if not direct:

@@ -104,8 +104,12 @@ def write_passes(
     if isinstance(target, str | os.PathLike):
         format = format or picture_format(target)
         check_passes(format, passes)
-        with replacing(target) as file, open(file, "wb") as stream:
-            _encode(stream, passes, format, notes or {})
+        with replacing(target) as file:
+            if format == "EXR" and not file.exists():  # else a device
+                _write_exr(file, passes, notes or {}, name=os.fspath(target))
+            else:
+                with open(file, "wb") as stream:
+                    _encode(stream, passes, format, notes or {})
     else:
         format = format or "PNG"
         check_passes(format, passes)
@@ -156,8 +160,12 @@ def _encode(stream: BinaryIO, passes: Mapping[str, NDArray], format: str, notes:
         _write_npy(stream, values)
     elif format == "NPZ":
         np.savez(stream, **passes)  # type: ignore[arg-type]
-    elif format == "EXR":
-        _write_exr(stream, passes, notes)
+    elif format == "EXR":  # which is written by going back in it, and a pipe cannot go back
+        with tempfile.TemporaryDirectory(prefix="r3d-") as folder:
+            file = Path(folder) / "picture.exr"
+            _write_exr(file, passes, notes, name=folder)
+            with open(file, "rb") as written:
+                shutil.copyfileobj(written, stream, 1 << 20)
     else:
         _write_by_pillow(stream, values, format)
 
@@ -189,26 +197,22 @@ def _write_by_pillow(stream: BinaryIO, pixels: NDArray[np.uint8], format: str) -
     stream.write(data.getbuffer())
 
 
-def _write_exr(stream: BinaryIO, passes: Mapping[str, NDArray], notes: Mapping[str, str]) -> None:
+def _write_exr(file: Path, passes: Mapping[str, NDArray], notes: Mapping[str, str], name: str) -> None:
+    """Write an EXR file; messages call it ``name``."""
     exr = require_exr()
     channels = {
         channel: np.ascontiguousarray(plane)
-        for name, values in passes.items()
-        for channel, plane in _exr_planes(name, values)
+        for key, values in passes.items()
+        for channel, plane in _exr_planes(key, values)
     }
     header = {"compression": exr.ZIP_COMPRESSION, "type": exr.scanlineimage, "software": _SIGNATURE, **notes}
-    # OpenEXR writes what it can go back in, which a pipe is not, and says nothing about a disk that is full.
-    with tempfile.TemporaryDirectory(prefix="r3d-") as folder:
-        file = os.path.join(folder, "picture.exr")
-        fault: object = "no space left"
-        try:
-            exr.File(header, channels).write(file)
-        except RuntimeError as error:
-            fault = error
-        if not is_complete(file):
-            raise R3dError(f"{folder}: OpenEXR cannot write there ({fault}); let TMPDIR name another folder")
-        with open(file, "rb") as written:
-            shutil.copyfileobj(written, stream, 1 << 20)
+    fault = "no space left on device"  # which OpenEXR does not always tell
+    try:
+        exr.File(header, channels).write(os.fspath(file))
+    except RuntimeError as error:
+        fault = str(error)
+    if not is_complete(file):
+        raise R3dError(f"{name}: cannot be written by OpenEXR ({fault.rstrip('.')}); name a place with room")
 
 
 def _exr_planes(name: str, values: NDArray) -> list[tuple[str, NDArray]]:
