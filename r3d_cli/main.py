@@ -55,7 +55,9 @@ def _set_up_process() -> None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # `r3d doctor | head -1` ends like any Unix filter; a terminated render still removes its temporary file.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, lambda number, frame: sys.exit(128 + number))
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # a file name need not be text that the terminal can show
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

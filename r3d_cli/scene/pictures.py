@@ -63,7 +63,7 @@ def picture_format(path: str | os.PathLike[str]) -> str:
         return FORMATS[extension]
     if Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir():
         return "PNG"  # a pipe or a device such as /dev/null has no extension to ask
-    raise ValueError(f"{os.fspath(path)}: a picture's name must end in {', '.join(FORMATS)}")
+    raise ValueError(f"{os.fspath(path)}: a picture's name must end in {', '.join(FORMATS)}, a folder's in /")
 
 
 def write_passes(

@@ -22,7 +22,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _GRACE = 1.0  # seconds that a process has to remove what it began
-_HELD = (signal.SIGINT, signal.SIGTERM)
+_HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NONE: Any = object()
 
 
