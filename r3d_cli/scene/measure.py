@@ -63,29 +63,29 @@ class Measurement:
             How many pixels show a face.
         """
         fetch = self._view.drawable.fetch
-        ids = fetch(fragments.pix_to_face)[0, ..., 0]
-        covered = ids >= 0
-        last = first + len(ids)
+        depth = fetch(fragments.zbuf)[0, ..., 0]
+        empty = depth < 0  # faster to tell than by the ids, which are twice as long
+        last = first + len(depth)
         for name, picture in self.passes.items():
             band = picture[first:last]
             if name == "mask":
-                band[...] = covered
-            elif name == "faceid":
-                band[...] = ids
+                np.logical_not(empty, out=band)
             elif name == "depth":
-                np.multiply(fetch(fragments.zbuf)[0, ..., 0], 1 / self._view.scale, out=band)
-                band[~covered] = np.inf
+                np.multiply(depth, np.float32(1 / self._view.scale), out=band)
+                np.copyto(band, np.inf, where=empty)
+            elif name == "faceid":
+                band[...] = fetch(fragments.pix_to_face)[0, ..., 0]
             elif name == "normal":
                 band[...] = self._normals(fragments)
-                band[~covered] = 0
+                band[empty] = 0
             else:
                 band[...] = np.nan
-                inside = np.flatnonzero(covered)
-                bary = fetch(fragments.bary_coords).reshape(-1, 3)[inside]
-                values = self._interpolate(name, ids.reshape(-1)[inside], bary)
+                inside = np.flatnonzero(~empty)
+                ids = fetch(fragments.pix_to_face).reshape(-1)[inside]
+                values = self._interpolate(name, ids, fetch(fragments.bary_coords).reshape(-1, 3)[inside])
                 if values is not None:
                     band.reshape(-1, values.shape[1])[inside] = values
-        return int(np.count_nonzero(covered))
+        return empty.size - int(np.count_nonzero(empty))
 
     def _normals(self, fragments: Fragments) -> NDArray[np.float32]:  # (rows, W, 3)
         colors = self._shade(fragments, "normals")[..., :3]
@@ -139,7 +139,8 @@ class Measurement:
             for to, part in zip(best, here, strict=True):
                 to[now] = part[now]
             found |= now
-        best[0][~found] = -1
+        for part in best:
+            part[~found] = -1
         if layers < len(drawable.faces) and (~found & (ids[..., -1] >= 0)).any():
             return None
         return _fragments(*map(drawable.place, best))

@@ -33,6 +33,9 @@ from r3d_cli.errors import R3dError
 
 PASSES = ("rgb", "depth", "normal", "mask", "faceid", "uv", "position")
 
+#: Pixels that are encoded at a time.
+_BAND = 2**18
+
 #: Code of the farthest surface in 8-bit depth; nothing is 0.
 _FARTHEST = 40
 
@@ -114,18 +117,27 @@ def to_png16(name: str, values: NDArray[Any]) -> tuple[NDArray[np.uint16], dict[
         shades = np.concatenate([_fraction(values), np.ones_like(values[..., :1])], axis=-1)
         return _codes(shades, there[..., None]), {"scale": 1 / 65535, "nothing": 0, "modulo": 1}
     if name == "depth":
-        _, high = _range(values, there)
-        scale = _round_scale(float(high) / 65535)
-        codes = np.rint(np.where(there, values, 0) * np.float64(1 / scale))
-        # 0 is nothing: what is nearer than half a step is a step away.
-        return np.where(there, codes.clip(1, 65535), 0).astype(np.uint16), {
-            "scale": scale, "unit": "mesh", "nothing": 0
-        }  # fmt: skip
+        return _depth_codes(values)
     low, high = _range(values, there)
     scale = _round_scale(float((high - low).max()) / 65534)
     codes = 1 + np.rint((np.where(there[..., None], values, low) - low) / scale)
     codes = np.where(there[..., None], codes.clip(1, 65535), 0).astype(np.uint16)
     return codes, {"scale": scale, "offset": [float(x) for x in low], "unit": "mesh", "nothing": 0}
+
+
+def _depth_codes(depth: NDArray[np.floating]) -> tuple[NDArray[np.uint16], dict[str, Any]]:
+    """Some rows at a time, so that what is computed on the way stays in the caches."""
+    rows = max(_BAND // max(depth.shape[1], 1), 1)
+    bands = [depth[first : first + rows] for first in range(0, len(depth), rows)]
+    farthest = max((np.where(np.isinf(band), 0, band).max(initial=0) for band in bands), default=0)
+    scale = _round_scale(float(farthest) / 65535)
+    codes = np.empty(depth.shape, np.uint16)
+    for i, band in enumerate(bands):
+        steps = np.rint(band * band.dtype.type(1 / scale))
+        np.clip(steps, 1, 65535, out=steps)  # 0 is nothing: what is nearer than half a step is one away
+        np.copyto(steps, 0, where=np.isinf(band))
+        codes[i * rows : i * rows + rows] = steps
+    return codes, {"scale": scale, "unit": "mesh", "nothing": 0}
 
 
 def covered(name: str, values: NDArray[Any]) -> NDArray[np.bool_]:  # (H, W)
