@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from r3d_cli.backend.rasterize_meshes import Fragments, RasterSettings, rasterize_meshes
-from r3d_cli.backend.shade_meshes import Surface, shade_meshes
+from r3d_cli.backend.rasterize_meshes import Fragments, RasterSettings
+from r3d_cli.backend.shade_meshes import shade_meshes
 from r3d_cli.backend.soft_silhouette import soft_silhouette_fwd
 from r3d_cli.scene.camera import Camera, Window
 from r3d_cli.scene.color import linear_to_srgb, srgb_to_linear
-from r3d_cli.scene.draw import (
-    BAND_SAMPLES,
-    DEFAULT_BACKGROUND,
-    Picture,
-    check_drawing,
-    transfers,
-    unit_view,
-    visible_faces,
-)
+from r3d_cli.scene.draw import BAND_SAMPLES, DEFAULT_BACKGROUND, Picture, check_drawing
+from r3d_cli.scene.drawable import Drawable, View, as_drawable
 from r3d_cli.scene.lights import DEFAULT_LIGHTS
 from r3d_cli.scene.model import RawMesh
-from r3d_cli.scene.surface import pack_surface
 
 #: Where nobody says: as in PyTorch3D's tutorials.
 DEFAULT_SIGMA = DEFAULT_GAMMA = 1e-4
@@ -44,7 +37,7 @@ def default_blur(sigma: float, size: tuple[int, int]) -> float:
 
 
 def draw_soft(
-    mesh: RawMesh,
+    mesh: RawMesh | Drawable,
     camera: Camera,
     *,
     size: tuple[int, int] = (512, 512),
@@ -55,7 +48,7 @@ def draw_soft(
     blur: float | None = None,
     faces_per_pixel: int | None = None,
     lights: NDArray[np.floating] = DEFAULT_LIGHTS,
-    device: str = "cpu",
+    device: str | None = None,
 ) -> Picture:
     """Draw a mesh softly (Liu et al. 2019, "Soft Rasterizer").
 
@@ -71,7 +64,7 @@ def draw_soft(
         blur: How far from a face it still counts, pixels; None: `default_blur`.
         faces_per_pixel: Only the K nearest faces of a pixel count. None: all in a silhouette, else 16.
         lights: (L, 14) in view space, rows as in ``scene.lights``.
-        device: "cpu", "cuda" or "cuda:N".
+        device: "cpu", "cuda" or "cuda:N". None: that of the ``Drawable``, or "cpu".
 
     Raises:
         ValueError: An argument is out of range, or the mesh has no faces.
@@ -91,18 +84,18 @@ def draw_soft(
     blur = default_blur(sigma, size) if blur is None else blur
     if not (blur >= 0 and math.isfinite(blur)):
         raise ValueError(f"blur must be a number of pixels >= 0, got {blur}")
-    check_drawing(mesh, size, background)
-    _, fetch = transfers(device)
+    check_drawing(size, background)
+    drawable = as_drawable(mesh, device=device)
+    view, fetch = View(drawable, camera), drawable.fetch
     behind, opacity = np.array(background[:3], np.float32), background[3] if len(background) == 4 else 1.0
     if shading == "silhouette":
         # A mask: its values, not light, are what is mixed.
-        covered = fetch(_silhouette(mesh, camera, size, sigma, blur, faces_per_pixel, device))
+        covered = fetch(_silhouette(view, size, sigma, blur, faces_per_pixel))
         rest = (1 - covered)[..., None] * opacity
         color = rest * behind / np.maximum(covered[..., None] + rest, 1e-12)
     else:
         layers = DEFAULT_LAYERS if faces_per_pixel is None else faces_per_pixel
-        options = size, sigma, gamma, blur, layers, srgb_to_linear(behind), lights, device
-        light, covered = _phong(mesh, camera, *options)
+        light, covered = _phong(view, size, sigma, gamma, blur, layers, srgb_to_linear(behind), lights)
         color = np.asarray(linear_to_srgb(light.clip(0, 1)), np.float32)
     if opacity != 1.0:
         color = np.concatenate([color, (covered + (1 - covered) * opacity)[..., None]], -1)
@@ -110,17 +103,13 @@ def draw_soft(
 
 
 def _silhouette(
-    mesh: RawMesh, camera: Camera, size: tuple[int, int], sigma: float, blur: float,
-    faces_per_pixel: int | None, device: str,
-) -> NDArray[np.float32]:  # (H, W)  # fmt: skip
-    place, _ = transfers(device)
-    view, camera = unit_view(mesh, camera)
-    surface = pack_surface(mesh, view, camera.R, want_normals=False)
-    faces = visible_faces(mesh, surface, camera)
+    view: View, size: tuple[int, int], sigma: float, blur: float, faces_per_pixel: int | None
+) -> Any:  # (H, W)
+    camera = view.camera
     result = soft_silhouette_fwd(
-        place(camera.to_ndc(view, Window(size, 0, size[0]).affine())),
-        place(faces),
-        place(np.array([0, len(faces)], np.int64)),
+        view.project(Window(size, 0, size[0])),
+        view.faces,
+        view.first_faces,
         size,
         sigma,
         faces_per_pixel,
@@ -132,20 +121,14 @@ def _silhouette(
 
 
 def _phong(
-    mesh: RawMesh, camera: Camera, size: tuple[int, int], sigma: float, gamma: float, blur: float,
-    layers: int, behind: NDArray[np.floating], lights: NDArray[np.floating], device: str,
+    view: View, size: tuple[int, int], sigma: float, gamma: float, blur: float,
+    layers: int, behind: NDArray[np.floating], lights: NDArray[np.floating],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # (H, W, 3), (H, W)  # fmt: skip
     """Band by band: each layer of the fragments lit as a picture of its own, then blended."""
-    place, fetch = transfers(device)
-    view, camera = unit_view(mesh, camera)
-    packed = pack_surface(mesh, view, camera.R)
-    faces = place(visible_faces(mesh, packed, camera))
-    first_faces = place(np.array([0, len(faces)], np.int64))
-    surface = Surface(*map(place, packed))
-    eye = np.array([0.0, 0.0, 0.0, 1.0] if camera.is_perspective else [0.0, 0.0, -1.0, 0.0], np.float32)
+    place, fetch, camera = view.drawable.place, view.drawable.fetch, view.camera
     nothing = place(np.zeros(4, np.float32))
-    light_table, eye = place(lights.astype(np.float32)), place(eye)
-    depths = view[packed.faces.ravel(), 2]
+    light_table = place(lights.astype(np.float32))
+    depths = view.verts[view.drawable.faces.ravel(), 2]
     depths = depths[np.isfinite(depths)]
     near = max(float(depths.min()), camera.z_near) if len(depths) else 0.0
     span = max(float(depths.max()) - near, 1e-6) if len(depths) else 1.0
@@ -154,16 +137,8 @@ def _phong(
     for row in range(0, size[0], rows):
         last = min(row + rows, size[0])
         pixel = 2 / min(last - row, size[1])  # NDC of the band
-        fragments = rasterize_meshes(
-            place(camera.to_ndc(view, Window(size, row, last).affine())),
-            faces,
-            first_faces,
-            (last - row, size[1]),
-            faces_per_pixel=layers,
-            blur_radius=(blur * pixel) ** 2,
-            perspective_correct=camera.is_perspective,
-            clip_barycentric_coords=True,
-            z_near=camera.z_near,
+        fragments = view.rasterize(
+            size, (row, last), layers=layers, want_dists=True, blur_radius=(blur * pixel) ** 2
         )
         lit = []
         for layer in range(layers):
@@ -173,8 +148,8 @@ def _phong(
             if layer and not (one.pix_to_face >= 0).any():
                 break
             shaded = shade_meshes(
-                one, surface, light_table, eye, nothing, focal=camera.focal * min(size) / 2, want_image=False,
-                want_linear=True,
+                one, view.surface, light_table, view.eye, nothing, focal=camera.focal * min(size) / 2,
+                want_image=False, want_linear=True,
             )  # fmt: skip
             lit.append(fetch(shaded.linear))
         ids, depth, _, dists = (fetch(part)[0, ..., : len(lit)] for part in fragments)

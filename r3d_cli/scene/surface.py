@@ -30,20 +30,26 @@ def pack_surface(
     want_normals: bool = True,
 ) -> Surface:
     """Pack a mesh for shading in view space; missing normals are computed."""
-    faces = np.ascontiguousarray(mesh.faces, dtype=np.int64)
+    looks = pack_looks(mesh)
     normals = faces_normals = None
     if want_normals and mesh.normals is not None:
         normals = np.ascontiguousarray(mesh.normals @ rotation, dtype=np.float32)
-        faces_normals = faces if mesh.faces_normals is None else _ids(mesh.faces_normals)
+        faces_normals = looks.faces if mesh.faces_normals is None else _ids(mesh.faces_normals)
     elif want_normals:
-        normals, faces_normals = compute_corner_normals(view, faces)
+        normals, faces_normals = compute_corner_normals(view, looks.faces)
+    return looks._replace(verts=view, normals=normals, faces_normals=faces_normals)
+
+
+def pack_looks(mesh: RawMesh) -> Surface:
+    """What of a surface does not depend on the view; vertices and normals are None."""
+    faces = _ids(mesh.faces)
     faces_uvs = None
     if mesh.uvs is not None:
         faces_uvs = faces if mesh.faces_uvs is None else _ids(mesh.faces_uvs)
     materials, faces_material = _used_materials(mesh)
     values, codes, texels, textures = _pack_materials(materials)
     return Surface(
-        view, faces, normals, faces_normals, _floats(mesh.uvs), faces_uvs, _floats(mesh.colors),
+        None, faces, None, None, _floats(mesh.uvs), faces_uvs, _floats(mesh.colors),
         faces_material, values, codes, texels, textures, _HALF_CODES.astype(np.float32),
     )  # fmt: skip
 
