@@ -18,6 +18,9 @@ class Shading(str, enum.Enum):
     silhouette = "silhouette"
 
 
+SOFT = (Shading.soft_phong, Shading.silhouette)
+
+
 class Up(str, enum.Enum):
     auto = "auto"
     y = "y"
@@ -49,8 +52,8 @@ Files = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE...",
-        help="Mesh files (OBJ, PLY, STL, OFF, GLB, glTF and what trimesh reads), folders, quoted globs such as "
-        "'scans/**/*.ply'; - is standard input.",
+        help="Mesh files (OBJ, PLY, STL, OFF, GLB, glTF and what trimesh reads), folders, quoted globs such "
+        "as 'scans/**/*.ply'; - is standard input.",
     ),
 ]
 Format = Annotated[
@@ -70,16 +73,22 @@ Output = Annotated[
         show_default="the file's name with .png, in this directory",
         help="Picture to write, by its extension: PNG, JPEG, WebP; EXR, NPY or NPZ for measuring. With "
         "{stem} {name} {ext} {parent} {index} {view} {camera} {pass} in it, one for each: "
-        "'out/{stem}_{view:03}_{pass}.png'. A folder/ takes them under their names. - writes a PNG to standard output.",
+        "'out/{stem}_{view:03}_{pass}.png'. A folder/ takes them under their names. - writes a PNG to "
+        "standard output.",
     ),
 ]
 Json = Annotated[
     bool,
-    typer.Option("--json", help="Print a line of JSON for each picture: file, faces, size, seconds, path, camera."),
+    typer.Option(
+        "--json", help="Print a line of JSON for each picture: file, faces, size, seconds, path, camera."
+    ),
 ]
-Show = Annotated[bool, typer.Option("--show", help="Draw the picture in the terminal; without -o writes no file.")]
+Show = Annotated[
+    bool, typer.Option("--show", help="Draw the picture in the terminal; without -o writes no file.")
+]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print what would be written, and the memory it would take; do nothing.")
+    bool,
+    typer.Option("--dry-run", help="Print what would be written, and the memory it would take; do nothing."),
 ]
 
 # -- The camera
@@ -100,59 +109,79 @@ Fov = Annotated[
     float, typer.Option(metavar="DEGREES", help="Field of view over the shorter side, degrees.")
 ]
 Roll = Annotated[
-    float, typer.Option(metavar="DEGREES", help="Camera's turn about its own axis, degrees; the picture turns the other way.")
+    float,
+    typer.Option(
+        metavar="DEGREES", help="Camera's turn about its own axis, degrees; the picture turns the other way."
+    ),
 ]
 Target = Annotated[
     str | None,
     typer.Option(
-        metavar="X,Y,Z", show_default="the mesh's middle", help="Point the camera looks at, in the mesh's units."
+        metavar="X,Y,Z",
+        show_default="the mesh's middle",
+        help="Point the camera looks at, in the mesh's units.",
     ),
 ]
 UpAxis = Annotated[Up, typer.Option(help="Axis that points up; auto: the format's own, else y.")]
 Orthographic = Annotated[bool, typer.Option("--orthographic", help="Parallel projection.")]
 FitTo = Annotated[
-    Fit,
-    typer.Option(help="What fills the picture: the bounding sphere (the same from all sides), or as close as this view allows."),
+    Fit | None,
+    typer.Option(
+        show_default="sphere",
+        help="What fills the picture: the bounding sphere, the same from all sides, or this view of the mesh.",
+    ),
 ]
 CameraFile = Annotated[
     str | None,
     typer.Option(
         "--camera",
         metavar="FILE.json",
-        help="Cameras of a file, one picture each: r3d's form (see --cameras-out), or NeRF's transforms.json.",
+        help="Cameras of a file, one picture each: r3d's form (see --cameras-out) or NeRF's transforms.json.",
     ),
 ]
 CamerasOut = Annotated[
-    str | None, typer.Option(metavar="FILE.json", help="Write the cameras of the pictures, as --camera reads them.")
+    str | None,
+    typer.Option(metavar="FILE.json", help="Write the cameras of the pictures, as --camera reads them."),
 ]
-CamerasConvention = Annotated[Convention, typer.Option(help="Axes and form of --cameras-out, --json and --manifest.")]
-ViewsOption = Annotated[
-    str,
+CamerasConvention = Annotated[
+    Convention, typer.Option(help="Axes of the cameras in --cameras-out, --json and --manifest.")
+]
+Views = Annotated[
+    str | None,
     typer.Option(
         metavar="N|fibonacci:N",
+        show_default="1",
         help="N cameras around the up axis from the azimuth on, or spread evenly over the sphere.",
     ),
 ]
 
 # -- The picture
 
-Size = Annotated[str, typer.Option(metavar="N|WxH", help="Width and height, pixels.")]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|WxH", show_default="that of --camera, else 512", help="Width and height, pixels."
+    ),
+]
 Passes = Annotated[
     str,
     typer.Option(
         "--pass",
         metavar="NAME,…",
-        help="rgb, depth, normal, mask, faceid, uv, position. All but rgb are those of the pixel centres; 8-bit PNG is "
-        "for looking, --bits 16, EXR, NPY and NPZ for measuring.",
+        help="rgb, depth, normal, mask, faceid, uv, position. All but rgb are those of the pixel centres; "
+        "8-bit PNG is for looking, --bits 16, EXR, NPY and NPZ for measuring.",
     ),
 ]
-Bits = Annotated[int, typer.Option(metavar="8|16", help="Bits of a PNG's channels; the scale is noted in the file.")]
+Bits = Annotated[
+    int,
+    typer.Option(metavar="8|16", help="Bits of a PNG's channels, but for rgb; 16: the scale is noted in it."),
+]
 ShadingOption = Annotated[
-    Shading,
+    Shading | None,
     typer.Option(
         show_default="the theme's: phong",
-        help="Lit at the samples, at the vertices, or faceted; colours alone; normals as colours; or soft, as "
-        "differentiable renderers draw: lit faces that blend, or the black silhouette.",
+        help="Lit at the samples, at the vertices, or faceted; colours alone; normals as colours; or soft, "
+        "as differentiable renderers draw: lit faces that blend, or the black silhouette.",
     ),
 ]
 ThemeOption = Annotated[
@@ -163,7 +192,10 @@ Wire = Annotated[
     typer.Option("--wireframe", metavar="PIXELS", help="Draw the visible edges, so many pixels wide."),
 ]
 WireColor = Annotated[
-    str | None, typer.Option("--wireframe-color", metavar="COLOR", show_default="the theme's", help="Colour of the edges.")
+    str | None,
+    typer.Option(
+        "--wireframe-color", metavar="COLOR", show_default="the theme's", help="Colour of the edges."
+    ),
 ]
 Lights = Annotated[
     list[str] | None,
@@ -171,8 +203,8 @@ Lights = Annotated[
         "--light",
         metavar="X,Y,Z[,COLOR[,STRENGTH]]",
         show_default="the theme's",
-        help="Light from a direction of the picture (x right, y up, z towards the viewer), strength 1 by default; "
-        "may be given several times.",
+        help="Light from a direction of the picture (x right, y up, z towards the viewer), white and of "
+        "strength 1 by default; may be given several times.",
     ),
 ]
 Ambient = Annotated[
@@ -188,9 +220,13 @@ Background = Annotated[
     ),
 ]
 Ssaa = Annotated[
-    int,
+    int | None,
     typer.Option(
-        metavar="N", min=1, max=16, help="Samples along each side of a pixel: N x N of the rgb pass are averaged."
+        metavar="N",
+        min=1,
+        max=16,
+        show_default="2",
+        help="Samples along each side of a pixel: N x N of the rgb pass are averaged.",
     ),
 ]
 Cull = Annotated[bool, typer.Option("--cull", help="Leave out faces seen from behind.")]
@@ -204,7 +240,11 @@ TextureFile = Annotated[
 ]
 ColorOption = Annotated[
     str | None,
-    typer.Option(metavar="COLOR", show_default="the mesh's own", help="One colour for the whole mesh, instead of its materials."),
+    typer.Option(
+        metavar="COLOR",
+        show_default="the mesh's own",
+        help="One colour for the whole mesh, instead of its materials.",
+    ),
 ]
 Sigma = Annotated[
     float | None,
@@ -244,32 +284,46 @@ FacesPerPixel = Annotated[
 
 Turntable = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="Film of one turn about the up axis: GIF, WebP or MP4 by its extension."),
+    typer.Option(
+        metavar="FILE|TEMPLATE",
+        help="Film of one turn about the up axis: GIF, WebP or MP4 by its extension.",
+    ),
 ]
 Frames = Annotated[
-    int | None, typer.Option(metavar="N", min=2, max=10_000, show_default="36", help="Pictures of --turntable.")
+    int | None,
+    typer.Option(metavar="N", min=2, max=10_000, show_default="36", help="Pictures of --turntable."),
 ]
 Seconds = Annotated[
-    float | None, typer.Option(metavar="S", show_default="3.6", help="Length of --turntable, seconds.")
+    float | None, typer.Option(metavar="S", show_default="3", help="Length of --turntable, seconds.")
 ]
 
 # -- Many files
 
 Jobs = Annotated[
     int,
-    typer.Option(metavar="N", min=1, max=256, help="Files drawn at once, each by a process of its own; they share the CPUs."),
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=256,
+        help="Files drawn at once, each by a process of its own; they share the threads.",
+    ),
 ]
 Timeout = Annotated[
     float | None,
     typer.Option(metavar="SECONDS", show_default="none", help="Give a file up after so long, and go on."),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Leave out files whose pictures are all there and whole.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Leave out files whose pictures are all there and whole.")
+]
 Shard = Annotated[
-    str | None, typer.Option(metavar="I/N", help="Only every N-th file, the I-th of them first: 1/4, 2/4, 3/4, 4/4.")
+    str | None,
+    typer.Option(metavar="I/N", help="Only every N-th file, from the I-th on: machine 1 of 4 does 1/4."),
 ]
 ManifestOption = Annotated[
     str | None,
-    typer.Option(metavar="FILE.jsonl", help="Write the lines of --json there; with --resume, go on with it."),
+    typer.Option(
+        metavar="FILE.jsonl", help="Write the lines of --json there; with --resume, go on with it."
+    ),
 ]
 
 # -- The machine

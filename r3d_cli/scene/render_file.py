@@ -2,134 +2,297 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from r3d_cli.errors import R3dError
-from r3d_cli.scene.camera import Camera
 from r3d_cli.scene.color import srgb_to_linear
+from r3d_cli.scene.framing import Subject, frame
 from r3d_cli.scene.inputs import Input
 from r3d_cli.scene.model import Material, RawMesh, Texture
 
-SOFT = ("soft-phong", "silhouette")
-Color = tuple[float, float, float, float]  # sRGB and alpha, 0..1
+if TYPE_CHECKING:
+    from r3d_cli.scene.camera import Camera
+    from r3d_cli.scene.camera_files import NamedCamera
+    from r3d_cli.scene.draw import Drawable
+    from r3d_cli.scene.wireframe import Wireframe
+
 Size = tuple[int, int]  # H, W
+Color = tuple[float, ...]  # red, green, blue and perhaps alpha, sRGB, 0..1
+Passes = dict[str, NDArray[Any]]
+
+#: Shadings that ``scene.soft`` does.
+SOFT = ("soft-phong", "silhouette")
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a mesh is drawn; what each means is said by ``scene.draw.draw`` and ``scene.soft.draw_soft``."""
+    """How a mesh is drawn; what each means is said by ``scene.draw.draw`` and ``scene.soft.draw_soft``.
 
-    size: Size
-    passes: tuple[str, ...] = ("rgb",)
-    bits: int = 8  # of each channel of a PNG
-    shading: str = "phong"
-    background: Color | NDArray[np.uint8] = (1.0, 1.0, 1.0, 1.0)
+    Attributes:
+        background: A colour, or the file of a picture.
+        color: Of the whole mesh, instead of its own materials.
+        texture: On the whole mesh, instead of its own materials.
+        soft: sigma, gamma, blur, faces_per_pixel; those that were given.
+        device: auto, cpu, cuda or cuda:N.
+    """
+
+    shading: str
+    background: Color | Path
+    lights: NDArray[np.floating]
     supersampling: int = 2
-    lights: NDArray[np.floating] | None = None
     cull: bool = False
-    wireframe: Any = None
-    color: Color | None = None  # of the whole mesh, instead of its own
-    texture: Path | None = None  # on the whole mesh, instead of its own
-    soft: Mapping[str, Any] = field(default_factory=dict)  # sigma, gamma, blur, faces_per_pixel
+    wireframe: Wireframe | None = None
+    color: Color | None = None
+    texture: Path | None = None
+    soft: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
 
-    @property
-    def is_soft(self) -> bool:
-        return self.shading in SOFT
-
 
 @dataclass(frozen=True)
-class Shot:
-    """One camera of a file."""
+class Stand:
+    """Where the cameras of a mesh stand: those of a file, or around it.
 
-    view: int
-    name: str
-    camera: Camera
+    Attributes:
+        size: Of the pictures, unless a camera of a file has one of its own.
+        directions: (azimuth, elevation) of each view, degrees.
+        framing: More arguments of ``frame``.
+        cameras: Of a file; where there are any, they count.
+        own_sizes: Whether those cameras' sizes come before ``size``.
+    """
+
     size: Size
+    directions: Sequence[tuple[float, float]]
+    framing: Mapping[str, Any] = field(default_factory=dict)
+    cameras: Sequence[NamedCamera] = ()
+    own_sizes: bool = False
 
-
-@dataclass(frozen=True)
-class Placement:
-    """Where the cameras stand: given ones, or turns around the mesh."""
-
-    angles: Sequence[tuple[float, float]]  # azimuth, elevation; degrees
-    framing: Mapping[str, Any] = field(default_factory=dict)  # more arguments of `frame`
-    cameras: Sequence[Any] = ()  # NamedCamera; where there are any, they count
-
-    def __len__(self) -> int:
-        return len(self.cameras) or len(self.angles)
-
+    @property
     def names(self) -> list[str]:
-        return [camera.name for camera in self.cameras] or [str(view) for view in range(len(self.angles))]
+        """Of the views."""
+        return [camera.name for camera in self.cameras] or [str(view) for view in range(len(self.directions))]
 
-    def shots(self, mesh: RawMesh, size: Size) -> Iterator[Shot]:
-        """The cameras, one after the other.
+    @property
+    def sizes(self) -> list[Size]:
+        """Of the views."""
+        if not self.cameras:
+            return [self.size] * len(self.directions)
+        return [(camera.size if self.own_sizes else None) or self.size for camera in self.cameras]
 
-        Raises:
-            ValueError: The mesh has nothing to look at.
-        """
-        for view, given in enumerate(self.cameras):
-            yield Shot(view, given.name, given.camera, given.size or size)
+    def shots(self, mesh: RawMesh) -> Iterator[NamedCamera]:
+        """The cameras; a ValueError where the mesh has nothing to look at."""
+        from r3d_cli.scene.camera_files import NamedCamera
+
         if self.cameras:
+            for given, size in zip(self.cameras, self.sizes, strict=True):
+                yield NamedCamera(given.name, given.camera, size)
             return
-        from r3d_cli.scene.framing import frame
-
-        for view, (azimuth, elevation) in enumerate(self.angles):
-            camera = frame(mesh, azimuth=azimuth, elevation=elevation, size=size, **self.framing)
-            yield Shot(view, str(view), camera, size)
+        subject = Subject.of(mesh)
+        for name, (azimuth, elevation) in zip(self.names, self.directions, strict=True):
+            camera = frame(subject, azimuth=azimuth, elevation=elevation, size=self.size, **self.framing)
+            yield NamedCamera(name, camera, self.size)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of a file."""
+class Shown:
+    """A mesh that is ready to be drawn.
 
-    pictures: list[dict[str, Any]]  # a record each, in the form of --json
-    warnings: list[str]
-    cameras: list[Any]  # NamedCamera
+    Attributes:
+        look: How.
+        mesh: As read, with the look's colour or texture.
+        device, reason: Where it is drawn, and why there.
+    """
+
+    look: Look
+    mesh: RawMesh
+    device: str
+    reason: str
+    drawable: Drawable | None  # None: drawn softly
+
+    def draw(self, camera: Camera, size: Size, passes: Sequence[str] = ("rgb",)) -> Passes:
+        """One picture: its passes by name, with the 8-bit colours as "rgb"."""
+        from r3d_cli.scene.draw import draw
+
+        look = self.look
+        background = look.background
+        if isinstance(background, Path):
+            from r3d_cli.scene.backdrop import backdrop
+
+            background = backdrop(background, size)
+        made: Passes = {}
+        if self.drawable is None and "rgb" in passes:
+            from r3d_cli.scene.soft import draw_soft
+
+            made["rgb"] = draw_soft(
+                self.mesh, camera, size=size, shading=look.shading, background=background, lights=look.lights,
+                device=self.device, **look.soft,
+            ).image  # fmt: skip
+            passes = [name for name in passes if name != "rgb"]
+        if passes:
+            made |= draw(
+                self.drawable or self.mesh, camera, size=size, passes=passes, background=background,
+                supersampling=look.supersampling, lights=look.lights, cull=look.cull,
+                wireframe=look.wireframe, device=self.device,
+            ).passes  # fmt: skip
+        return made
 
 
-def read_drawn(item: Input, look: Look, format: str | None = None) -> RawMesh:
-    """Read a mesh and give it the look's colour or texture.
+def show_file(source: Input, look: Look, format: str | None, *, samples: int) -> Shown:
+    """Read a file and make it ready.
+
+    Args:
+        source: The file.
+        look: How it is to be drawn.
+        format: Of the file; None: told by its name or content.
+        samples: Of all pictures, for the choice of the device.
 
     Raises:
-        R3dError: It cannot be read, or has nothing to draw.
+        R3dError: It cannot be read, has nothing to draw, or cannot be drawn on that device.
     """
+    from r3d_cli.backend.devices import choose_device
+    from r3d_cli.scene.draw import Drawable
     from r3d_cli.scene.readers import read_mesh
 
-    mesh = read_mesh(item.source, format, name=item.name)
+    mesh = read_mesh(source.path, format)
     if not len(mesh.faces):
         what = f"only {len(mesh.verts):,} points" if len(mesh.verts) else "no faces"
-        raise R3dError(f"{item.name}: has {what}; render draws triangle meshes")
+        raise R3dError(f"{source}: has {what}; render draws triangle meshes")
     if look.texture is not None:
-        _cover(mesh, look.texture, item.name)
+        _cover(mesh, _texture(look.texture, mesh, source))
     elif look.color is not None:
-        r, g, b = srgb_to_linear(look.color[:3]).tolist()
-        mode = "opaque" if look.color[3] == 1 else "blend"
-        mesh.materials = [Material(base_color=(r, g, b, look.color[3]), alpha_mode=mode)]
-        mesh.faces_material, mesh.colors = None, None
-    return mesh
+        _cover(mesh, _plain(look.color))
+    choice = choose_device(look.device, faces=len(mesh.faces), samples=samples)
+    drawable = None
+    if look.shading not in SOFT:
+        drawable = Drawable(mesh, shading=look.shading, device=choice.device)
+    return Shown(look, mesh, choice.device, choice.reason, drawable)
 
 
-def _cover(mesh: RawMesh, file: Path, name: str) -> None:
-    """Put the image ``file`` on the whole mesh instead of its own materials."""
+def _cover(mesh: RawMesh, material: Material) -> None:
+    mesh.materials, mesh.faces_material, mesh.colors = [material], None, None
+
+
+def _plain(color: Color) -> Material:
+    from r3d_cli.scene.surface import DEFAULT_MATERIAL
+
+    r, g, b = srgb_to_linear(color[:3]).tolist()
+    alpha = color[3] if len(color) > 3 else 1.0
+    return Material(
+        base_color=(r, g, b, alpha),
+        alpha_mode="opaque" if alpha == 1 else "blend",
+        specular=DEFAULT_MATERIAL.specular,
+        shininess=DEFAULT_MATERIAL.shininess,
+    )
+
+
+def _texture(file: Path, mesh: RawMesh, source: Input) -> Material:
     from r3d_cli.scene.readers.images import ImageError, read_image
 
     if mesh.uvs is None:
-        raise R3dError(f"{name}: has no texture coordinates to put {file} on; leave out --texture")
+        raise R3dError(f"{source}: has no texture coordinates to put {file} on; leave out --texture")
     if not file.is_file():
         raise R3dError(f"{file}: no such image for --texture")
     try:
         image = read_image(file, alpha=True)
     except ImageError as error:
         raise R3dError(f"{file}: cannot be read as the image of --texture: {error}") from error
-    mesh.materials = [Material(base_color=(1.0, 1.0, 1.0, 1.0), base_color_texture=Texture(image))]
-    mesh.faces_material = None
-    mesh.colors = None
+    return Material(base_color=(1.0, 1.0, 1.0, 1.0), base_color_texture=Texture(image))
+
+
+#: Takes the passes of view number N, and says which files they went to and which passes each of those holds.
+Sink = Callable[[int, "NamedCamera", Passes], Iterable[tuple[str, tuple[str, ...]]]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a file.
+
+    Attributes:
+        records: One of each picture, in the form of --json.
+        cameras: Of each view.
+        warnings: One line each.
+        device, reason: Where it was drawn, and why there.
+    """
+
+    records: list[dict[str, Any]]
+    cameras: list[NamedCamera]
+    warnings: list[str]
+    device: str
+    reason: str
+
+
+def render_file(
+    source: Input, look: Look, stand: Stand, passes: Sequence[str], sink: Sink, *,
+    format: str | None = None, convention: str = "opencv",
+) -> Outcome:  # fmt: skip
+    """Draw a file from all cameras; see the parts above.
+
+    Raises:
+        R3dError, OSError: A line about what is wrong with it.
+    """
+    from r3d_cli.scene.camera_files import camera_record
+
+    started = time.perf_counter()
+    samples = sum(height * width for height, width in stand.sizes) * look.supersampling**2
+    shown = show_file(source, look, format, samples=samples)
+    records, cameras = [], []
+    try:
+        for view, shot in enumerate(stand.shots(shown.mesh)):
+            assert shot.size is not None
+            made = shown.draw(shot.camera, shot.size, passes)
+            files = list(sink(view, shot, made))
+            now = time.perf_counter()
+            for path, names in files:
+                records.append({
+                    "path": path,
+                    "file": str(source),
+                    "pass": names[0] if len(names) == 1 else list(names),
+                    "view": view,
+                    "width": shot.size[1],
+                    "height": shot.size[0],
+                    "vertices": len(shown.mesh.verts),
+                    "faces": len(shown.mesh.faces),
+                    "device": shown.device,
+                    "seconds": round((now - started) / len(files), 6),
+                    "camera": camera_record(shot.camera, shot.size, convention),
+                })  # fmt: skip
+            cameras.append(shot)
+            started = now
+    except ValueError as error:  # the options were checked before, so this is about the mesh
+        raise R3dError(f"{source}: {error}") from error
+    return Outcome(records, cameras, shown.mesh.warnings, shown.device, shown.reason)
+
+
+def film_file(
+    source: Input, look: Look, stand: Stand, path: str | Path, *, fps: float, format: str | None = None
+) -> Outcome:
+    """Draw a file from all cameras, each a picture of the film ``path``; see the parts above."""
+    from r3d_cli.scene.films import write_film
+
+    started = time.perf_counter()
+    samples = stand.size[0] * stand.size[1] * len(stand.directions) * look.supersampling**2
+    shown = show_file(source, look, format, samples=samples)
+    try:
+        cameras = list(stand.shots(shown.mesh))
+        write_film(path, (shown.draw(shot.camera, stand.size)["rgb"] for shot in cameras), fps=fps)
+    except ValueError as error:
+        raise R3dError(f"{source}: {error}") from error
+    record = {
+        "path": str(path),
+        "file": str(source),
+        "frames": len(cameras),
+        "fps": fps,
+        "width": stand.size[1],
+        "height": stand.size[0],
+        "vertices": len(shown.mesh.verts),
+        "faces": len(shown.mesh.faces),
+        "device": shown.device,
+        "seconds": round(time.perf_counter() - started, 6),
+    }  # fmt: skip
+    return Outcome([record], cameras, shown.mesh.warnings, shown.device, shown.reason)
