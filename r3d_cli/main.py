@@ -11,8 +11,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from r3d_cli.constants import VERSION
-from r3d_cli.errors import R3dError
+from r3d_cli.errors import debugging, explain
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -38,7 +37,7 @@ def run(arguments: list[str]) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except Exception as error:
-        if os.environ.get("R3D_DEBUG", "0") not in ("", "0"):
+        if debugging():
             import traceback
 
             traceback.print_exc()
@@ -56,7 +55,9 @@ def _set_up_process() -> None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # `r3d doctor | head -1` ends like any Unix filter; a terminated render still removes its temporary file.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, lambda number, frame: sys.exit(128 + number))
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # a file name need not be text that the terminal can show
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -64,17 +65,7 @@ def _set_up_process() -> None:
 
 def _explain(error: Exception) -> tuple[str, int]:
     """The line that tells a user what went wrong, and the exit code."""
-    if isinstance(error, R3dError):
-        return str(error), 1
-    if isinstance(error, OSError) and error.strerror:
-        named = isinstance(error.filename, str | bytes | os.PathLike)
-        return f"{os.fsdecode(error.filename) if named else 'standard output'}: {error.strerror}", 1
-    if isinstance(error, MemoryError):
-        return "out of memory; a smaller --size or mesh needs less", 1
-    return _explain_typer(error) or (
-        f"bug in r3d {VERSION}: {_place(error)}; please report it, with R3D_DEBUG=1",
-        1,
-    )
+    return _explain_typer(error) or (explain(error), 1)
 
 
 def _explain_typer(error: Exception) -> tuple[str, int] | None:
@@ -91,14 +82,6 @@ def _explain_typer(error: Exception) -> tuple[str, int] | None:
     if isinstance(error, click_exception):
         return error.format_message(), 1  # type: ignore[attr-defined]
     return None
-
-
-def _place(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    where = f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{where}: {error}"
 
 
 def _drop_unwritten_output() -> None:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+
+#: Is told each temporary file before it is there: a process that may be killed says what it would leave.
+on_partial: Callable[[Path], None] | None = None
+
+# The names that `replacing` gives to temporary files.
+_PARTIAL = re.compile(r"\.(?P<name>.+?(?P<suffix>(?:\.[^.]+)?))\.(?P<pid>\d+)-\d+(?P=suffix)", re.DOTALL)
 
 
 @contextlib.contextmanager
@@ -23,6 +30,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     # The extension lets Pillow load this format's plugin alone.
     unique = f".{target.name}.{os.getpid()}-{threading.get_ident()}{target.suffix}"
     partial = target if direct else target.with_name(unique)
+    if on_partial is not None and not direct:
+        on_partial(partial)
     try:
         yield partial
         if not direct:
@@ -35,6 +44,25 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         if isinstance(error, OSError) and error.errno and error.filename in (None, os.fspath(partial)):
             raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         raise
+
+
+def remove_partials(paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Remove what killed processes of this machine left of files that they were writing.
+
+    Args:
+        paths: Those files; nobody may be writing them on another machine.
+    """
+    names: dict[str, set[str]] = {}
+    for path in paths:
+        folder, name = os.path.split(os.path.realpath(path))
+        names.setdefault(folder, set()).add(name)
+    for folder, wanted in names.items():
+        with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+            for entry in entries:
+                match = _PARTIAL.fullmatch(entry.name)
+                if match and match["name"] in wanted and not os.path.exists(f"/proc/{match['pid']}"):
+                    with contextlib.suppress(OSError):
+                        os.unlink(entry.path)
 
 
 def write_files(files: Mapping[Path, bytes]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from r3d_cli.scene.color import linear_to_srgb
 from r3d_cli.scene.model import Material, RawMesh
-from r3d_cli.scene.pictures import encode_picture
+from r3d_cli.scene.png import write_png
 from r3d_cli.scene.writers.tabular import visible
 from r3d_cli.scene.writers.text import format_rows
 
@@ -119,5 +119,5 @@ def _encode_materials(
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:  # (H, W, 3 or 4)
     stream = io.BytesIO()
-    encode_picture(stream, image)
+    write_png(stream, image)
     return stream.getvalue()
