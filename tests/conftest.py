@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+# Test processes side by side (pytest -n) share the CPUs: PyTorch's idle threads would spin on them.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
