@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from r3d_cli.commands import render_options as options
-from r3d_cli.commands.render_options import SOFT, Shading
 from r3d_cli.commands.threads import use_threads
 from r3d_cli.commands.values import check_device, check_number, parse_names, parse_size, parse_vector, refuse
 from r3d_cli.constants import AZIMUTH, ELEVATION, FOV, TURNTABLE_FRAMES, TURNTABLE_SECONDS
-from r3d_cli.errors import R3dError
 
 if TYPE_CHECKING:
-    from r3d_cli.commands.progress import Progress
-    from r3d_cli.scene.camera_files import NamedCamera
     from r3d_cli.scene.inputs import Input
-    from r3d_cli.scene.manifest import Manifest
-    from r3d_cli.scene.outputs import OutputTemplate
-    from r3d_cli.scene.render_file import Look, Outcome, Passes, Size, Stand
+    from r3d_cli.scene.render_file import Stand
 
-STANDARD_STREAM = "-"
+DEFAULT_SIZE = "512"
+
+#: Options for cameras that r3d places, by the names of their parameters.
+_PLACING = (
+    "azimuth", "elevation", "distance", "fov", "roll", "target", "up", "orthographic", "fit", "views",
+    "turntable",
+)  # fmt: skip
 
 
 def render(
+    context: typer.Context,
     files: options.Files,
     output: options.Output = None,
     format: options.Format = None,
@@ -86,12 +82,13 @@ def render(
     go to standard error. Exits with 1 if a file cannot be drawn; the others are drawn all the same.
     """
     started = time.perf_counter()
+    given = [name for name in context.params if _was_given(context, name)]
     use_threads(threads)
-    if output is not None and turntable is not None:
-        raise refuse("--turntable", "writes a film; leave out --output")
     from r3d_cli.commands.render_look import make_look
+    from r3d_cli.commands.render_run import Run
+    from r3d_cli.scene.passes import PASSES
 
-    named = parse_names(passes, _passes(), "--pass")
+    names = parse_names(passes, PASSES, "--pass")
     look = make_look(
         theme.value, shading, background=background, color=color, texture=texture, light=light or (),
         ambient=ambient, wireframe=wireframe, wireframe_color=wireframe_color, cull=cull, ssaa=ssaa,
@@ -100,33 +97,109 @@ def render(
     )  # fmt: skip
     if bits not in (8, 16):
         raise refuse("--bits", f"{bits} is neither 8 nor 16")
-    if bits == 16 and "rgb" in named:
-        raise refuse("--bits", "16 is for the other passes; rgb of an EXR, NPY or NPZ is linear light")
     if timeout is not None:
         check_number(timeout, "--timeout", 0)
     sources = _find(files, shard)
-    stand = _stand(
-        size, azimuth=azimuth, elevation=elevation, distance=distance, fov=fov, roll=roll, target=target,
-        up=up.value, orthographic=orthographic, fit=fit, views=views, camera=camera,
-        turning=_frames(frames, turntable),
-    )  # fmt: skip
-    run = _Run(
-        sources, look, stand, named, bits, format, convention.value, jobs=jobs, timeout=timeout, resume=resume,
-        json=json_, show=show,
+    if turntable is None:
+        for name in ("frames", "seconds"):
+            if name in given:
+                raise refuse(f"--{name}", "is for --turntable")
+    if camera is not None:
+        for name in _PLACING:
+            if name in given:
+                raise refuse(f"--{name}", "is for cameras that r3d places; leave it or --camera out")
+        stand = _stand_of_file(camera, size)
+    else:
+        framing = _framing(
+            distance=distance, fov=fov, roll=roll, target=target, up=up.value, orthographic=orthographic,
+            fit=None if fit is None else fit.value,
+        )  # fmt: skip
+        turns = None if turntable is None else frames or TURNTABLE_FRAMES
+        stand = _stand_around(size, framing, azimuth, elevation, views, turns)
+    run = Run(
+        sources, look, stand, names, bits=bits, format=format, convention=convention.value, jobs=jobs,
+        timeout=timeout, resume=resume, json=json_, show=show,
     )  # fmt: skip
     if turntable is not None:
-        run.film(turntable, stand, seconds)
-    elif frames is not None or seconds is not None:
-        raise refuse("--frames" if frames is not None else "--seconds", "is for --turntable")
+        for name in ("output", "views", "passes", "show"):
+            if name in given:
+                raise refuse(f"--{name.replace('passes', 'pass')}", "is not for --turntable")
+        length = TURNTABLE_SECONDS if seconds is None else check_number(seconds, "--seconds", 0)
+        run.film(turntable, fps=len(stand.directions) / length)
     else:
         run.aim(output)
+    if cameras_out is not None and resume:
+        raise refuse("--cameras-out", "knows nothing of pictures left out by --resume; use --manifest")
     if dry_run:
         run.tell()
-        return
-    run.start(manifest, cameras_out, started)
+    elif not run.start(manifest=manifest, cameras_out=cameras_out, started=started):
+        raise typer.Exit(1)
 
 
-def _passes() -> Sequence[str]:
-    from r3d_cli.scene.passes import PASSES
+def _was_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
-    return PASSES
+
+def _find(files: Sequence[str], part: str | None) -> list[Input]:
+    from r3d_cli.scene.inputs import find_inputs, shard
+
+    sources = find_inputs(files)
+    try:
+        return sources if part is None else shard(sources, part)
+    except ValueError as error:
+        raise refuse("--shard", str(error)) from None
+
+
+def _framing(
+    *, distance: float | None, fov: float, roll: float, target: str | None, up: str, orthographic: bool,
+    fit: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Arguments of `scene.framing.frame`."""
+    check_number(fov, "--fov", 0, 180)
+    check_number(roll, "--roll")
+    if distance is not None:
+        check_number(distance, "--distance", 0)
+        if fit == "bounds":
+            raise refuse("--fit", "and --distance both say how near the camera is; give one of them")
+    return {
+        "distance": distance,
+        "fov": fov,
+        "roll": roll,
+        "target": None if target is None else parse_vector(target, "--target"),
+        "up": up,
+        "orthographic": orthographic,
+        "fit": fit or "sphere",
+    }
+
+
+def _stand_around(
+    size: str | None, framing: dict[str, Any], azimuth: float, elevation: float, views: str | None,
+    frames: int | None,
+) -> Stand:  # fmt: skip
+    from r3d_cli.scene.render_file import Stand
+    from r3d_cli.scene.views import orbit, parse_views
+
+    check_number(azimuth, "--azimuth")
+    check_number(elevation, "--elevation")
+    pixels = parse_size(DEFAULT_SIZE if size is None else size)
+    if frames is not None:
+        directions = orbit(frames, azimuth, elevation)
+    else:
+        try:
+            directions = parse_views(views or "1").directions(azimuth, elevation)
+        except ValueError as error:
+            raise refuse("--views", str(error)) from None
+    return Stand((pixels.height, pixels.width), directions, framing)
+
+
+def _stand_of_file(camera: str, size: str | None) -> Stand:
+    from r3d_cli.scene.camera_files import read_cameras
+    from r3d_cli.scene.render_file import Stand
+
+    pixels = parse_size(DEFAULT_SIZE if size is None else size)
+    warnings: list[str] = []
+    cameras = read_cameras(camera, (pixels.height, pixels.width), warnings=warnings)
+    for warning in warnings:
+        typer.echo(f"r3d: warning: {warning}", err=True)
+    return Stand((pixels.height, pixels.width), [], cameras=cameras, own_sizes=size is None)

@@ -105,9 +105,7 @@ Distance = Annotated[
         help="From the camera to the target, in the mesh's units.",
     ),
 ]
-Fov = Annotated[
-    float, typer.Option(metavar="DEGREES", help="Field of view over the shorter side, degrees.")
-]
+Fov = Annotated[float, typer.Option(metavar="DEGREES", help="Field of view over the shorter side, degrees.")]
 Roll = Annotated[
     float,
     typer.Option(
@@ -128,7 +126,7 @@ FitTo = Annotated[
     Fit | None,
     typer.Option(
         show_default="sphere",
-        help="What fills the picture: the bounding sphere, the same from all sides, or this view of the mesh.",
+        help="What fills the picture: the bounding sphere, the same from all sides, or this view alone.",
     ),
 ]
 CameraFile = Annotated[
@@ -321,9 +319,7 @@ Shard = Annotated[
 ]
 ManifestOption = Annotated[
     str | None,
-    typer.Option(
-        metavar="FILE.jsonl", help="Write the lines of --json there; with --resume, go on with it."
-    ),
+    typer.Option(metavar="FILE.jsonl", help="Write the lines of --json there; with --resume, go on with it."),
 ]
 
 # -- The machine

@@ -81,8 +81,7 @@ class OutputTemplate:
             text = f"{text}{{parent}}/{{stem}}{numbers}.png"
         fields = _parse_fields(text)
         template = OutputTemplate(text, tuple(passes), fields)
-        holds_one = template.format not in CONTAINERS
-        if holds_one and len(passes) > 1 and "pass" not in fields:
+        if len(passes) > 1 and "pass" not in fields and template.format not in CONTAINERS:
             raise ValueError(
                 f"'{text}' names one file for {len(passes)} passes; put {{pass}} in it, or end it in .npz or "
                 ".exr, which hold several"

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from r3d_cli.errors import R3dError
+from r3d_cli.scene.backdrop import backdrop, over
 from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.framing import Subject, frame
 from r3d_cli.scene.inputs import Input
@@ -120,27 +121,33 @@ class Shown:
         from r3d_cli.scene.draw import draw
 
         look = self.look
-        background = look.background
-        if isinstance(background, Path):
-            from r3d_cli.scene.backdrop import backdrop
-
-            background = backdrop(background, size)
+        behind = look.background
+        background = backdrop(behind, size) if isinstance(behind, Path) else behind
         made: Passes = {}
         if self.drawable is None and "rgb" in passes:
-            from r3d_cli.scene.soft import draw_soft
-
-            made["rgb"] = draw_soft(
-                self.mesh, camera, size=size, shading=look.shading, background=background, lights=look.lights,
-                device=self.device, **look.soft,
-            ).image  # fmt: skip
+            made["rgb"] = self._draw_softly(camera, size, background)
             passes = [name for name in passes if name != "rgb"]
         if passes:
             made |= draw(
                 self.drawable or self.mesh, camera, size=size, passes=passes, background=background,
                 supersampling=look.supersampling, lights=look.lights, cull=look.cull,
-                wireframe=look.wireframe, device=self.device,
+                **({"wireframe": look.wireframe} if look.wireframe else {}), device=self.device,
             ).passes  # fmt: skip
         return made
+
+    def _draw_softly(
+        self, camera: Camera, size: Size, background: Color | NDArray[np.uint8]
+    ) -> NDArray[np.uint8]:
+        from r3d_cli.scene.soft import draw_soft
+
+        look = self.look
+        clear = (0.0, 0.0, 0.0, 0.0)
+        picture = draw_soft(
+            self.mesh, camera, size=size, shading=look.shading,
+            background=clear if isinstance(background, np.ndarray) else background, lights=look.lights,
+            device=self.device, **look.soft,
+        )  # fmt: skip
+        return over(picture.image, background) if isinstance(background, np.ndarray) else picture.image
 
 
 def show_file(source: Input, look: Look, format: str | None, *, samples: int) -> Shown:
@@ -206,7 +213,7 @@ def _texture(file: Path, mesh: RawMesh, source: Input) -> Material:
 
 
 #: Takes the passes of view number N, and says which files they went to and which passes each of those holds.
-Sink = Callable[[int, "NamedCamera", Passes], Iterable[tuple[str, tuple[str, ...]]]]
+Sink = Callable[[int, "NamedCamera", Passes], Iterable[tuple[str | None, tuple[str, ...]]]]
 
 
 @dataclass(frozen=True)
