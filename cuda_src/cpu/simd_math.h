@@ -99,4 +99,13 @@ R3D_FN r3d::R3D_ISA::Lanes<double> log1p_of(r3d::R3D_ISA::Lanes<double> a) {
   return r3d::R3D_ISA::each_lane(a, [](double x) { return log1p(x); });
 }
 
+// For 0 < a; of moderate powers, whose logarithm's rounding the exponential magnifies.
+R3D_FN r3d::R3D_ISA::Lanes<float> pow_of(r3d::R3D_ISA::Lanes<float> a, r3d::R3D_ISA::Lanes<float> b) {
+  return exp_of(b * log_of(a));
+}
+R3D_FN r3d::R3D_ISA::Lanes<double> pow_of(r3d::R3D_ISA::Lanes<double> a, r3d::R3D_ISA::Lanes<double> b) {
+  for (int i = 0; i < r3d::R3D_ISA::Simd<double>::width; ++i) a[i] = pow(a[i], b[i]);
+  return a;
+}
+
 #endif  // R3D_CPU_SIMD_MATH_H_
