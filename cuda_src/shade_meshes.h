@@ -126,83 +126,92 @@ R3D_FN Vec3<T> unit3(const Vec3<T>& a) {
 // -- Textures
 // --------------------------------------------------------------------------------------------------
 
-R3D_FN i64 wrap_texel(i64 i, i64 size, i64 wrap) {
+R3D_FN i32 wrap_texel(i32 i, i32 size, i64 wrap) {
   if (i >= 0 && i < size) return i;  // dividing takes longer than all the rest
   if (wrap == kClamp) return i < 0 ? 0 : size - 1;
-  const i64 period = wrap == kMirror ? 2 * size : size;
-  i %= period;
-  if (i < 0) i += period;
-  return i < size ? i : period - 1 - i;
+  const i64 period = wrap == kMirror ? (i64)2 * size : size;
+  i64 place = i % period;
+  if (place < 0) place += period;
+  return (i32)(place < size ? place : period - 1 - place);
 }
 
 // Colour in linear light; alpha as its code, 0..255.
 template <class Real>
-R3D_FN Rgba<Real> load_texel(const ShadeScene<Real>& scene, const u8* texel) {
-  return {{scene.half_codes[2 * texel[0]], scene.half_codes[2 * texel[1]], scene.half_codes[2 * texel[2]]},
-          (Real)texel[3]};
+R3D_FN Rgba<Real> load_texel(const Real* half_codes, const u8* texels, i32 texel) {
+  const u8* const code = texels + 4 * (i64)texel;
+  return {{half_codes[2 * code[0]], half_codes[2 * code[1]], half_codes[2 * code[2]]}, (Real)code[3]};
 }
 
-// A texture coordinate in texels; beyond any sensible image, and for NaN, the first one.
-template <class Real>
-R3D_FN Real texel_coordinate(Real t, i64 size) {
-  const Real x = t * (Real)size;
-  return x > (Real)-1e9 && x < (Real)1e9 ? x : (Real)0;
-}
-
-// One mip level of a texture.
-struct TextureLevel {
-  const u8* texels;
-  i64 width, height;
+// The same for scalars and, with the lanes that cpu/shade_meshes.cpp adds, one by one for several.
+template <class T>
+struct TextureAccess {
+  static R3D_FN_MEMBER i32 wrap(i32 i, i32 size, i64 how) { return wrap_texel(i, size, how); }
+  static R3D_FN_MEMBER Rgba<T> load(const T* half_codes, const u8* texels, i32 texel) {
+    return load_texel(half_codes, texels, texel);
+  }
 };
 
-R3D_FN TextureLevel next_level(const TextureLevel& level) {
-  return {level.texels + 4 * level.width * level.height, level.width > 1 ? level.width / 2 : 1,
-          level.height > 1 ? level.height / 2 : 1};
+// A texture coordinate in texels; beyond any sensible image, and for NaN, the first one.
+template <class T>
+R3D_FN T texel_coordinate(const T& t, const T& size) {
+  const T x = t * size;
+  return select((x > -1e9f) & (x < 1e9f), x, splat<T>(0));
 }
 
-template <class Real>
-R3D_FN Rgba<Real> sample_nearest(const ShadeScene<Real>& scene, const i64* texture, const TextureLevel& level,
-                                 Real u, Real v) {
-  const Real x = floor(texel_coordinate(u, level.width)), y = floor(texel_coordinate(1 - v, level.height));
-  const i64 column = wrap_texel((i64)x, level.width, texture[kWrapU]);
-  const i64 row = wrap_texel((i64)y, level.height, texture[kWrapV]);
-  return load_texel(scene, level.texels + 4 * (row * level.width + column));
-}
-
-// Bilinear between texel centres at half integers.
-template <class Real>
-R3D_FN Rgba<Real> sample_level(const ShadeScene<Real>& scene, const i64* texture, const TextureLevel& level,
-                               Real u, Real v) {
-  const Real x = texel_coordinate(u, level.width) - (Real)0.5;
-  const Real y = texel_coordinate(1 - v, level.height) - (Real)0.5;
-  const Real left = floor(x), top = floor(y), s = x - left, t = y - top;
-  const i64 c0 = 4 * wrap_texel((i64)left, level.width, texture[kWrapU]);
-  const i64 c1 = 4 * wrap_texel((i64)left + 1, level.width, texture[kWrapU]);
-  const u8* const row0 = level.texels + 4 * level.width * wrap_texel((i64)top, level.height, texture[kWrapV]);
-  const u8* const row1 =
-      level.texels + 4 * level.width * wrap_texel((i64)top + 1, level.height, texture[kWrapV]);
-  return (1 - t) * ((1 - s) * load_texel(scene, row0 + c0) + s * load_texel(scene, row0 + c1)) +
-         t * ((1 - s) * load_texel(scene, row1 + c0) + s * load_texel(scene, row1 + c1));
+// One mip level, each lane its own: bilinear between texel centres at half integers, or the nearest texel.
+template <class T, class Real>
+R3D_FN Rgba<T> sample_level(const ShadeScene<Real>& scene, const i64* texture, const IntsOf<T>& level,
+                            const T& u, const T& v) {
+  typedef IntsOf<T> I;
+  typedef TextureAccess<T> Access;
+  const I none = level * 0, width0 = none + (i32)texture[kWidth], height0 = none + (i32)texture[kHeight];
+  const I width = max_of_ints(width0 >> level, 1), height = max_of_ints(height0 >> level, 1);
+  I first = none;
+  for (i32 above = 0; any_of(level > above); ++above) {
+    const I texels = max_of_ints(width0 >> above, 1) * max_of_ints(height0 >> above, 1);
+    first = level > above ? first + texels : first;
+  }
+  const u8* const texels = scene.texels + 4 * texture[kFirstTexel];
+  const T columns = reals_of<T>(width), rows = reals_of<T>(height);
+  T x = texel_coordinate(u, columns), y = texel_coordinate<T>(1 - v, rows);
+  if (texture[kFilter] == kNearest) {
+    const I column = Access::wrap(floors_of(x), width, texture[kWrapU]);
+    const I row = Access::wrap(floors_of(y), height, texture[kWrapV]);
+    return Access::load(scene.half_codes, texels, first + row * width + column);
+  }
+  x = x - 0.5f;
+  y = y - 0.5f;
+  const I left = floors_of(x), top = floors_of(y);
+  const T s = x - reals_of<T>(left), t = y - reals_of<T>(top);
+  const I c0 = Access::wrap(left, width, texture[kWrapU]),
+          c1 = Access::wrap(left + 1, width, texture[kWrapU]);
+  const I r0 = first + Access::wrap(top, height, texture[kWrapV]) * width;
+  const I r1 = first + Access::wrap(top + 1, height, texture[kWrapV]) * width;
+  const Rgba<T> upper = (1 - s) * Access::load(scene.half_codes, texels, r0 + c0) +
+                        s * Access::load(scene.half_codes, texels, r0 + c1);
+  const Rgba<T> lower = (1 - s) * Access::load(scene.half_codes, texels, r1 + c0) +
+                        s * Access::load(scene.half_codes, texels, r1 + c1);
+  return (1 - t) * upper + t * lower;
 }
 
 // `texture_area`: of the unit square of texture space, how much one sample covers. Between the two mip levels
 // whose texels are nearest to that in size (Williams 1983, "Pyramidal parametrics").
-template <class Real>
-R3D_CALL Rgba<Real> sample_texture(const ShadeScene<Real>& scene, i64 id, Real u, Real v, Real texture_area) {
+template <class T, class Real>
+R3D_CALL Rgba<T> sample_texture(const ShadeScene<Real>& scene, i64 id, T u, T v, T texture_area) {
+  typedef IntsOf<T> I;
   const i64* const texture = scene.textures + kTextureColumns * id;
-  TextureLevel level = {scene.texels + 4 * texture[kFirstTexel], texture[kWidth], texture[kHeight]};
-  const Real texels = texture_area * (Real)(level.width * level.height);
-  Rgba<Real> color;
-  if (texture[kFilter] == kNearest) {
-    color = sample_nearest(scene, texture, level, u, v);
-  } else {
-    Real at = texels > 1 ? (Real)0.5 * log2(texels) : (Real)0;
-    const Real last = (Real)(texture[kLevels] - 1);
-    at = at < last ? at : last;
-    Real t = at;
-    for (; t >= 1; --t) level = next_level(level);
-    color = sample_level(scene, texture, level, u, v);
-    if (t > 0) color = (1 - t) * color + t * sample_level(scene, texture, next_level(level), u, v);
+  const T zero = splat<T>(0), one = splat<T>(1);
+  const T texels = texture_area * (Real)(texture[kWidth] * texture[kHeight]);
+  T level = 0.5f * log2_of(select(texels > 1, texels, one));
+  if (texture[kFilter] == kNearest) level = zero;
+  const T last = zero + (Real)(texture[kLevels] - 1);
+  level = select(level < last, level, last);
+  const I finer = floors_of(level);
+  const T t = level - reals_of<T>(finer);
+  Rgba<T> color = sample_level<T>(scene, texture, finer, u, v);
+  if (any_of(t > 0)) {
+    const I coarser = min_of_ints(finer + 1, (i32)texture[kLevels] - 1);
+    color = (1 - t) * color + t * sample_level<T>(scene, texture, coarser, u, v);
   }
   color.a = color.a / 255;
   return color;
@@ -216,10 +225,10 @@ R3D_CALL Rgba<Real> sample_texture(const ShadeScene<Real>& scene, i64 id, Real u
 template <class Real>
 struct ShadeFace {
   i64 id;
-  Vec3<Real> p0, p1, p2;        // vertices
-  Vec3<Real> area2;             // normal of the face times twice its area
-  Vec3<Real> n0, n1, n2;        // normals at the corners, of any length
-  Real u0, v0, u1, v1, u2, v2;  // texture coordinates there, if any
+  Vec3<Real> p0, p1, p2;  // vertices
+  Vec3<Real> area2;       // normal of the face times twice its area
+  Vec3<Real> n0, n1, n2;  // normals at the corners, of any length
+  Real u[3], v[3];        // texture coordinates there, if any
   const Real* material;
   const i32* codes;
 };
@@ -252,14 +261,11 @@ R3D_FN void load_face(const ShadeScene<Real>& scene, i64 id, ShadeFace<Real>* fa
     face->n2 = corner_normal(scene, 3 * id + 2, face->area2);
   }
   if (scene.uvs) {
-    const Real zero[2] = {0, 0};
-    const i64* const ids = scene.faces_uvs + 3 * id;
-    const Real* const uv0 = ids[0] < 0 ? zero : scene.uvs + 2 * ids[0];
-    const Real* const uv1 = ids[1] < 0 ? zero : scene.uvs + 2 * ids[1];
-    const Real* const uv2 = ids[2] < 0 ? zero : scene.uvs + 2 * ids[2];
-    face->u0 = uv0[0], face->v0 = uv0[1];
-    face->u1 = uv1[0], face->v1 = uv1[1];
-    face->u2 = uv2[0], face->v2 = uv2[1];
+    for (int i = 0; i < 3; ++i) {
+      const i64 uv = scene.faces_uvs[3 * id + i];
+      face->u[i] = uv < 0 ? (Real)0 : scene.uvs[2 * uv];
+      face->v[i] = uv < 0 ? (Real)0 : scene.uvs[2 * uv + 1];
+    }
   }
   const i64 material = scene.faces_material ? scene.faces_material[id] : 0;
   face->material = scene.materials + kMaterialColumns * material;
@@ -279,14 +285,13 @@ R3D_FN Vec3<T> towards(const Real* xyzw, const Vec3<T>& point) {
 
 // Share of texture space under one sample: the face's area there over the area of its picture. A piece of
 // surface with normal n at p, seen from c, covers |n . (p - c)| / z^3 as much of the plane at depth 1.
-template <class Real>
-R3D_FN Real texture_area(const ShadeScene<Real>& scene, const ShadeFace<Real>& face, const Vec3<Real>& view,
-                         Real depth) {
-  const Real uv_area2 =
-      fabs((face.u1 - face.u0) * (face.v2 - face.v1) - (face.v1 - face.v0) * (face.u2 - face.u1));
-  const Real z3 = scene.camera[3] != 0 ? depth * depth * depth : (Real)1;
-  const Real picture = fabs(dot(face.area2, view)) * scene.focal * scene.focal;
-  return scene.focal > 0 ? uv_area2 * z3 / picture : (Real)0;
+template <class T, class Real>
+R3D_FN T texture_area(const ShadeScene<Real>& scene, const Vec3<T>& area2, const Vec3<T>& view,
+                      const T& depth, const T* u, const T* v) {
+  if (!(scene.focal > 0)) return splat<T>(0);
+  const T uv_area2 = abs_of((u[1] - u[0]) * (v[2] - v[1]) - (v[1] - v[0]) * (u[2] - u[1]));
+  const T picture = abs_of(dot(area2, view)) * scene.focal * scene.focal;
+  return (scene.camera[3] != 0 ? uv_area2 * (depth * depth * depth) : uv_area2) / picture;
 }
 
 // What the surface is made of at a fragment: linear, not premultiplied.
@@ -296,26 +301,32 @@ struct SurfaceColor {
   Vec3<Real> emissive;
 };
 
+// The base colour without its texture.
+template <class Real>
+R3D_FN Rgba<Real> plain_color(const ShadeScene<Real>& scene, const ShadeFace<Real>& face, const Real* bary) {
+  const Real* const material = face.material;
+  const Rgba<Real> base = {load3(material + kBaseColor, 0), material[kBaseColor + 3]};
+  if (!scene.colors) return base;
+  const Real* const c[3] = {scene.colors + 4 * scene.faces[3 * face.id],
+                            scene.colors + 4 * scene.faces[3 * face.id + 1],
+                            scene.colors + 4 * scene.faces[3 * face.id + 2]};
+  const Rgba<Real> color = {mix3(bary, load3(c[0], 0), load3(c[1], 0), load3(c[2], 0)),
+                            bary[0] * c[0][3] + bary[1] * c[1][3] + bary[2] * c[2][3]};
+  return base * color;
+}
+
 template <class Real>
 R3D_FN SurfaceColor<Real> look_up(const ShadeScene<Real>& scene, const ShadeFace<Real>& face,
                                   const Real* bary, Real depth) {
   const Real* const material = face.material;
-  Rgba<Real> base = {load3(material + kBaseColor, 0), material[kBaseColor + 3]};
+  Rgba<Real> base = plain_color(scene, face, bary);
   Vec3<Real> emissive = load3(material + kEmissive, 0);
-  if (scene.colors) {
-    const Real* const c[3] = {scene.colors + 4 * scene.faces[3 * face.id],
-                              scene.colors + 4 * scene.faces[3 * face.id + 1],
-                              scene.colors + 4 * scene.faces[3 * face.id + 2]};
-    const Rgba<Real> color = {mix3(bary, load3(c[0], 0), load3(c[1], 0), load3(c[2], 0)),
-                              bary[0] * c[0][3] + bary[1] * c[1][3] + bary[2] * c[2][3]};
-    base = base * color;
-  }
   const i32 base_texture = face.codes[kBaseTexture], emissive_texture = face.codes[kEmissiveTexture];
   if (scene.uvs && (base_texture >= 0 || emissive_texture >= 0)) {
-    const Real u = bary[0] * face.u0 + bary[1] * face.u1 + bary[2] * face.u2;
-    const Real v = bary[0] * face.v0 + bary[1] * face.v1 + bary[2] * face.v2;
+    const Real u = bary[0] * face.u[0] + bary[1] * face.u[1] + bary[2] * face.u[2];
+    const Real v = bary[0] * face.v[0] + bary[1] * face.v[1] + bary[2] * face.v[2];
     const Vec3<Real> view = towards(scene.camera, mix3(bary, face.p0, face.p1, face.p2));
-    const Real area = texture_area(scene, face, view, depth);
+    const Real area = texture_area(scene, face.area2, view, depth, face.u, face.v);
     if (base_texture >= 0) base = base * sample_texture(scene, base_texture, u, v, area);
     if (emissive_texture >= 0) emissive = emissive * sample_texture(scene, emissive_texture, u, v, area).rgb;
   }
@@ -432,9 +443,14 @@ R3D_FN bool shade_sample(const ShadeScene<Real>& scene, const SampleGrid<Real>& 
     if (id < 0 || id >= scene.num_faces) return true;
     load_face(scene, id, face);
     const Real* const bary = grid.bary_coords + 3 * at;
+    const bool drawn = scene.wireframe && fabs(grid.dists[at]) <= scene.wireframe[3];
+    if (face->codes[kAlphaMode] == kOpaque && !drawn) {
+      sink.light_opaque(*face, bary, grid.zbuf[at], passes);
+      return true;
+    }
     const SurfaceColor<Real> color = look_up(scene, *face, bary, grid.zbuf[at]);
     if (color.base.a <= 0) continue;
-    if (scene.wireframe && fabs(grid.dists[at]) <= scene.wireframe[3]) {
+    if (drawn) {
       sink.paint(load3(scene.wireframe, 0), passes);
       return true;
     }
@@ -470,6 +486,9 @@ struct PixelSink {
                                         material[kShininess],
                                         (Real)face.codes[kIsUnlit]};
     sum = sum + Rgba<Real>{weight * light_fragment(scene, fragment), weight};
+  }
+  R3D_FN_MEMBER void light_opaque(const ShadeFace<Real>& face, const Real* bary, Real depth, Real weight) {
+    light(face, bary, look_up(scene, face, bary, depth), weight);
   }
   R3D_FN_MEMBER void paint(const Vec3<Real>& color, Real weight) {
     sum = sum + Rgba<Real>{weight * color, weight};

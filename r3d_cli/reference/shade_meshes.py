@@ -50,7 +50,9 @@ def shade_meshes(
         background = torch.cat([light, codes[..., 3:].to(light.dtype) / 255], dim=-1)
     behind = (1 - pixels[..., 3:]) * background[..., 3:]
     out_alpha = pixels[..., 3:] + behind
-    rgb = (pixels[..., :3] + behind * background[..., :3]) / out_alpha.clamp(min=torch.finfo(out_alpha.dtype).tiny)
+    rgb = (pixels[..., :3] + behind * background[..., :3]) / out_alpha.clamp(
+        min=torch.finfo(out_alpha.dtype).tiny
+    )
     return torch.cat([rgb, out_alpha], dim=-1)
 
 
