@@ -130,6 +130,8 @@ R3D_FN r3d::R3D_ISA::Lanes<double> select(r3d::R3D_ISA::Ints<double> mask, r3d::
                                           r3d::R3D_ISA::Lanes<double> b) {
   return mask ? a : b;
 }
+R3D_FN bool any_of(r3d::R3D_ISA::Ints<float> mask) { return r3d::R3D_ISA::mask_bits(mask) != 0; }
+R3D_FN bool any_of(r3d::R3D_ISA::Ints<double> mask) { return r3d::R3D_ISA::mask_bits(mask) != 0; }
 // min_of, max_of and abs_of as common/geometry.h says them, in one instruction each: min and max give their
 // second operand where a comparison fails.
 #if defined(__AVX512DQ__)

@@ -99,4 +99,56 @@ R3D_FN r3d::R3D_ISA::Lanes<double> log1p_of(r3d::R3D_ISA::Lanes<double> a) {
   return r3d::R3D_ISA::each_lane(a, [](double x) { return log1p(x); });
 }
 
+R3D_FN r3d::R3D_ISA::Lanes<float> log2_of(r3d::R3D_ISA::Lanes<float> a) { return log_of(a) * 1.44269504f; }
+R3D_FN r3d::R3D_ISA::Lanes<double> log2_of(r3d::R3D_ISA::Lanes<double> a) {
+  return r3d::R3D_ISA::each_lane(a, [](double x) { return log2(x); });
+}
+
+// For 0 < a; of moderate powers, whose logarithm's rounding the exponential magnifies.
+R3D_FN r3d::R3D_ISA::Lanes<float> pow_of(r3d::R3D_ISA::Lanes<float> a, r3d::R3D_ISA::Lanes<float> b) {
+  return exp_of(b * log_of(a));
+}
+R3D_FN r3d::R3D_ISA::Lanes<double> pow_of(r3d::R3D_ISA::Lanes<double> a, r3d::R3D_ISA::Lanes<double> b) {
+  for (int i = 0; i < r3d::R3D_ISA::Simd<double>::width; ++i) a[i] = pow(a[i], b[i]);
+  return a;
+}
+
+template <>
+struct IntsOfReals<r3d::R3D_ISA::Lanes<float>> {
+  typedef r3d::R3D_ISA::Ints<float> type;
+};
+template <>
+struct IntsOfReals<r3d::R3D_ISA::Lanes<double>> {
+  typedef r3d::R3D_ISA::Ints<double> type;
+};
+template <class T>
+R3D_FN T reals_of(r3d::R3D_ISA::Ints<float> a) {
+  return __builtin_convertvector(a, T);
+}
+template <class T>
+R3D_FN T reals_of(r3d::R3D_ISA::Ints<double> a) {
+  return __builtin_convertvector(a, T);
+}
+// Conversion rounds towards zero; a mask is -1 where true.
+R3D_FN r3d::R3D_ISA::Ints<float> floors_of(r3d::R3D_ISA::Lanes<float> a) {
+  const r3d::R3D_ISA::Ints<float> near = __builtin_convertvector(a, r3d::R3D_ISA::Ints<float>);
+  return near + (reals_of<r3d::R3D_ISA::Lanes<float>>(near) > a);
+}
+R3D_FN r3d::R3D_ISA::Ints<double> floors_of(r3d::R3D_ISA::Lanes<double> a) {
+  const r3d::R3D_ISA::Ints<double> near = __builtin_convertvector(a, r3d::R3D_ISA::Ints<double>);
+  return near + (reals_of<r3d::R3D_ISA::Lanes<double>>(near) > a);
+}
+R3D_FN r3d::R3D_ISA::Ints<float> min_of_ints(r3d::R3D_ISA::Ints<float> a, i32 b) {
+  return a < b ? a : a * 0 + b;
+}
+R3D_FN r3d::R3D_ISA::Ints<double> min_of_ints(r3d::R3D_ISA::Ints<double> a, i32 b) {
+  return a < b ? a : a * 0 + b;
+}
+R3D_FN r3d::R3D_ISA::Ints<float> max_of_ints(r3d::R3D_ISA::Ints<float> a, i32 b) {
+  return a > b ? a : a * 0 + b;
+}
+R3D_FN r3d::R3D_ISA::Ints<double> max_of_ints(r3d::R3D_ISA::Ints<double> a, i32 b) {
+  return a > b ? a : a * 0 + b;
+}
+
 #endif  // R3D_CPU_SIMD_MATH_H_

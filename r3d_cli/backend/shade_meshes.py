@@ -17,7 +17,7 @@ from r3d_cli.backend.launch import Device, blocks_for, device_of
 from r3d_cli.backend.rasterize_meshes import Fragments
 
 #: Names in the order of the enums of shade_meshes.h.
-SHADINGS = ("phong", "flat", "normals")
+SHADINGS = ("phong", "flat", "normals", "gouraud", "unlit")
 ALPHA_MODES = ("opaque", "mask", "blend")
 WRAPS = ("repeat", "clamp", "mirror")
 FILTERS = ("linear", "nearest")
@@ -60,6 +60,8 @@ def shade_meshes(
     camera: Any,  # (4,) position (x, y, z, 1) or direction towards the camera (x, y, z, 0)
     background: Any,  # (4,) straight alpha, linear light (as displayed where not srgb)
     *,
+    backdrop: Any = None,  # (H, W, 4) uint8
+    wireframe: Any = None,  # (4,) colour 3, linear light (as displayed where not srgb); squared NDC distance
     supersampling: int = 1,  # S
     shading: str = "phong",
     focal: float = 0.0,
@@ -83,9 +85,12 @@ def shade_meshes(
             spreads the light over a hemisphere.
         camera: Where the viewer is, for highlights and for the side of a face.
         background: Its alpha counts.
+        backdrop: A picture behind instead of the background, straight alpha, in codes as the output's.
+        wireframe: Colour of what lies within a distance of a face's edge; needs the fragments' dists.
         supersampling: Samples along each side of a pixel.
-        shading: "phong", "flat" (the light at the middle of a face, with the face's own normal) or "normals"
-            (a picture of the normals, x right, y up, z towards the viewer; takes the surface in view space).
+        shading: "phong"; "gouraud" (lit at the corners, interpolated); "flat" (the light at the middle of a
+            face, with the face's own normal); "unlit" (base colour and emission); or "normals" (a picture of
+            the normals, x right, y up, z towards the viewer; takes the surface in view space).
         focal: Samples for one view unit at depth 1 (anywhere, when orthographic), to choose mip levels; 0: no
             mip maps.
         two_sided: Turn normals towards the viewer.
@@ -103,26 +108,32 @@ def shade_meshes(
         lights, camera, background = (
             np.ascontiguousarray(x, dtype=surface.verts.dtype) for x in (lights, camera, background)
         )
-    check_arguments(fragments, surface, lights, camera, background, supersampling, shading)
+        if wireframe is not None:
+            wireframe = np.ascontiguousarray(wireframe, dtype=surface.verts.dtype)
+    check_arguments(
+        fragments, surface, lights, camera, background, backdrop, wireframe, supersampling, shading
+    )
     arrays = arrays_like(surface.verts)
     real = _dtype(surface.verts)
     height, width = (side // supersampling for side in fragments.pix_to_face.shape[1:3])
     image = arrays.empty((height, width, 4), "uint8") if want_image else None
     linear = arrays.empty((height, width, 4), real) if want_linear else None
     samples = fragments.pix_to_face[0], fragments.zbuf[0], fragments.bary_coords[0]
+    dists = None if wireframe is None else fragments.dists[0]
+    behind = background, backdrop, wireframe
     mode = SHADINGS.index(shading)
     if device is None and on_host:
         finished = native().shade_meshes_fwd(
-            *samples, *surface, lights, camera, background, focal, mode, two_sided, srgb, supersampling,
+            *samples, dists, *surface, lights, camera, *behind, focal, mode, two_sided, srgb, supersampling,
             image, linear,
         )  # fmt: skip
         return Pixels(image, linear, finished)
     device = device or device_of(arrays)
     unfinished = arrays.full((1,), 0, "int32")
     device.kernels("shade_meshes", real).launch(
-        "shade_meshes_fwd", blocks_for(height * width, _BLOCK), *samples, height, width, supersampling,
-        samples[0].shape[2], *surface, lights, camera, background, len(surface.faces), len(lights), focal,
-        mode, two_sided, srgb, unfinished, image, linear, stream=arrays.stream,
+        "shade_meshes_fwd", blocks_for(height * width, _BLOCK), *samples, dists, height, width,
+        supersampling, samples[0].shape[2], *surface, lights, camera, *behind, len(surface.faces),
+        len(lights), focal, mode, two_sided, srgb, unfinished, image, linear, stream=arrays.stream,
     )  # fmt: skip
     return Pixels(image, linear, not arrays.numpy(unfinished)[0])
 
@@ -133,6 +144,8 @@ def check_arguments(
     lights: Any,
     camera: Any,
     background: Any,
+    backdrop: Any,
+    wireframe: Any,
     supersampling: int,
     shading: str,
 ) -> None:
@@ -171,6 +184,12 @@ def check_arguments(
         raise ValueError(
             f"shade_meshes: supersampling must divide the fragments' size {pixels[:2]}, got {supersampling}"
         )
+    if backdrop is not None:
+        height, width = (side // supersampling for side in pixels[:2])
+        _check_array("backdrop", backdrop, "uint8", (height, width, 4))
+    if wireframe is not None:
+        _check_array("wireframe", wireframe, real, (4,))
+        _check_array("dists", fragments.dists, real, (1, *pixels))
     _check_ids("faces", surface.faces, 0, len(surface.verts), "verts")
     if surface.normals is not None:
         _check_array("faces_normals", surface.faces_normals, *expected["faces_normals"])

@@ -19,6 +19,8 @@ def shade_meshes(
     camera: Tensor,  # (4,)
     background: Tensor,  # (4,)
     *,
+    backdrop: Tensor | None = None,  # (H, W, 4) uint8
+    wireframe: Tensor | None = None,  # (4,) colour 3, squared NDC distance
     supersampling: int = 1,  # S
     shading: str = "phong",
     focal: float = 0.0,
@@ -32,15 +34,25 @@ def shade_meshes(
     ids = fragments.pix_to_face[0]
     color = shade_fragments(fragments, surface, lights, camera, shading, focal, two_sided)  # (H S, W S, K, 4)
     alpha = torch.where(ids >= 0, color[..., 3], 0)
+    if wireframe is not None:  # opaque wherever there is a surface at all
+        drawn = (alpha > 0) & (fragments.dists[0].abs() <= wireframe[3])
+        alpha = torch.where(drawn, 1, alpha)
+        color = torch.where(drawn[..., None], torch.cat([wireframe[:3], alpha.new_ones(1)]), color)
     # What passes all fragments in front of one.
     passes = torch.cumprod(torch.cat([torch.ones_like(alpha[..., :1]), 1 - alpha], dim=-1), dim=-1)
     weight = alpha * passes[..., :-1]
     samples = torch.cat([(weight[..., None] * color[..., :3]).sum(2), weight.sum(2)[..., None]], dim=-1)
     height, width = (side // supersampling for side in ids.shape[:2])
     pixels = samples.reshape(height, supersampling, width, supersampling, 4).mean(dim=(1, 3))
-    behind = (1 - pixels[..., 3:]) * background[3]
+    if backdrop is not None:
+        codes = backdrop.long()
+        light = surface.half_codes[2 * codes[..., :3]]
+        background = torch.cat([light, codes[..., 3:].to(light.dtype) / 255], dim=-1)
+    behind = (1 - pixels[..., 3:]) * background[..., 3:]
     out_alpha = pixels[..., 3:] + behind
-    rgb = (pixels[..., :3] + behind * background[:3]) / out_alpha.clamp(min=torch.finfo(out_alpha.dtype).tiny)
+    rgb = (pixels[..., :3] + behind * background[..., :3]) / out_alpha.clamp(
+        min=torch.finfo(out_alpha.dtype).tiny
+    )
     return torch.cat([rgb, out_alpha], dim=-1)
 
 
@@ -73,18 +85,21 @@ def shade_fragments(
     face_normal = _unit(area2)
     to_camera = camera[:3] - camera[3] * point
 
-    normal = face_normal
-    if surface.normals is not None and shading != "flat":
-        which = surface.faces_normals[id]
-        at_corners = torch.where(
-            (which < 0)[..., None], face_normal[..., None, :], _unit(surface.normals)[which.clamp(min=0)]
-        )
-        normal = _unit((bary * at_corners).sum(-2))
+    def shading_normal(normal: Tensor) -> Tensor:
+        """The face's own where there is none; turned towards the viewer."""
         normal = torch.where((normal == 0).all(-1, keepdim=True), face_normal, normal)
-    if two_sided:
+        if not two_sided:
+            return normal
         seen_from_front = (area2 * to_camera).sum(-1, keepdim=True) >= 0
         points_to_front = (area2 * normal).sum(-1, keepdim=True) >= 0
-        normal = torch.where(seen_from_front == points_to_front, normal, -normal)
+        return torch.where(seen_from_front == points_to_front, normal, -normal)
+
+    at_corners = face_normal[..., None, :].expand(*face_normal.shape[:-1], 3, 3)
+    if surface.normals is not None and shading != "flat":
+        which = surface.faces_normals[id]
+        given = _unit(surface.normals)[which.clamp(min=0)]
+        at_corners = torch.where((which < 0)[..., None], at_corners, given)
+    normal = shading_normal(_unit((bary * at_corners).sum(-2)))
 
     material = torch.zeros_like(id) if surface.faces_material is None else surface.faces_material.long()[id]
     values, codes = surface.materials[material], surface.material_codes.long()[material]
@@ -113,11 +128,18 @@ def shade_fragments(
         rgb = (1 + normal * normal.new_tensor([-1.0, 1.0, -1.0])) / 2
     else:
         if shading == "flat":  # one colour for a face: the light at its middle
-            point = corners.mean(-2)
-            to_camera = camera[:3] - camera[3] * point
-        diffuse, highlight = _reflect(lights, point, normal, _unit(to_camera), shininess)
+            diffuse, highlight = _reflect(lights, corners.mean(-2), normal, camera, shininess)
+        elif shading == "gouraud":
+            sums = [
+                _reflect(lights, corners[..., i, :], shading_normal(at_corners[..., i, :]), camera, shininess)
+                for i in range(3)
+            ]
+            diffuse, highlight = ((bary * torch.stack(part, -2)).sum(-2) for part in zip(*sums, strict=True))
+        else:
+            diffuse, highlight = _reflect(lights, point, normal, camera, shininess)
         lit = diffuse * base[..., :3] + highlight * specular
-        rgb = torch.where((codes[..., 3] != 0)[..., None], base[..., :3], lit) + emissive
+        unlit = (codes[..., 3] != 0) | (shading == "unlit")
+        rgb = torch.where(unlit[..., None], base[..., :3], lit) + emissive
     return torch.cat([rgb, alpha[..., None]], dim=-1)
 
 
@@ -127,9 +149,10 @@ def _unit(vectors: Tensor) -> Tensor:
 
 
 def _reflect(
-    lights: Tensor, point: Tensor, normal: Tensor, view: Tensor, shininess: Tensor
+    lights: Tensor, point: Tensor, normal: Tensor, camera: Tensor, shininess: Tensor
 ) -> tuple[Tensor, Tensor]:  # (..., 3), (..., 3)
     """Ambient and diffuse light, and highlights, of all lights together."""
+    view = _unit(camera[:3] - camera[3] * point)
     diffuse, highlight = torch.zeros_like(point), torch.zeros_like(point)
     for light in lights:
         direction = _unit(light[:3] - light[3] * point)

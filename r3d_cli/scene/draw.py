@@ -21,6 +21,10 @@ from r3d_cli.scene.lights import DEFAULT_LIGHTS
 from r3d_cli.scene.measure import Measurement
 from r3d_cli.scene.model import RawMesh
 from r3d_cli.scene.passes import PASSES
+from r3d_cli.scene.wireframe import Wireframe as Wireframe
+
+#: A colour, red, green, blue and perhaps alpha; or a picture.
+Background = tuple[float, ...] | NDArray[np.uint8]
 
 #: As displayed (sRGB), 0..1.
 DEFAULT_BACKGROUND = (1.0, 1.0, 1.0)
@@ -56,10 +60,11 @@ def draw(
     size: tuple[int, int] = (512, 512),
     passes: Sequence[str] = ("rgb",),
     shading: str | None = None,
-    background: tuple[float, ...] = DEFAULT_BACKGROUND,
+    background: Background = DEFAULT_BACKGROUND,
     supersampling: int = 2,
     lights: NDArray[np.floating] = DEFAULT_LIGHTS,
     cull: bool = False,
+    wireframe: Wireframe | None = None,
     device: str | None = None,
 ) -> Picture:
     """Draw a mesh.
@@ -71,13 +76,16 @@ def draw(
         passes: Of "rgb", the picture, and what else the camera measures: "depth", "normal", "mask",
             "faceid", "uv", "position". Those are of the centres of the pixels, whatever the supersampling;
             ``scene.passes`` says what they hold.
-        shading: "phong"; "flat", the faces' own normals; or "normals", a picture of the normals in view space
-            (x right, y up, z towards the viewer, 0..1 for -1..1), which are those of the pixel centres. None:
-            as the ``Drawable`` says, or "phong".
-        background: Red, green, blue and perhaps alpha, 0..1, as displayed (sRGB).
+        shading: "phong"; "gouraud", lit at the vertices and interpolated; "flat", the faces' own normals;
+            "unlit", base colour and emission; or "normals", a picture of the normals in view space (x right,
+            y up, z towards the viewer, 0..1 for -1..1), which are those of the pixel centres. None: as the
+            ``Drawable`` says, or "phong".
+        background: Red, green, blue and perhaps alpha, 0..1, as displayed (sRGB); or a picture of this
+            ``size``, (H, W, 3) or (H, W, 4) uint8, straight alpha.
         supersampling: Samples along each side of a pixel.
         lights: (L, 14) in view space, rows as in ``scene.lights``.
         cull: Leave out all faces that are seen from behind.
+        wireframe: Draw the edges of the visible faces over the shaded ones, smoothed by the supersampling.
         device: "cpu", "cuda" or "cuda:N". None: that of the ``Drawable``, or "cpu".
 
     Raises:
@@ -105,15 +113,20 @@ def draw(
     if as_shown or not want_rgb:
         supersampling = 1
     check_drawing(size, background, supersampling)
-    red_green_blue, alpha = background[:3], background[3] if len(background) == 4 else 1.0
-    behind = np.array([*(red_green_blue if as_shown else srgb_to_linear(red_green_blue)), alpha], np.float32)
+    if isinstance(background, np.ndarray):
+        backdrop, behind = _as_rgba(background), np.ones(4)
+        opaque = bool((backdrop[..., 3] == 255).all())
+    else:
+        backdrop, behind = None, _as_light(background, as_shown)
+        opaque = behind[3] == 1.0
 
     view = View(drawable, camera, cull=cull)
     flat = shading == "flat"
     measurement = Measurement(view, size, [name for name in passes if name != "rgb"], flat=flat)
     samples = (size[0] * supersampling, size[1] * supersampling)
     layers = min(_FIRST_LAYERS, len(drawable.faces)) if drawable.has_holes else 1
-    light_table, behind = (drawable.place(x.astype(np.float32)) for x in (lights, behind))
+    light_table, behind = (drawable.place(np.asarray(x, np.float32)) for x in (lights, behind))
+    line = None if wireframe is None else _as_light(wireframe.color, as_shown)
 
     image = np.empty((*size, 4), np.uint8) if want_rgb else None
     covered = 0
@@ -123,13 +136,21 @@ def draw(
         last = min(row + rows, size[0])
         fragments = None
         if image is not None:
-            fragments = view.rasterize(samples, (row * supersampling, last * supersampling), layers=layers)
+            fragments = view.rasterize(
+                samples, (row * supersampling, last * supersampling), layers=layers,
+                want_dists=wireframe is not None,
+            )  # fmt: skip
+            if line is not None and wireframe is not None:
+                # Half the width on either side; the shorter side of the band is 2 long.
+                line[3] = (wireframe.width / min(last - row, size[1])) ** 2
             pixels = shade_meshes(
                 fragments,
                 view.bare_surface if flat else view.surface,
                 light_table,
                 view.eye,
                 behind,
+                backdrop=None if backdrop is None else drawable.place(backdrop[row:last]),
+                wireframe=None if line is None else drawable.place(line.astype(np.float32)),
                 supersampling=supersampling,
                 shading=shading,
                 focal=view.camera.focal * min(samples) / 2,
@@ -154,10 +175,22 @@ def draw(
             shown = int((fragments.pix_to_face[..., 0] >= 0).sum())
         covered += shown
         row = last
-    if image is not None and alpha == 1.0:
+    if image is not None and opaque:
         image = np.ascontiguousarray(image[..., :3])
     made: dict[str, Any] = {"rgb": image, **measurement.passes}
     return Picture(image, covered / math.prod(samples), {name: made[name] for name in passes})
+
+
+def _as_light(color: Sequence[float], as_shown: bool) -> NDArray[np.float64]:  # (4,)
+    """A colour as the shading adds it up: linear but for pictures of values, with its alpha."""
+    rgb = np.asarray(color[:3], np.float64)
+    return np.array([*(rgb if as_shown else srgb_to_linear(rgb)), color[3] if len(color) == 4 else 1.0])
+
+
+def _as_rgba(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:  # (H, W, 3 or 4) -> (H, W, 4)
+    if picture.shape[2] == 4:
+        return np.ascontiguousarray(picture)
+    return np.concatenate([picture, np.full((*picture.shape[:2], 1), 255, np.uint8)], axis=2)
 
 
 def _centers(fragments: Fragments | None, supersampling: int) -> Fragments | None:
@@ -171,9 +204,15 @@ def _centers(fragments: Fragments | None, supersampling: int) -> Fragments | Non
     return Fragments(*(None if part is None else part[:, at, at].copy() for part in fragments))
 
 
-def check_drawing(size: tuple[int, int], background: tuple[float, ...], supersampling: int = 1) -> None:
+def check_drawing(size: tuple[int, int], background: Background, supersampling: int = 1) -> None:
     """Raise a ValueError unless there is a picture to draw in."""
-    if len(background) not in (3, 4) or not all(0.0 <= c <= 1.0 for c in background):
+    if isinstance(background, np.ndarray):
+        if background.dtype != np.uint8 or background.shape not in ((*size, 3), (*size, 4)):
+            raise ValueError(
+                f"background must be a colour or uint8 of shape {(*size, 3)} or {(*size, 4)}, got "
+                f"{background.dtype} of shape {background.shape}"
+            )
+    elif len(background) not in (3, 4) or not all(0.0 <= c <= 1.0 for c in background):
         raise ValueError(f"background must be three or four numbers in 0..1, got {background}")
     most = MAX_IMAGE_SIDE // supersampling
     if not (min(size) >= 1 and max(size) <= most):

@@ -134,7 +134,7 @@ class Measurement:
             here[0][found] = -1
             if not (here[0] >= 0).any():
                 break
-            shaded = self._shade(_fragments(*map(drawable.place, here)), "flat")
+            shaded = self._shade(_fragments(*map(drawable.place, here)), "unlit")
             now = shaded[None, ..., 3] > 0
             for to, part in zip(best, here, strict=True):
                 to[now] = part[now]

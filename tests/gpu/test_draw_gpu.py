@@ -19,7 +19,7 @@ pytestmark = pytest.mark.gpu
 MESHES = ["stanford-bunny.obj", "spot/spot.obj", "Duck.glb", "AlphaBlendModeTest.glb", "CesiumMilkTruck.glb"]
 
 
-@pytest.mark.parametrize("shading", ["phong", "flat", "normals"])
+@pytest.mark.parametrize("shading", ["phong", "flat", "normals", "gouraud", "unlit"])
 @pytest.mark.parametrize("name", MESHES)
 def test_a_picture_equals_the_cpus(cupy: Any, shared_data: Path, name: str, shading: str) -> None:
     mesh = read_mesh(shared_data / name)

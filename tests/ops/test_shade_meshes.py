@@ -56,11 +56,14 @@ class Scene:
         )
 
     def reference(self) -> np.ndarray:
+        options = {
+            k: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for k, v in self.options.items()
+        }
         pixels = reference(
             as_tensors(self.fragments),
             as_tensors(self.surface),
             *map(torch.from_numpy, (self.lights, self.camera, self.background)),
-            **self.options,
+            **options,
         )
         return pixels.numpy()
 
@@ -124,14 +127,17 @@ def random_scene(seed: int, dtype: type = np.float64, faces: int = 40, layers: i
         (12 * side, 20 * side),
         faces_per_pixel=layers,
         perspective_correct=perspective,
-        want_dists=False,
     )
     options["focal"] = view.focal * 6 * side
+    if seed % 4 == 1:
+        options["backdrop"] = rng.integers(0, 256, (12, 20, 4), dtype=np.uint8)
+    if seed % 4 >= 2:
+        options["wireframe"] = np.array([*rng.uniform(0, 1, 3), 0.003], dtype)
     rest = as_real(dtype, lights, camera, rng.uniform(0, 1, 4))
-    return Scene(fragments._replace(dists=fragments.zbuf), surface, *rest, options)
+    return Scene(fragments, surface, *rest, options)
 
 
-@pytest.mark.parametrize("shading", ["phong", "flat", "normals"])
+@pytest.mark.parametrize("shading", SHADINGS)
 @pytest.mark.parametrize("two_sided", [True, False])
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
@@ -312,11 +318,16 @@ def test_instruction_sets_agree(restored):
         ({"verts": np.zeros((120, 3), np.int32)}, "verts must be float32 or float64, got int32"),
         ({"colors": np.zeros((4, 120)).T}, "colors must be C-contiguous"),
         ({"faces_uvs": None}, "faces_uvs must be int64, got None"),
+        ({"backdrop": np.zeros((12, 20, 3), np.uint8)}, r"backdrop must have shape \(12, 20, 4\)"),
+        ({"wireframe": np.zeros(3)}, r"wireframe must have shape \(4\), got \(3,\)"),
     ],
 )
 def test_what_does_not_fit_is_named(change, message):
     scene = random_scene(1)
-    scene.surface = scene.surface._replace(**change)
+    if change.keys() <= {"backdrop", "wireframe"}:
+        scene.options.update(change)
+    else:
+        scene.surface = scene.surface._replace(**change)
     with pytest.raises(ValueError, match=message):
         scene.shade()
 
@@ -355,7 +366,7 @@ def test_the_cuda_kernel_equals_the_cpu_schedule(dtype, order):
 
     device = Emulation(order=order)
     for seed, shading in enumerate(SHADINGS):
-        scene = random_scene(seed + 20, dtype, shading=shading, supersampling=1 + seed % 2, layers=3)
+        scene = random_scene(seed + 21, dtype, shading=shading, supersampling=1 + seed % 2, layers=3)
         on_cpu, on_cuda = scene.shade(want_linear=True), scene.shade(want_linear=True, device=device)
         assert on_cpu.finished == on_cuda.finished
         close = 1e-3 if dtype is np.float32 else 1e-9

@@ -264,7 +264,7 @@ def lumpy(seed: int = 0) -> RawMesh:
     return RawMesh((mesh.verts * (1 + 0.2 * bumps[:, None])).astype(np.float32), mesh.faces)
 
 
-@pytest.mark.parametrize("shading", ["phong", "flat", "normals"])
+@pytest.mark.parametrize("shading", ["phong", "flat", "normals", "gouraud", "unlit"])
 def test_bands_make_the_same_picture(shading, monkeypatch):
     mesh = lumpy()
     camera = frame(mesh)
@@ -326,7 +326,7 @@ def test_vertices_that_are_not_finite_harm_only_their_faces(double_sided):
         ({"size": (5, 20000)}, "size must lie in"),
         ({"background": (1.0, 2.0, 0.0)}, "background must be three or four numbers in 0..1"),
         ({"supersampling": 0}, "supersampling must be at least 1, got 0"),
-        ({"shading": "toon"}, "shading must be one of phong, flat, normals, got 'toon'"),
+        ({"shading": "toon"}, "shading must be one of phong, flat, normals, gouraud, unlit, got 'toon'"),
         ({"device": "tpu"}, "device must be cpu, cuda or cuda:N, got 'tpu'"),
     ],
 )
