@@ -131,7 +131,7 @@ class Shown:
             made |= draw(
                 self.drawable or self.mesh, camera, size=size, passes=passes, background=background,
                 supersampling=look.supersampling, lights=look.lights, cull=look.cull,
-                **({"wireframe": look.wireframe} if look.wireframe else {}), device=self.device,
+                wireframe=look.wireframe, device=self.device,
             ).passes  # fmt: skip
         return made
 
