@@ -248,6 +248,7 @@ NB_MODULE(_native, m) {
   bind_antialias(m);
   bind_ceilings(m);
   bind_mesh_normals(m);
+  bind_mip_levels(m);
   bind_packed_to_padded(m);
   bind_readers(m);
   bind_writers(m);

@@ -76,8 +76,7 @@ class Measurement:
             elif name == "faceid":
                 band[...] = fetch(fragments.pix_to_face)[0, ..., 0]
             elif name == "normal":
-                band[...] = self._normals(fragments)
-                band[empty] = 0
+                self._measure_normals(fragments, empty, band)
             else:
                 band[...] = np.nan
                 inside = np.flatnonzero(~empty)
@@ -87,17 +86,26 @@ class Measurement:
                     band.reshape(-1, values.shape[1])[inside] = values
         return empty.size - int(np.count_nonzero(empty))
 
-    def _normals(self, fragments: Fragments) -> NDArray[np.float32]:  # (rows, W, 3)
-        colors = self._shade(fragments, "normals")[..., :3]
-        return 2 * colors - 1
+    def _measure_normals(
+        self, fragments: Fragments, empty: NDArray[np.bool_], band: NDArray[np.float32]
+    ) -> None:
+        # A grey background is the picture of the zero vector; behind what is see-through it would mix.
+        holes = self._view.drawable.has_holes
+        colors = self._shade(fragments, "normals", (0, 0, 0, 0) if holes else (0.5, 0.5, 0.5, 1))
+        np.multiply(colors[..., :3], 2, out=band)
+        band -= 1
+        if holes:
+            band[empty] = 0
 
-    def _shade(self, fragments: Fragments, shading: str) -> NDArray[np.float32]:  # (rows, W, 4)
+    def _shade(
+        self, fragments: Fragments, shading: str, background: tuple[float, ...] = (0, 0, 0, 0)
+    ) -> NDArray[np.float32]:  # (rows, W, 4)
         view = self._view
-        nothing = view.drawable.place(np.zeros(4, np.float32))
+        behind = view.drawable.place(np.array(background, np.float32))
         no_lights = view.drawable.place(np.zeros((0, 14), np.float32))
         surface = view.bare_surface if self._flat or shading != "normals" else view.surface
         pixels = shade_meshes(
-            fragments, surface, no_lights, view.eye, nothing, shading=shading, want_image=False,
+            fragments, surface, no_lights, view.eye, behind, shading=shading, want_image=False,
             want_linear=True,
         )  # fmt: skip
         return view.drawable.fetch(pixels.linear)

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from r3d_cli.backend.cpu import native
 from r3d_cli.backend.shade_meshes import ALPHA_MODES, FILTERS, WRAPS, Surface
 from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.creases import compute_corner_normals
@@ -129,22 +130,15 @@ def mip_levels(
 
     Sides halve rounding down, so that the last row or column of an odd side falls out.
     """
-    level = np.full((*image.shape[:2], 4), 255, np.uint8)
-    level[..., : image.shape[2]] = image
-    levels = [level]
-    decode, encode = _linear_codes()
-    linear = np.concatenate([decode[level[..., :3]], level[..., 3:] * np.uint16(257)], axis=2)
-    while max(linear.shape[:2]) > 1:
-        rows = [linear[0::2], linear[1::2]] if len(linear) > 1 else [linear]
-        quads = [row[:, column::2] for row in rows for column in range(min(row.shape[1], 2))]
-        height, width = max(len(linear) // 2, 1), max(linear.shape[1] // 2, 1)
-        total = np.zeros((height, width, 4), np.uint32)
-        for quad in quads:
-            total += quad[:height, :width]
-        linear = ((total + len(quads) // 2) // len(quads)).astype(np.uint16)
-        alpha = (linear[..., 3:] // 257).astype(np.uint8)
-        levels.append(np.concatenate([encode[linear[..., :3]], alpha], axis=2))
-    return levels
+    sides = [image.shape[:2]]
+    while max(sides[-1]) > 1:
+        height, width = sides[-1]
+        sides.append((max(height // 2, 1), max(width // 2, 1)))
+    ends = np.cumsum([height * width for height, width in sides])
+    texels = np.empty((ends[-1], 4), np.uint8)
+    native().mip_levels(np.ascontiguousarray(image), *_linear_codes(), texels)
+    levels = np.split(texels, ends[:-1])
+    return [level.reshape(*side, 4) for level, side in zip(levels, sides, strict=True)]
 
 
 @lru_cache(maxsize=1)

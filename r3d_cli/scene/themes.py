@@ -1,15 +1,63 @@
-from dataclasses import dataclass
+"""Looks of a whole picture: background, light, and perhaps one material and lines for everything."""
 
-from r3d_cli.scene.lights import DEFAULT_LIGHTS
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from r3d_cli.scene.color import srgb_to_linear
+from r3d_cli.scene.lights import CLAY_LIGHTS, DEFAULT_LIGHTS, DRAFT_LIGHTS
+from r3d_cli.scene.model import Material, RawMesh
+from r3d_cli.scene.wireframe import Wireframe
 
 
 @dataclass(frozen=True)
-class T:
-    background: tuple = (1.0, 1.0, 1.0, 1.0)
-    color: tuple | None = None
-    lights: object = None
-    wireframe: object = None
+class Theme:
+    """A look.
+
+    Attributes:
+        background: Red, green, blue, 0..1, as displayed (sRGB).
+        lights: (L, 14) in view space, rows as in ``scene.lights``.
+        color: Of everything, instead of materials and vertex colours, as displayed; None: the mesh's own.
+        specular: With ``color``: how much a highlight reflects, linear, 0..1.
+        shininess: With ``color``: Phong's exponent.
+        wireframe: Lines over the faces, or None.
+        shading: What suits the look.
+    """
+
+    background: tuple[float, float, float]
+    lights: NDArray[np.floating]
+    color: tuple[float, float, float] | None = None
+    specular: float = 0.0
+    shininess: float = 24.0
+    wireframe: Wireframe | None = None
     shading: str = "phong"
 
+    def dress(self, mesh: RawMesh) -> RawMesh:
+        """The mesh with the theme's material; itself where the theme has none.
 
-THEMES = {"studio": T(lights=DEFAULT_LIGHTS)}
+        Example:
+            >>> mesh = RawMesh(np.eye(3, dtype=np.float32), np.array([[0, 1, 2]]))
+            >>> THEMES["studio"].dress(mesh) is mesh, len(THEMES["clay"].dress(mesh).materials)
+            (True, 1)
+        """
+        if self.color is None:
+            return mesh
+        red, green, blue = srgb_to_linear(self.color).tolist()
+        material = Material(
+            base_color=(red, green, blue, 1.0), specular=(self.specular,) * 3, shininess=self.shininess
+        )
+        return replace(mesh, materials=[material], faces_material=None, colors=None)
+
+
+#: By name. "studio" is what a picture looks like that nobody asked a theme for.
+THEMES = {
+    "studio": Theme((1.0, 1.0, 1.0), DEFAULT_LIGHTS),
+    "clay": Theme((0.93, 0.925, 0.915), CLAY_LIGHTS, color=(0.86, 0.66, 0.55), specular=0.03, shininess=9.0),
+    "blueprint": Theme(
+        (0.035, 0.13, 0.3), DRAFT_LIGHTS, color=(0.11, 0.3, 0.6),
+        wireframe=Wireframe((0.72, 0.87, 1.0), 0.8),
+    ),
+}  # fmt: skip

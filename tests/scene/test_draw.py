@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from r3d_cli.scene.camera import Camera, look_at
-from r3d_cli.scene.color import linear_to_srgb
-from r3d_cli.scene.draw import draw
+from r3d_cli.scene.color import linear_to_srgb, srgb_to_linear
+from r3d_cli.scene.draw import Wireframe, draw
 from r3d_cli.scene.framing import frame
 from r3d_cli.scene.model import Material, RawMesh, Texture
 
@@ -247,6 +247,99 @@ def test_normals_point_right_up_and_to_the_viewer():
     np.testing.assert_allclose(picture[inside], np.stack([x[inside], y[inside], z], -1), atol=0.02)
 
 
+def test_gouraud_interpolates_the_light_of_the_vertices():
+    """Lambert's cosine at the corners of a triangle, whose normals differ, times the material."""
+    leaning = np.array([[0.6, 0, 0.8], [0, -0.8, 0.6], [0, 0, 1.0]])
+    verts = np.array([[-1, -1, 0], [1, -1, 0], [0, 1, 0]], np.float32)
+    material = Material(base_color=(0.5, 1.0, 0.25, 1.0), specular=(0.0, 0.0, 0.0))
+    mesh = RawMesh(verts, np.array([[0, 1, 2]]), leaning.astype(np.float32), materials=[material])
+    light = HEADLIGHT.copy()
+    light[0, :4] = [0, 0, -1, 0]
+    side = 65
+    picture = draw(
+        mesh, front(3.0, half_extent=1.2), size=(side, side), shading="gouraud", lights=light,
+        supersampling=1, passes=("rgb", "mask"),
+    )  # fmt: skip
+    axis = ((np.arange(side) + 0.5) / side * 2 - 1) * 1.2
+    x, y = np.meshgrid(axis, -axis)
+    c = (y + 1) / 2
+    b = (x + 1 - c) / 2
+    cosine = np.stack([1 - b - c, b, c], -1) @ leaning[:, 2]
+    there = picture.passes["mask"]
+    expected = linear_to_srgb(cosine[there][:, None] * [0.5, 1.0, 0.25]) * 255
+    assert there.sum() > 1000
+    assert np.abs(picture.image[there] - expected).max() <= 0.51
+
+
+def test_unlit_is_base_colour_and_emission_whatever_the_light():
+    material = Material(base_color=(0.1, 0.2, 0.3, 1.0), emissive=(0.4, 0.0, 0.1))
+    for lights in (AMBIENT, HEADLIGHT, np.empty((0, 14))):
+        picture = draw(quad(materials=[material]), front(1.0), size=(4, 4), shading="unlit", lights=lights)
+        np.testing.assert_array_equal(picture.image, np.broadcast_to(code([0.5, 0.2, 0.4]), (4, 4, 3)))
+
+
+# -- Wireframe and backdrop ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("distance", [4.0, 9.0])
+@pytest.mark.parametrize("width", [1.0, 3.0])
+def test_lines_are_as_wide_as_asked_for_at_any_distance(width, distance):
+    """A row across the diagonal of a white square: the darkness adds up to the line's width along it."""
+    mesh = quad(materials=[glass(1, 1, 1, 1, "opaque")])
+    line = Wireframe((0.0, 0.0, 0.0), width)
+    side, supersampling = 101, 8
+    picture = draw(
+        mesh, front(distance, fov=30.0), size=(side, side), supersampling=supersampling, wireframe=line,
+        background=(0.0, 0.0, 1.0),
+    )  # fmt: skip
+    reach = 1 / (distance * math.tan(math.radians(15.0))) * side / 2  # half the square, pixels
+    inside = slice(int(side / 2 - reach / 2), int(side / 2 + reach / 2) + 1)
+    dark = 1 - srgb_to_linear(picture.image[side // 2, inside, 0] / 255.0)
+    assert dark.sum() == pytest.approx(width * math.sqrt(2), abs=2 / supersampling)
+    # At the square's side half of the line is seen.
+    outline = picture.image[side // 2 - 5, : side // 2, 2]
+    seen = 1 - srgb_to_linear(outline / 255.0)
+    assert seen[: int(side / 2 - reach) + 5].sum() == pytest.approx(width / 2, abs=2 / supersampling)
+
+
+def test_hidden_edges_are_not_drawn():
+    parts = [quad(z=0.5, materials=[WHITE]), quad(0.3, materials=[WHITE])]
+    pictures = [draw(stack(*p), front(3.0), size=(64, 64), wireframe=Wireframe()) for p in (parts, parts[:1])]
+    np.testing.assert_array_equal(pictures[0].image, pictures[1].image)
+    assert pictures[0].image.min() < 60
+
+
+def test_lines_of_bands_are_the_same(monkeypatch):
+    mesh = lumpy()
+    whole = draw(mesh, frame(mesh), size=(90, 70), wireframe=Wireframe())
+    monkeypatch.setattr("r3d_cli.scene.draw.BAND_SAMPLES", 2000)
+    assert different(whole.image, draw(mesh, frame(mesh), size=(90, 70), wireframe=Wireframe()).image) < 0.01
+
+
+@pytest.mark.parametrize("values", [{"color": (0.0, 0.0, 2.0)}, {"width": 0.0}, {"width": math.nan}])
+def test_a_wireframe_out_of_range_is_named(values):
+    with pytest.raises(ValueError, match=f"wireframe {next(iter(values))} must be"):
+        Wireframe(**values)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_picture_behind_shows_where_nothing_is_and_through_glass(channels, monkeypatch):
+    backdrop = np.random.default_rng(0).integers(0, 256, (16, 24, channels), dtype=np.uint8)
+    if channels == 4:
+        backdrop[..., 3] = np.where(backdrop[..., 0] > 128, 255, 0)
+    monkeypatch.setattr("r3d_cli.scene.draw.BAND_SAMPLES", 400)
+    for shading in ("phong", "normals"):
+        picture = draw(quad(0.01), front(30.0), size=(16, 24), background=backdrop, shading=shading).image
+        assert picture.shape == backdrop.shape
+        shown = np.ones((16, 24), bool) if channels == 3 else backdrop[..., 3] == 255
+        shown[7:9, 11:13] = False  # where the square is
+        np.testing.assert_array_equal(picture[shown], backdrop[shown])
+    opaque = backdrop[..., :3]
+    picture = draw(quad(materials=[glass(1, 0, 0, 0.25)]), front(1.0), size=(16, 24), background=opaque).image
+    mixed = 0.75 * srgb_to_linear(opaque / 255.0) + [0.25, 0, 0]
+    assert np.abs(picture - linear_to_srgb(mixed) * 255).max() <= 0.51
+
+
 # -- Properties ---------------------------------------------------------------------------
 
 
@@ -327,6 +420,7 @@ def test_vertices_that_are_not_finite_harm_only_their_faces(double_sided):
         ({"background": (1.0, 2.0, 0.0)}, "background must be three or four numbers in 0..1"),
         ({"supersampling": 0}, "supersampling must be at least 1, got 0"),
         ({"shading": "toon"}, "shading must be one of phong, flat, normals, gouraud, unlit, got 'toon'"),
+        ({"background": np.zeros((5, 5, 3), np.uint8)}, r"background must be a colour or uint8 of shape"),
         ({"device": "tpu"}, "device must be cpu, cuda or cuda:N, got 'tpu'"),
     ],
 )
