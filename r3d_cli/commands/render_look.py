@@ -57,7 +57,7 @@ def make_look(
         supersampling=1 if shading in SOFT else ssaa or SUPERSAMPLING,
         cull=cull,
         wireframe=None if shading in SOFT else wires,
-        color=None if texture is not None else plain,
+        theme=replace(of_theme, color=plain),
         texture=None if texture is None else Path(texture),
         soft=given,
         device=device,

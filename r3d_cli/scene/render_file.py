@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from r3d_cli.errors import R3dError
 from r3d_cli.scene.backdrop import backdrop, over
-from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.framing import Subject, frame
 from r3d_cli.scene.inputs import Input
 from r3d_cli.scene.model import Material, RawMesh, Texture
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from r3d_cli.scene.camera import Camera
     from r3d_cli.scene.camera_files import NamedCamera
     from r3d_cli.scene.draw import Drawable
+    from r3d_cli.scene.themes import Theme
     from r3d_cli.scene.wireframe import Wireframe
 
 Size = tuple[int, int]  # H, W
@@ -38,7 +38,7 @@ class Look:
 
     Attributes:
         background: A colour, or the file of a picture.
-        color: Of the whole mesh, instead of its own materials.
+        theme: Its colour, if it has one, is put on the whole mesh, instead of the mesh's own materials.
         texture: On the whole mesh, instead of its own materials.
         soft: sigma, gamma, blur, faces_per_pixel; those that were given.
         device: auto, cpu, cuda or cuda:N.
@@ -50,7 +50,7 @@ class Look:
     supersampling: int = 2
     cull: bool = False
     wireframe: Wireframe | None = None
-    color: Color | None = None
+    theme: Theme | None = None
     texture: Path | None = None
     soft: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
@@ -171,31 +171,15 @@ def show_file(source: Input, look: Look, format: str | None, *, samples: int) ->
         what = f"only {len(mesh.verts):,} points" if len(mesh.verts) else "no faces"
         raise R3dError(f"{source}: has {what}; render draws triangle meshes")
     if look.texture is not None:
-        _cover(mesh, _texture(look.texture, mesh, source))
-    elif look.color is not None:
-        _cover(mesh, _plain(look.color))
+        mesh.materials = [_texture(look.texture, mesh, source)]
+        mesh.faces_material = mesh.colors = None
+    elif look.theme is not None:
+        mesh = look.theme.dress(mesh)
     choice = choose_device(look.device, faces=len(mesh.faces), samples=samples)
     drawable = None
     if look.shading not in SOFT:
         drawable = Drawable(mesh, shading=look.shading, device=choice.device)
     return Shown(look, mesh, choice.device, choice.reason, drawable)
-
-
-def _cover(mesh: RawMesh, material: Material) -> None:
-    mesh.materials, mesh.faces_material, mesh.colors = [material], None, None
-
-
-def _plain(color: Color) -> Material:
-    from r3d_cli.scene.surface import DEFAULT_MATERIAL
-
-    r, g, b = srgb_to_linear(color[:3]).tolist()
-    alpha = color[3] if len(color) > 3 else 1.0
-    return Material(
-        base_color=(r, g, b, alpha),
-        alpha_mode="opaque" if alpha == 1 else "blend",
-        specular=DEFAULT_MATERIAL.specular,
-        shininess=DEFAULT_MATERIAL.shininess,
-    )
 
 
 def _texture(file: Path, mesh: RawMesh, source: Input) -> Material:

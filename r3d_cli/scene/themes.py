@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.lights import CLAY_LIGHTS, DEFAULT_LIGHTS, DRAFT_LIGHTS
 from r3d_cli.scene.model import Material, RawMesh
+from r3d_cli.scene.surface import DEFAULT_MATERIAL
 from r3d_cli.scene.wireframe import Wireframe
 
 
@@ -20,7 +21,8 @@ class Theme:
     Attributes:
         background: Red, green, blue, 0..1, as displayed (sRGB).
         lights: (L, 14) in view space, rows as in ``scene.lights``.
-        color: Of everything, instead of materials and vertex colours, as displayed; None: the mesh's own.
+        color: Of everything, instead of materials and vertex colours, as displayed, perhaps with alpha; None:
+            the mesh's own.
         specular: With ``color``: how much a highlight reflects, linear, 0..1.
         shininess: With ``color``: Phong's exponent.
         wireframe: Lines over the faces, or None.
@@ -29,7 +31,7 @@ class Theme:
 
     background: tuple[float, float, float]
     lights: NDArray[np.floating]
-    color: tuple[float, float, float] | None = None
+    color: tuple[float, ...] | None = None
     specular: float = 0.0
     shininess: float = 24.0
     wireframe: Wireframe | None = None
@@ -45,16 +47,20 @@ class Theme:
         """
         if self.color is None:
             return mesh
-        red, green, blue = srgb_to_linear(self.color).tolist()
+        red, green, blue = srgb_to_linear(self.color[:3]).tolist()
+        alpha = self.color[3] if len(self.color) == 4 else 1.0
         material = Material(
-            base_color=(red, green, blue, 1.0), specular=(self.specular,) * 3, shininess=self.shininess
+            base_color=(red, green, blue, alpha),
+            specular=(self.specular,) * 3,
+            shininess=self.shininess,
+            alpha_mode="opaque" if alpha == 1 else "blend",
         )
         return replace(mesh, materials=[material], faces_material=None, colors=None)
 
 
 #: By name. "studio" is what a picture looks like that nobody asked a theme for.
 THEMES = {
-    "studio": Theme((1.0, 1.0, 1.0), DEFAULT_LIGHTS),
+    "studio": Theme((1.0, 1.0, 1.0), DEFAULT_LIGHTS, specular=DEFAULT_MATERIAL.specular[0]),
     "clay": Theme((0.93, 0.925, 0.915), CLAY_LIGHTS, color=(0.86, 0.66, 0.55), specular=0.03, shininess=9.0),
     "blueprint": Theme(
         (0.035, 0.13, 0.3), DRAFT_LIGHTS, color=(0.11, 0.3, 0.6),
