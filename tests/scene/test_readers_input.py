@@ -82,9 +82,12 @@ def test_paths_that_hold_no_mesh(tmp_path: Path) -> None:
     assert error(tmp_path / "none.obj") == f"{tmp_path / 'none.obj'}: no such file; check the path"
     assert error(tmp_path) == f"{tmp_path}: is a directory; name a mesh file in it"
     (tmp_path / "a.jpeg").write_bytes(b"x")
-    assert error(tmp_path / "a.jpeg") == (
+    message = error(tmp_path / "a.jpeg")
+    known = (
         f"{tmp_path / 'a.jpeg'}: 'jpeg' is not a known mesh format; convert it to one of {', '.join(FORMATS)}"
     )
+    assert message.startswith(known)
+    assert "stl_ascii" in message[len(known) :]  # and what else trimesh reads
     (tmp_path / "unknown").write_bytes(b"x")
     assert error(tmp_path / "unknown").startswith(
         f"{tmp_path / 'unknown'}: its format is not told by its name"
@@ -92,6 +95,23 @@ def test_paths_that_hold_no_mesh(tmp_path: Path) -> None:
     assert error("a\0b.obj").startswith("a\0b.obj: cannot be read (")
     (tmp_path / "b.obj").symlink_to(tmp_path / "b.obj")
     assert "cannot be read (Too many levels of symbolic links)" in error(tmp_path / "b.obj")
+
+
+def test_formats_that_only_trimesh_knows(tmp_path: Path) -> None:
+    (tmp_path / "a.stl_ascii").write_bytes(STL)
+    mesh = read_mesh(tmp_path / "a.stl_ascii")
+    assert mesh.verts[mesh.faces[0]].tolist() == [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
+    assert len(read_mesh(STL, "stl_ascii").faces) == 1
+
+
+@pytest.mark.parametrize(("format", "packages"), [("3mf", "lxml networkx"), ("dae", "pycollada")])
+def test_formats_that_need_more_packages(format: str, packages: str) -> None:
+    trimesh = pytest.importorskip("trimesh")
+    if format in trimesh.available_formats():
+        pytest.skip(f"the packages for {format} are installed")
+    message = error(b"x", format)
+    assert message.startswith(f"<bytes>: files of the format {format} need more packages (")
+    assert message.endswith(f"); pip install {packages}")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

@@ -13,11 +13,24 @@ from r3d_cli.scene.readers.images import to_array
 from r3d_cli.scene.readers.merge import Part, merge
 from r3d_cli.scene.readers.source import Source
 
+# What trimesh's readers of these formats import, by the names that pip knows.
+_PACKAGES = {
+    "3dxml": "lxml networkx",
+    "3mf": "lxml networkx",
+    "dae": "pycollada",
+    "step": "cascadio",
+    "stp": "cascadio",
+    "xaml": "lxml networkx",
+    "zae": "pycollada",
+}
+
 
 def formats() -> list[str]:
+    """The formats that trimesh has a reader for, those included whose packages are not installed."""
     import trimesh
 
-    return sorted(trimesh.available_formats())
+    readers = getattr(trimesh.exchange.load, "mesh_loaders", None)
+    return sorted(readers if readers is not None else trimesh.available_formats())
 
 
 def read_via_trimesh(source: Source, kind: str) -> RawMesh:
@@ -37,6 +50,10 @@ def read_via_trimesh(source: Source, kind: str) -> RawMesh:
     # A library's parsers raise whatever comes up on broken files.
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        if kind in _PACKAGES and kind not in trimesh.available_formats():
+            source.fail(
+                f"files of the format {kind} need more packages ({reason}); pip install {_PACKAGES[kind]}"
+            )
         source.fail(f"cannot be read as {kind} ({reason}); check that the file is complete")
     mesh = merge([part for part in parts if part is not None])
     mesh.display_colors = True
