@@ -57,13 +57,21 @@ class Builder:
         self.json["materials"] = [material]
         return self.mesh(material=0, attributes={"TEXCOORD_0": self.array([[0, 0], [1, 0], [0, 1]])})
 
-    def image(self, color: tuple[int, ...] = (10, 20, 30), **texture: Any) -> dict[str, int]:
+    def image(self, pixels: Any = (10, 20, 30), **texture: Any) -> dict[str, int]:
+        """A texture of one colour, or of (H, W, 3 or 4) pixels, and what names it."""
+        pixels = np.asarray(pixels, np.uint8)
         file = io.BytesIO()
-        Image.new("RGBA" if len(color) == 4 else "RGB", (3, 2), color).save(file, "png")
+        Image.fromarray(np.full((2, 3, len(pixels)), pixels) if pixels.ndim == 1 else pixels).save(
+            file, "png"
+        )
         images = self.json.setdefault("images", [])
         images.append({"bufferView": self.view(file.getvalue()), "mimeType": "image/png"})
         self.json.setdefault("textures", []).append({"source": len(images) - 1, **texture})
         return {"index": len(images) - 1}
+
+    def sampler(self, **sampler: Any) -> int:
+        self.json.setdefault("samplers", []).append(sampler)
+        return len(self.json["samplers"]) - 1
 
     def glb(self) -> bytes:
         self.json.setdefault("buffers", [{}])[0] = {"byteLength": len(self.data)}

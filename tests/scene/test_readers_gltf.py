@@ -176,7 +176,7 @@ def test_material() -> None:
         alphaMode="MASK",
         alphaCutoff=0.3,
         doubleSided=True,
-        extensions={"KHR_materials_unlit": {}, "KHR_materials_emissive_strength": {"emissiveStrength": 2}},
+        extensions={"KHR_materials_emissive_strength": {"emissiveStrength": 2}},
     )
     material = builder.read().materials[0]
     assert material.name == "paint"
@@ -191,9 +191,24 @@ def test_material() -> None:
     assert material.emissive_texture.wrap == ("repeat", "repeat")
     assert (material.alpha_mode, material.alpha_cutoff) == ("mask", 0.3)
     assert material.double_sided
-    assert material.unlit
+    assert not material.unlit
     assert material.specular == pytest.approx((0.02, 0.02, 0.02))
     assert material.shininess == pytest.approx(30)
+
+
+def test_an_unlit_material_is_its_base_colour_alone() -> None:
+    builder = Builder()
+    builder.material(
+        pbrMetallicRoughness={"baseColorFactor": [0.25, 0.5, 1, 1]},
+        emissiveFactor=[1, 1, 1],
+        emissiveTexture=builder.image(),
+        extensions={"KHR_materials_unlit": {}},
+    )
+    material = builder.read().materials[0]
+    assert material.unlit
+    assert material.base_color == (0.25, 0.5, 1, 1)
+    assert material.emissive == (0, 0, 0)
+    assert material.emissive_texture is None
 
 
 def test_an_opaque_material_has_no_alpha() -> None:

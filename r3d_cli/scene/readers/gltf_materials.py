@@ -55,12 +55,12 @@ class GltfMaterials:
         alpha_mode = {"MASK": "mask", "BLEND": "blend"}.get(found.get("alphaMode", ""), "opaque")
         see_through = alpha_mode != "opaque"
         factor, base_color_texture = _base_color(found)
-        emissive_texture = found.get("emissiveTexture")
+        unlit = "KHR_materials_unlit" in extensions  # such a material is its base colour alone
+        emissive_texture = None if unlit else found.get("emissiveTexture")
         r, g, b, a = (_clamped(value) for value in factor)
         strength = extensions.get("KHR_materials_emissive_strength", {}).get("emissiveStrength", 1)
-        er, eg, eb = (
-            _clamped(value) * _clamped(strength, 1e6) for value in found.get("emissiveFactor", (0, 0, 0))
-        )
+        emissive = (0, 0, 0) if unlit else found.get("emissiveFactor", (0, 0, 0))
+        er, eg, eb = (_clamped(value) * _clamped(strength, 1e6) for value in emissive)
         if _SPECULAR_GLOSSINESS in extensions:
             specular, shininess = _glossy_highlight(extensions[_SPECULAR_GLOSSINESS])
         else:
@@ -82,7 +82,7 @@ class GltfMaterials:
             alpha_mode=alpha_mode,
             alpha_cutoff=_clamped(found.get("alphaCutoff", 0.5), 1e6),
             double_sided=bool(found.get("doubleSided", False)),
-            unlit="KHR_materials_unlit" in extensions,
+            unlit=unlit,
         )
 
     def _texture(self, info: dict[str, Any] | None, alpha: bool) -> Texture | None:
