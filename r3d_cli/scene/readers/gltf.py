@@ -99,7 +99,7 @@ class _Scene:
                 if "skin" in node:  # its joints place it, not the node
                     yield from parts
                 else:
-                    for place in transform @ instances(self.document, node):
+                    for place in instances(self.document, node, transform):
                         yield from (replace(part, transform=place) for part in parts)
             pending += [(child, transform) for child in reversed(node.get("children", []))]
 

@@ -17,43 +17,48 @@ _INSTANCING = "EXT_mesh_gpu_instancing"
 def local_transform(node: dict[str, Any]) -> NDArray[np.float64]:  # (4, 4)
     if "matrix" in node:
         return np.array(node["matrix"], np.float64).reshape(4, 4).T  # stored by columns
-    parts = (("translation", (0, 0, 0)), ("rotation", (0, 0, 0, 1)), ("scale", (1, 1, 1)))
-    return compose(*(np.array([node.get(key, default)], np.float64) for key, default in parts))[0]
+    transform = np.eye(4)
+    if "rotation" in node:
+        transform[:3, :3] = _turn(*map(float, node["rotation"]))
+    if "scale" in node:
+        transform[:3, :3] *= np.array(node["scale"], np.float64)
+    if "translation" in node:
+        transform[:3, 3] = node["translation"]
+    return transform
 
 
-def compose(
-    translation: NDArray[np.float64],  # (N, 3)
-    rotation: NDArray[np.float64],  # (N, 4) unit quaternions x, y, z, w
-    scale: NDArray[np.float64],  # (N, 3)
-) -> NDArray[np.float64]:  # (N, 4, 4)
-    """Translation * rotation * scale, for column vectors."""
-    x, y, z, w = rotation.T
-    turns = [
+def _turn(x: Any, y: Any, z: Any, w: Any) -> Any:
+    """The matrix of a unit quaternion, as nested lists; of several quaternions, each entry an array."""
+    return [
         [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
         [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
         [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
     ]
-    transforms = np.tile(np.eye(4), (len(scale), 1, 1))
-    transforms[:, :3, :3] = np.moveaxis(np.array(turns), -1, 0) * scale[:, None, :]
-    transforms[:, :3, 3] = translation
-    return transforms
 
 
-def instances(document: GltfDocument, node: dict[str, Any]) -> NDArray[np.float64]:  # (N, 4, 4)
-    """The transforms, within a node, of the copies of its mesh."""
+def instances(
+    document: GltfDocument,
+    node: dict[str, Any],
+    transform: NDArray[np.float64],  # (4, 4) of the node
+) -> NDArray[np.float64]:  # (N, 4, 4)
+    """The transforms of the copies that a node shows of its mesh; mostly there is one, its own."""
     extension = node.get("extensions", {}).get(_INSTANCING)
     if extension is None:
-        return np.eye(4)[None]
+        return transform[None]
     attributes = extension["attributes"]
-    columns, count = [], None
+    columns: list[NDArray[np.float64]] = []
+    count: int | None = None
     for name, default in (("TRANSLATION", (0, 0, 0)), ("ROTATION", (0, 0, 0, 1)), ("SCALE", (1, 1, 1))):
         if name in attributes:
             columns.append(document.floats(attributes[name], (len(default),), count))
             count = len(columns[-1])
         else:
             columns.append(np.array([default], np.float64))
-    shape = (1 if count is None else count,)
-    return compose(*(np.broadcast_to(column, shape + column.shape[1:]) for column in columns))
+    translation, rotation, scale = columns
+    transforms = np.tile(np.eye(4), (1 if count is None else count, 1, 1))
+    transforms[:, :3, :3] = np.moveaxis(np.array(_turn(*rotation.T)), -1, 0) * scale[:, None, :]
+    transforms[:, :3, 3] = translation
+    return transform @ transforms
 
 
 class Skins:
