@@ -13,6 +13,7 @@ import pytest
 
 from r3d_cli.scene.model import MeshError
 from r3d_cli.scene.readers import FORMATS, read_mesh
+from r3d_cli.scene.readers.via_trimesh import up_axis
 
 OBJ = b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
 OFF = b"OFF\n3 1 3\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n"
@@ -112,6 +113,21 @@ def test_formats_that_need_more_packages(format: str, packages: str) -> None:
     message = error(b"x", format)
     assert message.startswith(f"<bytes>: files of the format {format} need more packages (")
     assert message.endswith(f"); pip install {packages}")
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "up"),
+    [
+        ("dae", "<up_axis>Y_UP</up_axis>", "y"),
+        ("dae", "<up_axis> Z_UP </up_axis>", "z"),
+        ("dae", "", "y"),  # what COLLADA says then
+        ("3mf", "", "z"),
+        ("step", "", "z"),
+        ("xyz", "", None),
+    ],
+)
+def test_up_axes_of_trimeshs_formats(format: str, text: str, up: str | None) -> None:
+    assert up_axis(format, text.encode()) == up
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

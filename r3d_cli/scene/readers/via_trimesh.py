@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,10 @@ _PACKAGES = {
     "xaml": "lxml networkx",
     "zae": "pycollada",
 }
+
+
+# Of printers and of CAD.
+_Z_UP = "3mf", "step", "stp"
 
 
 def formats() -> list[str]:
@@ -57,7 +62,20 @@ def read_via_trimesh(source: Source, kind: str) -> RawMesh:
         source.fail(f"cannot be read as {kind} ({reason}); check that the file is complete")
     mesh = merge([part for part in parts if part is not None])
     mesh.display_colors = True
+    mesh.up = up_axis(kind, source.data)
     return mesh
+
+
+def up_axis(kind: str, data: bytes) -> str | None:
+    """The axis that a format, or in COLLADA the file, says is up: "y", "z", or None where neither does.
+
+    >>> up_axis("3mf", b""), up_axis("dae", b"<asset><up_axis>Z_UP</up_axis></asset>"), up_axis("xyz", b"")
+    ('z', 'z', None)
+    """
+    if kind == "dae":
+        found = re.search(rb"<up_axis>\s*([YZ])_UP\s*</up_axis>", data)
+        return found[1].decode().lower() if found else "y"
+    return "z" if kind in _Z_UP else None
 
 
 def _part(geometry: Any, transform: Any) -> Part | None:
