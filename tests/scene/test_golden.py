@@ -14,6 +14,7 @@ import argparse
 import io
 import math
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -265,6 +266,48 @@ def unlit() -> Pixels:
     return stage.draw()
 
 
+# Light from everywhere, so that a surface shows the very colour of its material: a row of `scene.lights`.
+EVERYWHERE = np.array([[0.0, 0, -1, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]])
+
+MTL = """
+newmtl tinted
+Kd 0.8 0.5 1
+map_Kd four.png
+newmtl glowing
+Kd 0 0 0
+Ke 0.6 0.3 0.1
+newmtl glass
+Kd 0.2 0.4 0.9
+d 0.4
+newmtl cut out
+map_Kd four.png
+map_d holes.png
+newmtl placed
+map_Kd -s 2 2 1 -o 0.5 0 0 four.png
+newmtl clamped
+map_Kd -clamp on -o 0.25 0.25 four.png
+"""
+MATERIALS = "tinted", "glowing", "glass", "cut out", "placed", "clamped"
+
+
+def obj_materials() -> Pixels:
+    """Six squares in two rows, an OBJ file's materials in their order; textures are seen linearly."""
+    text = "mtllib a.mtl\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
+    for i, name in enumerate(MATERIALS):
+        left, bottom = -0.99 + 0.66 * (i % 3), 0.1 - 0.8 * (i // 3)
+        for x, y in ((0, 0), (0.6, 0), (0.6, 0.6), (0, 0.6)):
+            text += f"v {left + x} {bottom + y} 0\n"
+        text += f"usemtl {name}\nf -4/1 -3/2 -2/3 -1/4\n"
+    with tempfile.TemporaryDirectory() as folder:
+        Image.fromarray(FOUR.repeat(8, 0).repeat(8, 1)).save(f"{folder}/four.png")
+        Image.fromarray(np.repeat(np.uint8([[0] * 8 + [255] * 8]), 16, 0)).save(f"{folder}/holes.png")
+        (Path(folder) / "a.mtl").write_text(MTL)
+        (Path(folder) / "a.obj").write_text(text)
+        mesh = read_mesh(Path(folder) / "a.obj")
+    assert mesh.warnings == []
+    return draw(mesh, front(), size=(SIZE, SIZE), lights=EVERYWHERE).image
+
+
 def truck(data: Path) -> Pixels:
     mesh = read_mesh(data / "CesiumMilkTruck.glb")
     return draw(mesh, frame(mesh), size=(128, 128)).image
@@ -291,7 +334,7 @@ SCENES: dict[str, Callable[[], Pixels]] = {
     scene.__name__: scene
     for scene in (
         nodes, vertex_colors, factor_and_texture, emissive, mask, blend, double_sided, wraps, filters,
-        texture_transform, unlit,
+        texture_transform, unlit, obj_materials,
     )
 }  # fmt: skip
 FILES: dict[str, Callable[[Path], Pixels]] = {s.__name__: s for s in (truck, duck, alpha_modes, spot)}
@@ -460,6 +503,32 @@ def test_an_unlit_square_has_its_colour_whichever_way_it_leans() -> None:
     assert_color(at(image, 0.5, -0.2), [0.2, 0.5, 0.3])
     lit = at(image, -0.5, -0.2)
     assert (lit < codes([0.2, 0.5, 0.3]) - 5).all()
+
+
+def test_materials_of_obj_files() -> None:
+    image = obj_materials()
+
+    def inside(material: str, x: float, y: float) -> NDArray[np.int64]:
+        i = MATERIALS.index(material)
+        return at(image, -0.99 + 0.66 * (i % 3) + 0.6 * x, 0.1 - 0.8 * (i // 3) + 0.6 * y)
+
+    def display(*color: float) -> NDArray[np.float64]:  # MTL's colours are display values
+        return srgb_to_linear(np.array(color))
+
+    for row, y in enumerate((0.75, 0.25)):
+        for column, x in enumerate((0.25, 0.75)):
+            texel = light(FOUR[row, column])
+            assert_color(inside("tinted", x, y), texel * display(0.8, 0.5, 1))
+            assert_color(inside("cut out", x, y), texel if column else light(WHITE))
+    assert_color(inside("glowing", 0.5, 0.5), display(0.6, 0.3, 0.1))
+    assert_color(inside("glass", 0.5, 0.5), 0.4 * display(0.2, 0.4, 0.9) + 0.6)
+    # From u = 0.5 to 2.5 and from v = 0 to 2.
+    assert_color(inside("placed", 0.125, 0.875), light(FOUR[0, 1]))
+    assert_color(inside("placed", 0.375, 0.125), light(FOUR[1, 0]))
+    # From 0.25 to 1.25, the last quarter clamped.
+    assert_color(inside("clamped", 0.1, 0.1), light(FOUR[1, 0]))
+    assert_color(inside("clamped", 0.9, 0.1), light(FOUR[1, 1]))
+    assert_color(inside("clamped", 0.9, 0.9), light(FOUR[0, 1]))
 
 
 def main() -> None:
