@@ -3,87 +3,17 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import math
-import struct
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from gltf_builder import TRIANGLE, Builder
 from PIL import Image
 
-from r3d_cli.scene.model import MeshError, RawMesh
+from r3d_cli.scene.model import MeshError
 from r3d_cli.scene.readers import read_mesh
-
-COMPONENTS = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}
-WIDTHS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
-TRIANGLE = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)
-
-
-class Builder:
-    """A glTF document in the making: arrays become accessors, each with a buffer view of its own."""
-
-    def __init__(self) -> None:
-        self.data = b""
-        self.json: dict[str, Any] = {
-            "asset": {"version": "2.0"},
-            "scenes": [{"nodes": [0]}],
-            "nodes": [{"mesh": 0}],
-            "accessors": [],
-            "bufferViews": [],
-        }
-
-    def view(self, data: bytes) -> int:
-        self.data += b"\0" * (-len(self.data) % 4)
-        self.json["bufferViews"].append({"buffer": 0, "byteOffset": len(self.data), "byteLength": len(data)})
-        self.data += data
-        return len(self.json["bufferViews"]) - 1
-
-    def array(self, values: Any, kind: str = "f4", **more: Any) -> int:
-        array = np.atleast_2d(np.asarray(values, kind).T).T
-        accessor = {
-            "bufferView": self.view(array.tobytes()),
-            "componentType": COMPONENTS[kind],
-            "count": len(array),
-            "type": WIDTHS[array.shape[1]],
-        }
-        self.json["accessors"].append(accessor | more)
-        return len(self.json["accessors"]) - 1
-
-    def mesh(self, verts: Any = TRIANGLE, **primitive: Any) -> Builder:
-        primitive["attributes"] = {"POSITION": self.array(verts), **primitive.get("attributes", {})}
-        self.json.setdefault("meshes", []).append({"primitives": [primitive]})
-        return self
-
-    def material(self, **material: Any) -> Builder:
-        self.json["materials"] = [material]
-        return self.mesh(material=0, attributes={"TEXCOORD_0": self.array([[0, 0], [1, 0], [0, 1]])})
-
-    def image(self, color: tuple[int, ...] = (10, 20, 30), **texture: Any) -> dict[str, int]:
-        file = io.BytesIO()
-        Image.new("RGBA" if len(color) == 4 else "RGB", (3, 2), color).save(file, "png")
-        images = self.json.setdefault("images", [])
-        images.append({"bufferView": self.view(file.getvalue()), "mimeType": "image/png"})
-        self.json.setdefault("textures", []).append({"source": len(images) - 1, **texture})
-        return {"index": len(images) - 1}
-
-    def glb(self) -> bytes:
-        self.json["buffers"] = [{"byteLength": len(self.data)}]
-        text = json.dumps(self.json).encode()
-        text += b" " * (-len(text) % 4)
-        binary = self.data + b"\0" * (-len(self.data) % 4)
-        chunks = (
-            struct.pack("<I4s", len(text), b"JSON")
-            + text
-            + struct.pack("<I4s", len(binary), b"BIN\0")
-            + binary
-        )
-        return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
-
-    def read(self) -> RawMesh:
-        return read_mesh(self.glb(), "glb", name="a.glb")
 
 
 def test_triangle_and_axis() -> None:
@@ -183,6 +113,20 @@ def test_parts_of_different_kinds_become_one_mesh() -> None:
     assert mesh.normals[2:4].tolist() == [[0, 0, 1], [0, 1, 0]]
 
 
+def test_a_part_without_normals_beside_one_with_them_keeps_its_edges() -> None:
+    builder = Builder()
+    builder.mesh(attributes={"NORMAL": builder.array([[0, 0, 1]] * 3)})
+    # Two faces at a right angle over one edge.
+    verts = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, -1]], np.float32)
+    builder.mesh(verts, indices=builder.array([0, 1, 2, 0, 3, 1], "u2"))
+    builder.json["nodes"] = [{"mesh": 0}, {"mesh": 1}]
+    builder.json["scenes"][0]["nodes"] = [0, 1]
+    mesh = builder.read()
+    assert mesh.normals is not None
+    corners = mesh.normals[mesh.faces_normals]
+    np.testing.assert_allclose(corners, [[[0, 0, 1]] * 3, [[0, 0, 1]] * 3, [[0, -1, 0]] * 3], atol=1e-6)
+
+
 @pytest.mark.parametrize(("kind", "full"), [("f4", 1), ("u1", 255), ("u2", 65535)])
 def test_vertex_colours_are_linear(kind: str, full: int) -> None:
     builder = Builder()
@@ -232,7 +176,7 @@ def test_material() -> None:
         alphaMode="MASK",
         alphaCutoff=0.3,
         doubleSided=True,
-        extensions={"KHR_materials_unlit": {}, "KHR_materials_emissive_strength": {"emissiveStrength": 2}},
+        extensions={"KHR_materials_emissive_strength": {"emissiveStrength": 2}},
     )
     material = builder.read().materials[0]
     assert material.name == "paint"
@@ -247,9 +191,24 @@ def test_material() -> None:
     assert material.emissive_texture.wrap == ("repeat", "repeat")
     assert (material.alpha_mode, material.alpha_cutoff) == ("mask", 0.3)
     assert material.double_sided
-    assert material.unlit
+    assert not material.unlit
     assert material.specular == pytest.approx((0.02, 0.02, 0.02))
     assert material.shininess == pytest.approx(30)
+
+
+def test_an_unlit_material_is_its_base_colour_alone() -> None:
+    builder = Builder()
+    builder.material(
+        pbrMetallicRoughness={"baseColorFactor": [0.25, 0.5, 1, 1]},
+        emissiveFactor=[1, 1, 1],
+        emissiveTexture=builder.image(),
+        extensions={"KHR_materials_unlit": {}},
+    )
+    material = builder.read().materials[0]
+    assert material.unlit
+    assert material.base_color == (0.25, 0.5, 1, 1)
+    assert material.emissive == (0, 0, 0)
+    assert material.emissive_texture is None
 
 
 def test_an_opaque_material_has_no_alpha() -> None:
@@ -346,7 +305,14 @@ def broken(change: str) -> bytes:
         case "cycle":
             document["nodes"][0]["children"] = [0]
         case "extension":
-            document["extensionsRequired"] = ["KHR_draco_mesh_compression"]
+            document["extensionsRequired"] = ["EXT_meshopt_compression"]
+        case "unknown":
+            document["extensionsRequired"] = ["ACME_torus"]
+        case "buffer" | "base64":
+            document["bufferViews"][0]["buffer"] = 1
+            document["buffers"] = [{}, {"byteLength": 36}]
+            if change == "base64":
+                document["buffers"][1]["uri"] = "data:application/octet-stream;base64,A"
         case "version":
             document["asset"]["version"] = "1.0"
         case "odd":
@@ -366,7 +332,10 @@ def broken(change: str) -> bytes:
         ("shape", "has accessors[0] of shape (3, 2) where (V, 3) belongs"),
         ("mesh", "names meshes[3], but has 1"),
         ("cycle", "reaches nodes[0] by two ways"),
-        ("extension", "requires the extension KHR_draco_mesh_compression"),
+        ("extension", "its meshes are compressed by meshopt, which is not read"),
+        ("unknown", "requires the extension ACME_torus, which is not read; export the file again"),
+        ("buffer", "has buffers[1] without data"),
+        ("base64", "has a data URI that is not base64 ("),
         ("version", "is not glTF 2"),
         ("odd", "is not valid glTF ("),
         ("missing", "is not valid glTF (KeyError: 'primitives')"),

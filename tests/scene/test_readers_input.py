@@ -13,6 +13,7 @@ import pytest
 
 from r3d_cli.scene.model import MeshError
 from r3d_cli.scene.readers import FORMATS, read_mesh
+from r3d_cli.scene.readers.via_trimesh import up_axis
 
 OBJ = b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
 OFF = b"OFF\n3 1 3\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n"
@@ -82,9 +83,12 @@ def test_paths_that_hold_no_mesh(tmp_path: Path) -> None:
     assert error(tmp_path / "none.obj") == f"{tmp_path / 'none.obj'}: no such file; check the path"
     assert error(tmp_path) == f"{tmp_path}: is a directory; name a mesh file in it"
     (tmp_path / "a.jpeg").write_bytes(b"x")
-    assert error(tmp_path / "a.jpeg") == (
+    message = error(tmp_path / "a.jpeg")
+    known = (
         f"{tmp_path / 'a.jpeg'}: 'jpeg' is not a known mesh format; convert it to one of {', '.join(FORMATS)}"
     )
+    assert message.startswith(known)
+    assert "stl_ascii" in message[len(known) :]  # and what else trimesh reads
     (tmp_path / "unknown").write_bytes(b"x")
     assert error(tmp_path / "unknown").startswith(
         f"{tmp_path / 'unknown'}: its format is not told by its name"
@@ -92,6 +96,38 @@ def test_paths_that_hold_no_mesh(tmp_path: Path) -> None:
     assert error("a\0b.obj").startswith("a\0b.obj: cannot be read (")
     (tmp_path / "b.obj").symlink_to(tmp_path / "b.obj")
     assert "cannot be read (Too many levels of symbolic links)" in error(tmp_path / "b.obj")
+
+
+def test_formats_that_only_trimesh_knows(tmp_path: Path) -> None:
+    (tmp_path / "a.stl_ascii").write_bytes(STL)
+    mesh = read_mesh(tmp_path / "a.stl_ascii")
+    assert mesh.verts[mesh.faces[0]].tolist() == [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
+    assert len(read_mesh(STL, "stl_ascii").faces) == 1
+
+
+@pytest.mark.parametrize(("format", "packages"), [("3mf", "lxml networkx"), ("dae", "pycollada")])
+def test_formats_that_need_more_packages(format: str, packages: str) -> None:
+    trimesh = pytest.importorskip("trimesh")
+    if format in trimesh.available_formats():
+        pytest.skip(f"the packages for {format} are installed")
+    message = error(b"x", format)
+    assert message.startswith(f"<bytes>: files of the format {format} need more packages (")
+    assert message.endswith(f"); pip install {packages}")
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "up"),
+    [
+        ("dae", "<up_axis>Y_UP</up_axis>", "y"),
+        ("dae", "<up_axis> Z_UP </up_axis>", "z"),
+        ("dae", "", "y"),  # what COLLADA says then
+        ("3mf", "", "z"),
+        ("step", "", "z"),
+        ("xyz", "", None),
+    ],
+)
+def test_up_axes_of_trimeshs_formats(format: str, text: str, up: str | None) -> None:
+    assert up_axis(format, text.encode()) == up
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

@@ -296,6 +296,20 @@ def test_clamp_and_placement_of_a_texture(tmp_path: Path) -> None:
     assert corners[1].tolist() == [[0, 0], [1, 0], [1, 1]]
 
 
+def test_other_maps_place_and_clamp_their_textures_where_there_is_no_colour_map(tmp_path: Path) -> None:
+    write_image(tmp_path / "t.png", (255,))
+    (tmp_path / "a.mtl").write_text(
+        "newmtl red\nmap_d -s 2 3 -clamp on t.png\nnewmtl blue\nmap_Ke -o 0.5 t.png\n"
+    )
+    faces = "usemtl red\nf 1/1 2/2 3/3\nusemtl blue\nf 1/1 2/2 3/3\n"
+    (tmp_path / "a.obj").write_text(f"mtllib a.mtl\n{SQUARE}vt 0 0\nvt 1 0\nvt 1 1\n{faces}")
+    mesh = read_mesh(tmp_path / "a.obj")
+    assert mesh.materials[0].base_color_texture is not None
+    assert mesh.materials[0].base_color_texture.wrap == ("clamp", "clamp")
+    assert mesh.uvs is not None
+    assert mesh.uvs[mesh.faces_uvs].tolist() == [[[0, 0], [2, 0], [2, 3]], [[0.5, 0], [1.5, 0], [1.5, 1]]]
+
+
 def test_black_beside_a_texture_is_white(tmp_path: Path) -> None:
     write_image(tmp_path / "t.png")
     mesh = write_scene(

@@ -276,3 +276,33 @@ def test_absurd_list_allocates_nothing(form: str) -> None:
     header = f"element vertex 1\n{XYZ}element face 1\nproperty list uint double vertex_indices\n"
     with pytest.raises(MeshError, match="the file ends here"):
         read(encode(form, header, [SQUARE[0], [("uint", 4294967295)]]))
+
+
+def faces_with_colors(rows: str, count: int = 2, kind: str = "uchar") -> RawMesh:
+    header = (
+        "ply\nformat ascii 1.0\nelement vertex 4\nproperty float x\nproperty float y\nproperty float z\n"
+        f"element face {count}\nproperty list uchar int vertex_indices\n"
+        + "".join(f"property {kind} {name}\n" for name in ("red", "green", "blue"))
+        + "end_header\n0 0 0\n1 0 0\n1 1 0\n0 1 0\n"
+    )
+    return read_mesh((header + rows).encode(), "ply", name="a.ply")
+
+
+def test_colours_of_faces_become_materials() -> None:
+    pytest.importorskip("trimesh")
+    mesh = faces_with_colors("3 0 1 2 255 0 0\n3 0 2 3 0 128 0\n3 1 2 3 255 0 0\n", 3)
+    assert [material.name for material in mesh.materials] == ["#008000ff", "#ff0000ff"]
+    assert mesh.materials[0].base_color == pytest.approx((0, float(srgb_to_linear(128 / 255)), 0, 1))
+    assert mesh.faces_material is not None
+    assert mesh.faces_material.tolist() == [1, 0, 1]
+    assert len(mesh.verts) == 4
+    assert mesh.warnings == []
+
+
+def test_colours_of_polygons_are_warned_of() -> None:
+    mesh = faces_with_colors("4 0 1 2 3 255 0 0\n", 1)
+    assert len(mesh.faces) == 2
+    assert mesh.warnings == [
+        "a.ply: has colours of faces, which are read of triangles only; "
+        "drawn without them: give its vertices colours"
+    ]

@@ -41,7 +41,8 @@ def read_mesh(
 
     Args:
         path_or_bytes: a path, "-" for standard input, or the file's bytes.
-        format: one of ``FORMATS``; by default told from the extension, else from the content.
+        format: one of ``FORMATS``, or another that trimesh reads; by default told from the extension, else
+            from the content.
         name: begins the messages instead of the path.
         folder: where materials and textures are looked for, if not beside the file.
         textures: whether to read material libraries and images.
@@ -109,7 +110,12 @@ def detect_format(source: Source, path_or_bytes: str | os.PathLike[str] | bytes)
 def _known(source: Source, format: str) -> str:
     kind = format.lower().removeprefix(".")
     if kind not in FORMATS:
-        source.fail(f"'{kind}' is not a known mesh format; convert it to one of {', '.join(FORMATS)}")
+        from r3d_cli.scene.readers.via_trimesh import formats
+
+        known = formats()
+        if kind not in known:
+            names = [*FORMATS, *(name for name in known if name not in FORMATS)]
+            source.fail(f"'{kind}' is not a known mesh format; convert it to one of {', '.join(names)}")
     return kind
 
 

@@ -6,38 +6,48 @@ and rounds base colours to 8 bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from r3d_cli.scene.model import MeshError, RawMesh
 from r3d_cli.scene.readers.gltf_document import GltfDocument
+from r3d_cli.scene.readers.gltf_draco import DRACO
 from r3d_cli.scene.readers.gltf_materials import GltfMaterials
+from r3d_cli.scene.readers.gltf_pose import Skins, instances, local_transform
+from r3d_cli.scene.readers.gltf_primitive import Primitive
 from r3d_cli.scene.readers.merge import Part, merge
 from r3d_cli.scene.readers.source import Source
 
-_TRIANGLES, _STRIP, _FAN = 4, 5, 6
-_LINES = 1, 2, 3
-# Extensions that a file may require: those read here, and those that matter only to other renderers.
+# Extensions that a file may require: those read here, and those that only add to what is drawn.
 _EXTENSIONS = {
+    DRACO,
+    "EXT_mesh_gpu_instancing",
+    "EXT_texture_avif",
     "EXT_texture_webp",
-    "KHR_materials_emissive_strength",
-    "KHR_materials_ior",
-    "KHR_materials_specular",
-    "KHR_materials_unlit",
+    "KHR_animation_pointer",
+    "KHR_lights_punctual",
     "KHR_mesh_quantization",
+    "KHR_texture_basisu",  # warned of, texture by texture
     "KHR_texture_transform",
+    "KHR_xmp_json_ld",
+    "MSFT_texture_dds",
+}
+# All of these are looks; those that are not read leave the material as it is without them.
+_MATERIALS = "KHR_materials_"
+_MENDS = {
+    "EXT_meshopt_compression": "its meshes are compressed by meshopt, which is not read",
+    "KHR_meshopt_compression": "its meshes are compressed by meshopt, which is not read",
 }
 
 
 def read_gltf(source: Source) -> RawMesh:
     """All nodes of the default scene, transformed, with their materials; y is up.
 
-    Skins, morph targets and animations are left in the pose that the nodes give; lines are passed over;
-    points become vertices without faces.
+    Skins and morph targets stand in the pose that the nodes and weights of the file give; animations, lights
+    and cameras are left aside; lines are passed over; points become vertices without faces.
     """
     try:
         return _Scene(GltfDocument(source)).read()
@@ -53,16 +63,26 @@ class _Scene:
     def __init__(self, document: GltfDocument) -> None:
         self.document = document
         self.materials = GltfMaterials(document)
-        self.meshes: dict[int, list[Part]] = {}
+        self.skins = Skins(document)
+        self.primitives: dict[int, list[Primitive]] = {}
+        self.meshes: dict[tuple[Any, ...], list[Part]] = {}
 
     def read(self) -> RawMesh:
-        unknown = set(self.document.json.get("extensionsRequired", [])) - _EXTENSIONS
-        if unknown:
-            self.document.fail(f"requires the extension {min(unknown)}, which is not read")
+        self.check_extensions()
         mesh = merge(list(self.parts()))
         mesh.up = "y"
         mesh.warnings += self.materials.warnings
         return mesh
+
+    def check_extensions(self) -> None:
+        required = self.document.json.get("extensionsRequired", [])
+        unknown = {name for name in required if not name.startswith(_MATERIALS)} - _EXTENSIONS
+        for name in sorted(unknown):
+            if name in _MENDS:
+                self.document.source.fail(f"{_MENDS[name]}; export the file again without compression")
+            self.document.source.fail(
+                f"requires the extension {name}, which is not read; export the file again without it"
+            )
 
     def parts(self) -> Iterator[Part]:
         seen: set[int] = set()
@@ -73,9 +93,14 @@ class _Scene:
             if index in seen:
                 self.document.fail(f"reaches nodes[{index}] by two ways")
             seen.add(index)
-            transform = parent @ _local_transform(node)
+            transform = parent @ local_transform(node)
             if "mesh" in node:
-                yield from (replace(part, transform=transform) for part in self.mesh(node["mesh"]))
+                parts = self.mesh(node)
+                if "skin" in node:  # its joints place it, not the node
+                    yield from parts
+                else:
+                    for place in instances(self.document, node, transform):
+                        yield from (replace(part, transform=place) for part in parts)
             pending += [(child, transform) for child in reversed(node.get("children", []))]
 
     def roots(self) -> list[int]:
@@ -85,61 +110,29 @@ class _Scene:
         children = {child for node in nodes for child in node.get("children", [])}
         return [index for index in range(len(nodes)) if index not in children]
 
-    def mesh(self, index: int) -> list[Part]:
-        if index not in self.meshes:
-            primitives = self.document.item("meshes", index)["primitives"]
-            parts = [self.primitive(primitive) for primitive in primitives]
-            self.meshes[index] = [part for part in parts if part is not None]
-        return self.meshes[index]
+    def mesh(self, node: dict[str, Any]) -> list[Part]:
+        """The parts of a node's mesh, which other nodes may share."""
+        index, skin = node["mesh"], node.get("skin")
+        mesh = self.document.item("meshes", index)
+        if index not in self.primitives:
+            primitives = [Primitive(self.document, found) for found in mesh["primitives"]]
+            self.primitives[index] = [primitive for primitive in primitives if primitive.is_drawn]
+        weights = node.get("weights", mesh.get("weights", ()))
+        key = index, skin, tuple(weights)
+        if key not in self.meshes:
+            self.meshes[key] = [self.part(one, weights, skin) for one in self.primitives[index]]
+        return self.meshes[key]
 
-    def primitive(self, primitive: dict[str, Any]) -> Part | None:
-        attributes, material = primitive["attributes"], primitive.get("material")
-        mode = primitive.get("mode", _TRIANGLES)
-        if mode in _LINES or "POSITION" not in attributes:
-            return None
-        verts = self.document.floats(attributes["POSITION"], (3,))
-        part = Part(verts, self.faces(primitive.get("indices"), mode, len(verts)))
+    def part(self, primitive: Primitive, weights: Sequence[float], skin: int | None) -> Part:
+        verts = primitive.morphed("POSITION", primitive.floats("POSITION", (3,)), weights)
+        part = Part(verts, primitive.faces(len(verts)))
+        material = primitive.found.get("material")
         if material is not None:
             part.material = self.materials.material(material)
-        if "NORMAL" in attributes:
-            part.normals = self.document.floats(attributes["NORMAL"], (3,), len(verts)).astype(np.float32)
-        part.uvs = self.materials.uvs(material, attributes, len(verts))
-        if "COLOR_0" in attributes:  # linear light, unlike other formats' colours
-            colors = self.document.floats(attributes["COLOR_0"], (4, 3), len(verts)).astype(np.float32)
-            part.colors = np.hstack([colors, np.ones((len(verts), 4 - colors.shape[1]), np.float32)])
-        return part
-
-    def faces(self, indices: int | None, mode: int, num_verts: int) -> NDArray[np.int64]:  # (F, 3)
-        corners = np.arange(num_verts)
-        if indices is not None:
-            corners = self.document.accessor(indices)[:, 0].astype(np.int64)
-            if corners.size and not 0 <= corners.min() <= corners.max() < num_verts:
-                self.document.fail(f"has a face that names vertex {corners.max()} of {num_verts}")
-        return _triangles(corners, mode)
-
-
-def _triangles(corners: NDArray[np.int64], mode: int) -> NDArray[np.int64]:  # (F, 3)
-    if mode == _TRIANGLES:
-        return corners[: len(corners) // 3 * 3].reshape(-1, 3)
-    if mode == _STRIP and len(corners) > 2:
-        faces = np.stack([corners[:-2], corners[1:-1], corners[2:]], axis=1)
-        faces[1::2] = faces[1::2, [0, 2, 1]]
-        return faces
-    if mode == _FAN and len(corners) > 2:
-        return np.stack([corners[1:-1], corners[2:], np.full(len(corners) - 2, corners[0])], axis=1)
-    return np.zeros((0, 3), np.int64)
-
-
-def _local_transform(node: dict[str, Any]) -> NDArray[np.float64]:  # (4, 4)
-    if "matrix" in node:
-        return np.array(node["matrix"], np.float64).reshape(4, 4).T  # stored by columns
-    transform = np.eye(4)
-    x, y, z, w = map(float, node.get("rotation", (0, 0, 0, 1)))
-    transform[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    transform[:3, :3] *= np.array(node.get("scale", (1, 1, 1)), np.float64)
-    transform[:3, 3] = node.get("translation", (0, 0, 0))
-    return transform
+        if "NORMAL" in primitive:
+            normals = primitive.morphed("NORMAL", primitive.floats("NORMAL", (3,), len(verts)), weights)
+            part.normals = normals.astype(np.float32)
+        part.uvs = self.materials.uvs(material, primitive, len(verts))
+        if "COLOR_0" in primitive:  # linear light, unlike other formats' colours
+            part.colors = primitive.colors(len(verts))
+        return part if skin is None else self.skins.pose(skin, primitive, part)

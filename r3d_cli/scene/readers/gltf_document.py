@@ -6,6 +6,7 @@ import base64
 import json
 import struct
 import urllib.parse
+from binascii import Error as Base64Error
 from typing import Any, NoReturn
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from r3d_cli.scene.readers.source import Source
 
 _COMPONENTS = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 # An accessor without data is all zeros, so the file's size does not bound it.
 _MOST_ZEROS = 2**24
 
@@ -86,7 +87,12 @@ class GltfDocument:
 
     def floats(self, index: int, widths: tuple[int, ...], count: int | None = None) -> NDArray[np.float64]:
         """An accessor of vertex attributes; normalised integers come as [0, 1] or [-1, 1]."""
-        values = self.accessor(index)
+        return self.as_floats(self.accessor(index), index, widths, count)
+
+    def as_floats(
+        self, values: NDArray[Any], index: int, widths: tuple[int, ...], count: int | None = None
+    ) -> NDArray[np.float64]:  # (count, width)
+        """The values of an accessor, checked and turned to numbers as it says."""
         if values.shape[1] not in widths or count not in (None, len(values)):
             shape = f"({'V' if count is None else count}, {widths[0]})"
             self.fail(f"has accessors[{index}] of shape {values.shape} where {shape} belongs")
@@ -125,7 +131,7 @@ class GltfDocument:
     def _buffer(self, index: int) -> bytes:
         if index not in self._buffers:
             uri = self.item("buffers", index).get("uri")
-            if uri is None and self._binary is None:
+            if uri is None and (self._binary is None or index != 0):
                 self.fail(f"has buffers[{index}] without data")
             self._buffers[index] = self.resource(uri) if uri is not None else self._binary or b""
         return self._buffers[index]
@@ -133,7 +139,13 @@ class GltfDocument:
     def resource(self, uri: str) -> bytes:
         """What a URI names: data within it, or a file beside this one."""
         if uri.startswith("data:"):
-            return base64.b64decode(uri.partition(",")[2])
+            head, _, text = uri.partition(",")
+            if not head.endswith(";base64"):
+                return urllib.parse.unquote_to_bytes(text)
+            try:
+                return base64.b64decode(urllib.parse.unquote(text))
+            except Base64Error as error:
+                self.fail(f"has a data URI that is not base64 ({error})")
         name = urllib.parse.unquote(uri)
         path = self.source.find(name)
         if path is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,15 @@ from numpy.typing import NDArray
 
 from r3d_cli.scene.model import Material, MeshError, Texture
 from r3d_cli.scene.readers.gltf_document import GltfDocument
+from r3d_cli.scene.readers.gltf_primitive import Primitive
 from r3d_cli.scene.readers.images import ImageError, read_image
 
 _WRAPS = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 _NEAREST = 9728
+_TRANSFORM = "KHR_texture_transform"
+_SPECULAR_GLOSSINESS = "KHR_materials_pbrSpecularGlossiness"
+# Extensions by which a texture names an image of another format, the best first. Pillow says which it reads.
+_FORMATS = "EXT_texture_webp", "EXT_texture_avif", "MSFT_texture_dds"
 
 
 class GltfMaterials:
@@ -31,59 +37,83 @@ class GltfMaterials:
         return self._materials[index]
 
     def uvs(
-        self, index: int | None, attributes: dict[str, int], num_verts: int
+        self, index: int | None, primitive: Primitive, num_verts: int
     ) -> NDArray[np.float32] | None:  # (V, 2)
         """Texture coordinates, v up, as a material's base colour or else its emissive texture places them."""
         found = {} if index is None else self.document.item("materials", index)
-        base_color = found.get("pbrMetallicRoughness", {}).get("baseColorTexture")
-        info = base_color or found.get("emissiveTexture") or {}
-        transform = info.get("extensions", {}).get("KHR_texture_transform", {})
-        name = f"TEXCOORD_{transform.get('texCoord', info.get('texCoord', 0))}"
-        if name not in attributes:
+        coordinates, angle, scale, offset = _placement(_base_color(found)[1] or found.get("emissiveTexture"))
+        name = f"TEXCOORD_{coordinates}"
+        if name not in primitive:
             return None
-        uvs = self.document.floats(attributes[name], (2,), num_verts)
-        if transform:
-            angle = transform.get("rotation", 0)
-            turn = [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
-            uvs = uvs * transform.get("scale", (1, 1)) @ np.array(turn) + transform.get("offset", (0, 0))
+        uvs = primitive.floats(name, (2,), num_verts)
+        turn = [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+        uvs = uvs * scale @ np.array(turn) + offset
         return np.stack([uvs[:, 0], 1 - uvs[:, 1]], axis=1).astype(np.float32)
 
     def _read(self, found: dict[str, Any]) -> Material:
         pbr, extensions = found.get("pbrMetallicRoughness", {}), found.get("extensions", {})
         alpha_mode = {"MASK": "mask", "BLEND": "blend"}.get(found.get("alphaMode", ""), "opaque")
         see_through = alpha_mode != "opaque"
-        r, g, b, a = (_clamped(value) for value in pbr.get("baseColorFactor", (1, 1, 1, 1)))
+        factor, base_color_texture = _base_color(found)
+        unlit = "KHR_materials_unlit" in extensions  # such a material is its base colour alone
+        emissive_texture = None if unlit else found.get("emissiveTexture")
+        r, g, b, a = (_clamped(value) for value in factor)
         strength = extensions.get("KHR_materials_emissive_strength", {}).get("emissiveStrength", 1)
-        er, eg, eb = (
-            _clamped(value) * _clamped(strength, 1e6) for value in found.get("emissiveFactor", (0, 0, 0))
-        )
-        specular, shininess = _highlight(pbr, (r, g, b))
+        emissive = (0, 0, 0) if unlit else found.get("emissiveFactor", (0, 0, 0))
+        er, eg, eb = (_clamped(value) * _clamped(strength, 1e6) for value in emissive)
+        if _SPECULAR_GLOSSINESS in extensions:
+            specular, shininess = _glossy_highlight(extensions[_SPECULAR_GLOSSINESS])
+        else:
+            specular, shininess = _highlight(pbr, (r, g, b))
+        both = base_color_texture is not None and emissive_texture is not None
+        if both and _placement(base_color_texture) != _placement(emissive_texture):
+            self.warnings.append(
+                f"{self.document.source.name}: the material '{found.get('name', '')}' places its emissive "
+                "texture unlike its base colour's; drawn as the base colour's is placed"
+            )
         return Material(
             name=str(found.get("name", "")),
             base_color=(r, g, b, a if see_through else 1.0),
-            base_color_texture=self._texture(pbr.get("baseColorTexture"), see_through),
+            base_color_texture=self._texture(base_color_texture, see_through),
             emissive=(er, eg, eb),
-            emissive_texture=self._texture(found.get("emissiveTexture"), False),
+            emissive_texture=self._texture(emissive_texture, False),
             specular=specular,
             shininess=shininess,
             alpha_mode=alpha_mode,
             alpha_cutoff=_clamped(found.get("alphaCutoff", 0.5), 1e6),
             double_sided=bool(found.get("doubleSided", False)),
-            unlit="KHR_materials_unlit" in extensions,
+            unlit=unlit,
         )
 
     def _texture(self, info: dict[str, Any] | None, alpha: bool) -> Texture | None:
         if info is None or not self.document.source.textures:
             return None
         texture = self.document.item("textures", info["index"])
-        image = texture.get("extensions", {}).get("EXT_texture_webp", texture).get("source")
-        pixels = None if image is None else self._image(image, alpha)
+        pixels = self._pixels(texture, info["index"], alpha)
         if pixels is None:
             return None
         sampler = self.document.item("samplers", texture["sampler"]) if "sampler" in texture else {}
         wrap_u, wrap_v = (_WRAPS[sampler.get(axis, 10497)] for axis in ("wrapS", "wrapT"))
         nearest = sampler.get("magFilter") == _NEAREST
         return Texture(pixels, (wrap_u, wrap_v), "nearest" if nearest else "linear")
+
+    def _pixels(self, texture: dict[str, Any], index: int, alpha: bool) -> NDArray[np.uint8] | None:
+        """The first of the texture's images that can be read; None with a warning where none can."""
+        extensions = texture.get("extensions", {})
+        sources = [extensions[name]["source"] for name in _FORMATS if name in extensions]
+        sources += [texture["source"]] if "source" in texture else []
+        before = len(self.warnings)
+        for source in sources:
+            pixels = self._image(source, alpha)
+            if pixels is not None:
+                del self.warnings[before:]  # of formats that another image makes up for
+                return pixels
+        if not sources and "KHR_texture_basisu" in extensions:
+            self.warnings.append(
+                f"{self.document.source.name}: textures[{index}] is compressed by Basis Universal (KTX2), "
+                "which is not read; drawn without it"
+            )
+        return None
 
     def _image(self, index: int, alpha: bool) -> NDArray[np.uint8] | None:
         """An image, or None with a warning."""
@@ -104,6 +134,24 @@ class GltfMaterials:
             return None
 
 
+def _base_color(found: dict[str, Any]) -> tuple[Sequence[float], dict[str, Any] | None]:
+    """Factor and texture of a material's base colour, of the older specular-glossiness kind its diffuse."""
+    older = found.get("extensions", {}).get(_SPECULAR_GLOSSINESS)
+    if older is not None:
+        return older.get("diffuseFactor", (1, 1, 1, 1)), older.get("diffuseTexture")
+    pbr = found.get("pbrMetallicRoughness", {})
+    return pbr.get("baseColorFactor", (1, 1, 1, 1)), pbr.get("baseColorTexture")
+
+
+def _placement(info: dict[str, Any] | None) -> tuple[int, float, tuple[float, ...], tuple[float, ...]]:
+    """Which texture coordinates a texture takes, and how it turns (radians), scales and moves them."""
+    info = info or {}
+    transform = info.get("extensions", {}).get(_TRANSFORM, {})
+    coordinates = transform.get("texCoord", info.get("texCoord", 0))
+    scale, offset = (tuple(transform.get(key, (n, n))) for key, n in (("scale", 1), ("offset", 0)))
+    return coordinates, transform.get("rotation", 0), scale, offset
+
+
 def _highlight(
     pbr: dict[str, Any], base_color: tuple[float, float, float]
 ) -> tuple[tuple[float, float, float], float]:
@@ -114,7 +162,18 @@ def _highlight(
     """
     metallic, roughness = _clamped(pbr.get("metallicFactor", 1)), _clamped(pbr.get("roughnessFactor", 1))
     r, g, b = ((0.04 * (1 - metallic) + value * metallic) * (1 - roughness) for value in base_color)
-    return (r, g, b), min(max(2 / max(roughness, 0.1) ** 4 - 2, 1.0), 1000.0)
+    return (r, g, b), _exponent(roughness)
+
+
+def _glossy_highlight(older: dict[str, Any]) -> tuple[tuple[float, float, float], float]:
+    """The same of a specular-glossiness material, whose glossiness is 1 - roughness."""
+    glossiness = _clamped(older.get("glossinessFactor", 1))
+    r, g, b = (_clamped(value) * glossiness for value in older.get("specularFactor", (1, 1, 1)))
+    return (r, g, b), _exponent(1 - glossiness)
+
+
+def _exponent(roughness: float) -> float:
+    return min(max(2 / max(roughness, 0.1) ** 4 - 2, 1.0), 1000.0)
 
 
 def _clamped(value: float, most: float = 1.0) -> float:

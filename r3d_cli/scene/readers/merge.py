@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from r3d_cli.scene.creases import compute_corner_normals
 from r3d_cli.scene.model import Material, RawMesh
-from r3d_cli.scene.normals import compute_vertex_normals
 from r3d_cli.scene.readers.precision import compact
 
 
@@ -28,8 +28,8 @@ class Part:
 def merge(parts: list[Part]) -> RawMesh:
     """One mesh of all parts, in their order, transformed. Materials that several parts share stay one.
 
-    What some parts have and others lack is filled in: white for colours, no texture coordinates (-1), and for
-    normals the area-weighted ones.
+    What some parts have and others lack is filled in: white for colours, no texture coordinates (-1), and
+    the normals that drawing gives a mesh without any.
     """
     if not parts:
         return RawMesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64))
@@ -38,7 +38,12 @@ def merge(parts: list[Part]) -> RawMesh:
     faces = np.concatenate([part.faces + start for part, start in zip(parts, first, strict=False)])
     mesh = RawMesh(compact(np.concatenate([part.verts for part in parts])), faces)
     if any(part.normals is not None for part in parts):
-        mesh.normals = np.concatenate([_normals(part) for part in parts])
+        normals, corners = zip(*(_normals(part) for part in parts), strict=True)
+        mesh.normals = np.concatenate(normals)
+        start = np.cumsum([0] + [len(rows) for rows in normals])
+        ids = np.concatenate([rows + i for rows, i in zip(corners, start, strict=False)])
+        if not np.array_equal(ids, faces):
+            mesh.faces_normals = ids
     if any(part.uvs is not None for part in parts):
         mesh.uvs = np.concatenate([_or(part.uvs, np.zeros((len(part.verts), 2))) for part in parts])
         has_uvs = np.repeat([part.uvs is not None for part in parts], [len(part.faces) for part in parts])
@@ -48,9 +53,9 @@ def merge(parts: list[Part]) -> RawMesh:
         mesh.colors = np.concatenate([_or(part.colors, np.ones((len(part.verts), 4))) for part in parts])
     if any(part.material is not None for part in parts):
         mesh.materials = list({id(part.material): part.material for part in parts if part.material}.values())
-        ids = {id(material): index for index, material in enumerate(mesh.materials)}
+        rows = {id(material): row for row, material in enumerate(mesh.materials)}
         mesh.faces_material = np.repeat(
-            np.array([ids.get(id(part.material), -1) for part in parts], np.int32),
+            np.array([rows.get(id(part.material), -1) for part in parts], np.int32),
             [len(part.faces) for part in parts],
         )
     return mesh
@@ -60,8 +65,10 @@ def _or(array: NDArray[np.float32] | None, default: NDArray[np.float64]) -> NDAr
     return default.astype(np.float32) if array is None else array
 
 
-def _normals(part: Part) -> NDArray[np.float32]:
-    return compute_vertex_normals(part.verts, part.faces) if part.normals is None else part.normals
+def _normals(part: Part) -> tuple[NDArray[np.float32], NDArray[np.int64]]:  # (VN, 3), (F, 3) ids
+    if part.normals is not None:
+        return part.normals, part.faces
+    return compute_corner_normals(part.verts, part.faces)
 
 
 def _transformed(part: Part) -> Part:

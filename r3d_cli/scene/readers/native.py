@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from r3d_cli.scene.model import Material, MeshError, RawMesh, Texture
 from r3d_cli.scene.normals import compute_face_normals
+from r3d_cli.scene.readers.face_colors import add_face_colors, has_face_colors
 from r3d_cli.scene.readers.images import TextureLoader
 from r3d_cli.scene.readers.precision import compact
 from r3d_cli.scene.readers.source import Source, decode
@@ -22,6 +23,8 @@ def read_ply(source: Source) -> RawMesh:
         texture = None if image is None else Texture(image)
         mesh.materials.append(Material(name, (1.0, 1.0, 1.0, 1.0), texture) if texture else Material(name))
     mesh.warnings += loader.warnings
+    if source.textures and mesh.colors is None and not mesh.materials and has_face_colors(source.data):
+        add_face_colors(mesh, source)
     return mesh
 
 

@@ -10,6 +10,9 @@ from r3d_cli.scene.readers.images import TextureLoader
 from r3d_cli.scene.readers.mtl import MtlMap, MtlMaterial, parse_mtl
 from r3d_cli.scene.readers.source import Source
 
+# A mesh has one set of texture coordinates, which the first of these places.
+_MAPS = "map_kd", "map_ke", "map_d"
+
 
 def read_materials(source: Source) -> tuple[dict[str, Material], dict[str, MtlMap], list[str]]:
     """The materials of an MTL file by name, the placement of their textures, and warnings.
@@ -22,7 +25,11 @@ def read_materials(source: Source) -> tuple[dict[str, Material], dict[str, MtlMa
     sections, warnings = parse_mtl(source)
     loader = TextureLoader(source)
     materials = {section.name: _material(section, loader) for section in sections}
-    maps = {section.name: section.maps["map_kd"] for section in sections if "map_kd" in section.maps}
+    maps = {
+        section.name: next(section.maps[key] for key in _MAPS if key in section.maps)
+        for section in sections
+        if section.maps
+    }
     return materials, maps, warnings + loader.warnings
 
 
@@ -80,7 +87,8 @@ def _add_opacity_map(material: Material, statement: MtlMap, loader: TextureLoade
     opacity = image[..., 3] if image.shape[2] == 4 else image.mean(axis=2).round().astype(np.uint8)
     color = material.base_color_texture
     if color is None:
-        color = Texture(np.full((*opacity.shape, 3), 255, np.uint8))
+        wrap = "clamp" if statement.clamp else "repeat"
+        color = Texture(np.full((*opacity.shape, 3), 255, np.uint8), (wrap, wrap))
     height, width = color.image.shape[:2]
     if opacity.shape != (height, width):
         from PIL import Image

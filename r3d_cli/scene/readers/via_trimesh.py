@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,28 @@ from r3d_cli.scene.readers.images import to_array
 from r3d_cli.scene.readers.merge import Part, merge
 from r3d_cli.scene.readers.source import Source
 
+# What trimesh's readers of these formats import, by the names that pip knows.
+_PACKAGES = {
+    "3dxml": "lxml networkx",
+    "3mf": "lxml networkx",
+    "dae": "pycollada",
+    "step": "cascadio",
+    "stp": "cascadio",
+    "xaml": "lxml networkx",
+    "zae": "pycollada",
+}
+
+
+# Of printers and of CAD.
+_Z_UP = "3mf", "step", "stp"
+
 
 def formats() -> list[str]:
+    """The formats that trimesh has a reader for, those included whose packages are not installed."""
     import trimesh
 
-    return sorted(trimesh.available_formats())
+    readers = getattr(trimesh.exchange.load, "mesh_loaders", None)
+    return sorted(readers if readers is not None else trimesh.available_formats())
 
 
 def read_via_trimesh(source: Source, kind: str) -> RawMesh:
@@ -37,10 +55,27 @@ def read_via_trimesh(source: Source, kind: str) -> RawMesh:
     # A library's parsers raise whatever comes up on broken files.
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        if kind in _PACKAGES and kind not in trimesh.available_formats():
+            source.fail(
+                f"files of the format {kind} need more packages ({reason}); pip install {_PACKAGES[kind]}"
+            )
         source.fail(f"cannot be read as {kind} ({reason}); check that the file is complete")
     mesh = merge([part for part in parts if part is not None])
     mesh.display_colors = True
+    mesh.up = up_axis(kind, source.data)
     return mesh
+
+
+def up_axis(kind: str, data: bytes) -> str | None:
+    """The axis that a format, or in COLLADA the file, says is up: "y", "z", or None where neither does.
+
+    >>> up_axis("3mf", b""), up_axis("dae", b"<asset><up_axis>Z_UP</up_axis></asset>"), up_axis("xyz", b"")
+    ('z', 'z', None)
+    """
+    if kind == "dae":
+        found = re.search(rb"<up_axis>\s*([YZ])_UP\s*</up_axis>", data)
+        return found[1].decode().lower() if found else "y"
+    return "z" if kind in _Z_UP else None
 
 
 def _part(geometry: Any, transform: Any) -> Part | None:
