@@ -32,7 +32,8 @@ extern "C" __global__ void __launch_bounds__(128)
                      i32 shading,                    // Shading
                      bool two_sided, bool srgb,      //
                      i32* unfinished,                // (1,) zero before; 1: a sample wanted more fragments
-                     u8* image,                      // (H, W, 4), or null
+                     i64 channels,                   // C of the image: 3 or 4
+                     u8* image,                      // (H, W, C), or null
                      R3D_REAL* linear) {             // (H, W, 4), or null
   using namespace r3d;
   const i64 at = (i64)blockIdx.x * blockDim.x + threadIdx.x;
@@ -46,5 +47,5 @@ extern "C" __global__ void __launch_bounds__(128)
   ShadeFace<R3D_REAL> face = no_face<R3D_REAL>();
   PixelSink<R3D_REAL> sink = {scene, {{0, 0, 0}, 0}};
   if (!shade_samples(scene, grid, at / width, at % width, &face, sink)) atomicMax(unfinished, 1);
-  store_pixel(scene, composite(grid, sink.sum, background_at(scene, at)), at, image, linear);
+  store_pixel(scene, composite(grid, sink.sum, background_at(scene, at)), at, channels, image, linear);
 }

@@ -541,15 +541,16 @@ R3D_FN u8 encode_linear(Real value) {
   return (u8)(value > 0 ? (value < 1 ? value * 255 + (Real)0.5 : (Real)255) : (Real)0);
 }
 
-// Straight alpha, both ways that a caller may want it; null: not wanted.
+// Straight alpha, both ways that a caller may want it; null: not wanted. `channels` of the image: 4, or 3
+// without alpha.
 template <class Real>
-R3D_FN void store_pixel(const ShadeScene<Real>& scene, const Rgba<Real>& pixel, i64 at, u8* image,
-                        Real* linear) {
+R3D_FN void store_pixel(const ShadeScene<Real>& scene, const Rgba<Real>& pixel, i64 at, i64 channels,
+                        u8* image, Real* linear) {
   const Real value[4] = {pixel.rgb.x, pixel.rgb.y, pixel.rgb.z, pixel.a};
   for (int c = 0; c < 4; ++c) {
     if (linear) linear[4 * at + c] = value[c];
-    if (image)
-      image[4 * at + c] =
+    if (image && c < channels)
+      image[channels * at + c] =
           scene.srgb && c < 3 ? encode_srgb(value[c], scene.half_codes) : encode_linear(value[c]);
   }
 }

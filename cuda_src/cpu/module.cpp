@@ -181,6 +181,7 @@ void bind_shade_meshes(nb::module_& m) {
              static_cast<i64>(pix_to_face.shape(0)) / supersampling,
              static_cast<i64>(pix_to_face.shape(1)) / supersampling, supersampling,
              static_cast<i64>(pix_to_face.shape(2))},
+            image ? static_cast<i64>(image->shape(2)) : 4,
             optional_data(image),
             optional_data(linear)};
         nb::gil_scoped_release release;

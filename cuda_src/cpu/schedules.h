@@ -91,7 +91,8 @@ template <class Real>
 struct ShadeMeshesArgs {
   ShadeScene<Real> scene;
   SampleGrid<Real> grid;
-  u8* image;     // (H, W, 4) straight alpha, or null
+  i64 channels;  // C of the image: 4, or 3 without alpha
+  u8* image;     // (H, W, C) straight alpha, or null
   Real* linear;  // (H, W, 4) straight alpha, or null
 };
 

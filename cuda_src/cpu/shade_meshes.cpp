@@ -261,7 +261,7 @@ bool shade(const ShadeMeshesArgs<Real>& a) {
   const typename Encoder<Real>::type encoder(scene.half_codes);
   const Rgba<Real> empty = composite(grid, nothing, {load3(scene.background, 0), scene.background[3]});
   u8 empty_code[4];
-  store_pixel<Real>(scene, empty, 0, empty_code, nullptr);
+  store_pixel<Real>(scene, empty, 0, 4, empty_code, nullptr);
   int unfinished = 0;
   parallel(grid.height, kRows, [&](i64 begin, i64 end, int) {
     ShadeFace<Real> face = no_face<Real>();
@@ -285,20 +285,22 @@ bool shade(const ShadeMeshesArgs<Real>& a) {
           const i64 at = row * grid.width + first + i;
           const Rgba<Real>& sum = sink.sums[i];
           if (!(sum.a > 0) && !scene.backdrop) {  // most pixels of most pictures
-            store_pixel<Real>(scene, empty, at, nullptr, a.linear);
-            if (a.image) __builtin_memcpy(a.image + 4 * at, empty_code, 4);
+            store_pixel<Real>(scene, empty, at, 4, nullptr, a.linear);
+            if (a.image)
+              for (i64 c = 0; c < a.channels; ++c) a.image[a.channels * at + c] = empty_code[c];
             continue;
           }
           const Rgba<Real> pixel = composite(grid, sum, background_at(scene, at));
           if (!scene.srgb || !a.image) {
-            store_pixel(scene, pixel, at, a.image, a.linear);
+            store_pixel(scene, pixel, at, a.channels, a.image, a.linear);
             continue;
           }
-          store_pixel<Real>(scene, pixel, at, nullptr, a.linear);
-          a.image[4 * at] = encoder.encode(pixel.rgb.x);
-          a.image[4 * at + 1] = encoder.encode(pixel.rgb.y);
-          a.image[4 * at + 2] = encoder.encode(pixel.rgb.z);
-          a.image[4 * at + 3] = encode_linear(pixel.a);
+          store_pixel<Real>(scene, pixel, at, 4, nullptr, a.linear);
+          u8* const codes = a.image + a.channels * at;
+          codes[0] = encoder.encode(pixel.rgb.x);
+          codes[1] = encoder.encode(pixel.rgb.y);
+          codes[2] = encoder.encode(pixel.rgb.z);
+          if (a.channels == 4) codes[3] = encode_linear(pixel.a);
         }
       }
     if (!finished) __atomic_store_n(&unfinished, 1, __ATOMIC_RELAXED);

@@ -48,7 +48,7 @@ class Surface(NamedTuple):
 class Pixels(NamedTuple):
     """Pixels with straight alpha, and whether every sample had room for all the fragments that show in it."""
 
-    image: Any  # (H, W, 4) uint8, or None
+    image: Any  # (H, W, C) uint8, or None
     linear: Any  # (H, W, 4) real, linear light, or None
     finished: bool
 
@@ -68,7 +68,9 @@ def shade_meshes(
     two_sided: bool = True,
     srgb: bool = True,
     want_image: bool = True,
+    channels: int = 4,  # C
     want_linear: bool = False,
+    check_ids: bool = True,
     device: Device | None = None,
 ) -> Pixels:
     """Shade samples and resolve them to pixels.
@@ -96,7 +98,9 @@ def shade_meshes(
         two_sided: Turn normals towards the viewer.
         srgb: Encode the 8-bit image; False: its codes are linear.
         want_image: Make the 8-bit image.
+        channels: Of the 8-bit image: 4, or 3 to leave out alpha.
         want_linear: Make the picture in linear light.
+        check_ids: Look whether ids point past their tables; False where ``check_surface_ids`` has.
         device: Where to run; by default where the arrays are. NumPy arrays run on the CPU schedule.
 
     Raises:
@@ -113,10 +117,14 @@ def shade_meshes(
     check_arguments(
         fragments, surface, lights, camera, background, backdrop, wireframe, supersampling, shading
     )
+    if channels not in (3, 4):
+        raise ValueError(f"shade_meshes: channels must be 3 or 4, got {channels}")
+    if check_ids:
+        check_surface_ids(surface)
     arrays = arrays_like(surface.verts)
     real = _dtype(surface.verts)
     height, width = (side // supersampling for side in fragments.pix_to_face.shape[1:3])
-    image = arrays.empty((height, width, 4), "uint8") if want_image else None
+    image = arrays.empty((height, width, channels), "uint8") if want_image else None
     linear = arrays.empty((height, width, 4), real) if want_linear else None
     samples = fragments.pix_to_face[0], fragments.zbuf[0], fragments.bary_coords[0]
     dists = None if wireframe is None else fragments.dists[0]
@@ -133,7 +141,7 @@ def shade_meshes(
     device.kernels("shade_meshes", real).launch(
         "shade_meshes_fwd", blocks_for(height * width, _BLOCK), *samples, dists, height, width,
         supersampling, samples[0].shape[2], *surface, lights, camera, *behind, len(surface.faces),
-        len(lights), focal, mode, two_sided, srgb, unfinished, image, linear, stream=arrays.stream,
+        len(lights), focal, mode, two_sided, srgb, unfinished, channels, image, linear, stream=arrays.stream,
     )  # fmt: skip
     return Pixels(image, linear, not arrays.numpy(unfinished)[0])
 
@@ -190,17 +198,23 @@ def check_arguments(
     if wireframe is not None:
         _check_array("wireframe", wireframe, real, (4,))
         _check_array("dists", fragments.dists, real, (1, *pixels))
-    _check_ids("faces", surface.faces, 0, len(surface.verts), "verts")
     if surface.normals is not None:
         _check_array("faces_normals", surface.faces_normals, *expected["faces_normals"])
-        _check_ids("faces_normals", surface.faces_normals, -1, len(surface.normals), "normals")
     if surface.uvs is not None:
         _check_array("faces_uvs", surface.faces_uvs, *expected["faces_uvs"])
+    if surface.faces_material is None and not len(surface.materials):
+        raise ValueError("shade_meshes: materials must have at least one row")
+
+
+def check_surface_ids(surface: Surface) -> None:
+    """Raise an IndexError that names the table whose ids point past another's rows."""
+    _check_ids("faces", surface.faces, 0, len(surface.verts), "verts")
+    if surface.normals is not None:
+        _check_ids("faces_normals", surface.faces_normals, -1, len(surface.normals), "normals")
+    if surface.uvs is not None:
         _check_ids("faces_uvs", surface.faces_uvs, -1, len(surface.uvs), "uvs")
     if surface.faces_material is not None:
         _check_ids("faces_material", surface.faces_material, 0, len(surface.materials), "materials")
-    elif not len(surface.materials):
-        raise ValueError("shade_meshes: materials must have at least one row")
     _check_ids("material_codes", surface.material_codes[:, :2], -1, len(surface.textures), "textures")
 
 

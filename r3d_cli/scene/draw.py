@@ -128,7 +128,8 @@ def draw(
     light_table, behind = (drawable.place(np.asarray(x, np.float32)) for x in (lights, behind))
     line = None if wireframe is None else _as_light(wireframe.color, as_shown)
 
-    image = np.empty((*size, 4), np.uint8) if want_rgb else None
+    channels = 3 if opaque else 4
+    image = np.empty((*size, channels), np.uint8) if want_rgb else None
     covered = 0
     row = 0
     while row < size[0]:
@@ -155,6 +156,8 @@ def draw(
                 shading=shading,
                 focal=view.camera.focal * min(samples) / 2,
                 srgb=not as_shown,
+                channels=channels,
+                check_ids=False,
             )
             if not pixels.finished and layers < len(drawable.faces):
                 layers = min(4 * layers, len(drawable.faces))
@@ -175,8 +178,6 @@ def draw(
             shown = int((fragments.pix_to_face[..., 0] >= 0).sum())
         covered += shown
         row = last
-    if image is not None and opaque:
-        image = np.ascontiguousarray(image[..., :3])
     made: dict[str, Any] = {"rgb": image, **measurement.passes}
     return Picture(image, covered / math.prod(samples), {name: made[name] for name in passes})
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from r3d_cli.backend.rasterize_meshes import Fragments, rasterize_meshes
-from r3d_cli.backend.shade_meshes import SHADINGS, Surface
+from r3d_cli.backend.shade_meshes import SHADINGS, Surface, check_surface_ids
 from r3d_cli.scene.camera import Camera, Window
 from r3d_cli.scene.creases import compute_corner_normals
 from r3d_cli.scene.model import RawMesh
@@ -80,16 +80,18 @@ class View:
 
     @cached_property
     def bare_surface(self) -> Surface:
-        """For shading that looks at no normals."""
-        return self.drawable.placed_looks._replace(verts=self.drawable.place(self.verts))
+        """For shading that looks at no normals; ids are checked once for all views."""
+        surface = self.drawable.placed_looks._replace(verts=self.drawable.place(self.verts))
+        return self.drawable.with_good_ids(surface)
 
     @cached_property
     def surface(self) -> Surface:
         """For shading."""
         normals = np.ascontiguousarray(self.drawable.normals[0] @ self.camera.R, dtype=np.float32)
-        return self.bare_surface._replace(
+        surface = self.bare_surface._replace(
             normals=self.drawable.place(normals), faces_normals=self.drawable.placed_faces_normals
         )
+        return self.drawable.with_good_ids(surface)
 
     def project(self, window: Window) -> Any:  # (V, 3)
         """The vertices in the NDC of a part of a picture, for the rasterizer."""
@@ -154,6 +156,7 @@ class Drawable:
         self.faces = np.ascontiguousarray(mesh.faces, dtype=np.int64)
         #: Whether a material may let light through, so that more faces than the nearest count.
         self.has_holes = any(material.alpha_mode != "opaque" for material in mesh.materials)
+        self._checked: set[bool] = set()  # surfaces without and with normals
         self.placed_faces = self.place(self.faces)
         self.first_faces = self.place(np.array([0, len(self.faces)], np.int64))
 
@@ -161,6 +164,14 @@ class Drawable:
     def placed_looks(self) -> Surface:
         """All of the surface that no camera changes, on the device; vertices and normals are None."""
         return Surface(*map(self.place, pack_looks(self.mesh)))
+
+    def with_good_ids(self, surface: Surface) -> Surface:
+        """A surface of this mesh, once its ids were looked at: an IndexError names those that are wrong."""
+        kind = surface.normals is not None
+        if kind not in self._checked:
+            check_surface_ids(surface)
+            self._checked.add(kind)
+        return surface
 
     @cached_property
     def normals(self) -> tuple[NDArray[np.floating], NDArray[np.int64]]:  # (VN, 3), (F, 3)

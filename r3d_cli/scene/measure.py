@@ -106,7 +106,7 @@ class Measurement:
         surface = view.bare_surface if self._flat or shading != "normals" else view.surface
         pixels = shade_meshes(
             fragments, surface, no_lights, view.eye, behind, shading=shading, want_image=False,
-            want_linear=True,
+            want_linear=True, check_ids=False,
         )  # fmt: skip
         return view.drawable.fetch(pixels.linear)
 

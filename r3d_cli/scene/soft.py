@@ -149,7 +149,7 @@ def _phong(
                 break
             shaded = shade_meshes(
                 one, view.surface, light_table, view.eye, nothing, focal=camera.focal * min(size) / 2,
-                want_image=False, want_linear=True,
+                want_image=False, want_linear=True, check_ids=False,
             )  # fmt: skip
             lit.append(fetch(shaded.linear))
         ids, depth, _, dists = (fetch(part)[0, ..., : len(lit)] for part in fragments)

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from r3d_cli.backend.arrays import NumpyArrays
 from r3d_cli.backend.cpu import native
 from r3d_cli.backend.shade_meshes import ALPHA_MODES, FILTERS, WRAPS, Surface
 from r3d_cli.scene.color import srgb_to_linear
@@ -95,7 +96,7 @@ class _Textures:
 
     def __init__(self) -> None:
         self._rows: list[list[int]] = []
-        self._levels: list[NDArray[np.uint8]] = []
+        self._texels: list[NDArray[np.uint8]] = []
         self._size = 0
         self._images: dict[int, list[int]] = {}
 
@@ -105,11 +106,11 @@ class _Textures:
             return -1
         stored = self._images.get(id(texture.image))
         if stored is None:
-            levels = mip_levels(texture.image)
-            stored = [self._size, texture.image.shape[1], texture.image.shape[0], len(levels)]
+            texels, levels = _all_levels(texture.image), len(_level_sides(texture.image))
+            stored = [self._size, texture.image.shape[1], texture.image.shape[0], levels]
             self._images[id(texture.image)] = stored
-            self._levels += [level.reshape(-1, 4) for level in levels]
-            self._size += sum(level.shape[0] * level.shape[1] for level in levels)
+            self._texels.append(texels)
+            self._size += len(texels)
         u, v = texture.wrap
         row = [*stored, WRAPS.index(u), WRAPS.index(v), FILTERS.index(texture.filter)]
         if row not in self._rows:
@@ -117,7 +118,9 @@ class _Textures:
         return self._rows.index(row)
 
     def texels(self) -> NDArray[np.uint8]:  # (X, 4)
-        return np.concatenate(self._levels) if self._levels else np.empty((0, 4), np.uint8)
+        if len(self._texels) == 1:
+            return self._texels[0]
+        return np.concatenate([np.empty((0, 4), np.uint8), *self._texels])
 
     def table(self) -> NDArray[np.int64]:  # (T, 7)
         return np.array(self._rows, np.int64).reshape(-1, 7)
@@ -130,15 +133,27 @@ def mip_levels(
 
     Sides halve rounding down, so that the last row or column of an odd side falls out.
     """
-    sides = [image.shape[:2]]
+    sides = _level_sides(image)
+    ends = np.cumsum([height * width for height, width in sides])
+    levels = np.split(_all_levels(image), ends[:-1])
+    return [level.reshape(*side, 4) for level, side in zip(levels, sides, strict=True)]
+
+
+def _level_sides(image: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    """Height and width of the image and of its halvings."""
+    sides = [(image.shape[0], image.shape[1])]
     while max(sides[-1]) > 1:
         height, width = sides[-1]
         sides.append((max(height // 2, 1), max(width // 2, 1)))
-    ends = np.cumsum([height * width for height, width in sides])
-    texels = np.empty((ends[-1], 4), np.uint8)
+    return sides
+
+
+def _all_levels(image: NDArray[np.uint8]) -> NDArray[np.uint8]:  # (X, 4)
+    """The image's levels one behind another."""
+    count = sum(height * width for height, width in _level_sides(image))
+    texels = NumpyArrays().empty((count, 4), "uint8")
     native().mip_levels(np.ascontiguousarray(image), *_linear_codes(), texels)
-    levels = np.split(texels, ends[:-1])
-    return [level.reshape(*side, 4) for level, side in zip(levels, sides, strict=True)]
+    return texels
 
 
 @lru_cache(maxsize=1)

@@ -372,6 +372,9 @@ def test_the_cuda_kernel_equals_the_cpu_schedule(dtype, order):
         close = 1e-3 if dtype is np.float32 else 1e-9
         np.testing.assert_allclose(on_cuda.linear, on_cpu.linear, atol=close)
         assert np.abs(on_cuda.image.astype(int) - on_cpu.image).max() <= 1
+    without_alpha = scene.shade(channels=3, device=device).image
+    np.testing.assert_array_equal(without_alpha, on_cuda.image[..., :3])
+    np.testing.assert_array_equal(scene.shade(channels=3).image, on_cpu.image[..., :3])
     only_linear = scene.shade(want_image=False, want_linear=True, device=device)
     assert only_linear.image is None
     np.testing.assert_array_equal(only_linear.linear, on_cuda.linear)

@@ -433,3 +433,11 @@ def test_a_point_cloud_is_refused():
     cloud = RawMesh(np.zeros((5, 3), np.float32), np.empty((0, 3), np.int64))
     with pytest.raises(ValueError, match="no faces"):
         draw(cloud, front(2.0))
+
+
+@pytest.mark.parametrize("shading", ["phong", "flat"])
+def test_ids_past_their_tables_are_named_before_anything_is_drawn(shading):
+    uvs = np.zeros((4, 2), np.float32)
+    mesh = quad(uvs=uvs, faces_uvs=np.array([[0, 1, 2], [0, 2, 9]]))
+    with pytest.raises(IndexError, match="faces_uvs points outside"):
+        draw(mesh, front(2.0), shading=shading)
