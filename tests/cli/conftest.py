@@ -59,7 +59,7 @@ def drawn() -> Callable[[subprocess.CompletedProcess[str]], list[str]]:
     def check(done: subprocess.CompletedProcess[str]) -> list[str]:
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
         *warnings, line = done.stderr.splitlines()
-        assert re.search(r": \d+x\d+ pixels, [\d,]+ faces, cpu \(.+\), \d+\.\d\d s$", line), line
+        assert re.search(r": \d+x\d+ pixels, [\d,]+ faces?, cpu \(.+\), \d+\.\d\d s$", line), line
         assert all(warning.startswith("r3d: warning: ") for warning in warnings)
         return warnings
 
