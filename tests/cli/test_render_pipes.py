@@ -119,7 +119,7 @@ def test_a_bar_on_the_terminal_leaves_the_summary(command: Path, tmp_path: Path,
     assert "0/2 files" in shown
     assert "2/2 files" in shown
     assert "r3d: error: b.obj: " in shown
-    assert shown.splitlines()[-1].startswith("1 picture of 1 file, 1 failed; ")
+    assert "\x1b[2K1 picture of 1 file, 1 failed; " in shown.splitlines()[-1]  # where the bar was
 
 
 @pytest.mark.parametrize(
