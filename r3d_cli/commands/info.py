@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import glob
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -89,20 +86,9 @@ def info(
 
 def _find(argument: str) -> list[str]:
     """The files that one argument means."""
-    from r3d_cli.scene.readers import FORMATS
+    from r3d_cli.scene.inputs import find_inputs
 
-    if os.path.isdir(argument):
-        inside = (path for path in sorted(Path(argument).rglob("*")) if path.is_file())
-        paths = [str(path) for path in inside if path.suffix.lower().removeprefix(".") in FORMATS]
-        if not paths:
-            raise R3dError(f"{argument}: holds no mesh files ({', '.join(FORMATS)}); name another folder")
-        return paths
-    if not os.path.lexists(argument) and glob.has_magic(argument):
-        paths = [path for path in sorted(glob.glob(argument, recursive=True)) if os.path.isfile(path)]
-        if not paths:
-            raise R3dError(f"{argument}: matches no file; check the pattern")
-        return paths
-    return [argument]
+    return [found.path for found in find_inputs([argument])]
 
 
 def _print(table: Table) -> None:

@@ -82,7 +82,8 @@ class Progress:
         return "  ".join(parts)
 
     def message(self, text: str) -> None:
-        """Print a warning or an error to standard error, above the bar."""
+        """Print a warning or an error to standard error, above the bar; one line, whatever names it has."""
+        text = " ".join(text.splitlines())
         if self._bar is None:
             typer.echo(text, err=True)
         else:

@@ -10,8 +10,16 @@ import typer
 
 from r3d_cli.commands import render_options as options
 from r3d_cli.commands.threads import use_threads
-from r3d_cli.commands.values import check_device, check_number, parse_names, parse_size, parse_vector, refuse
-from r3d_cli.constants import AZIMUTH, ELEVATION, FOV, TURNTABLE_FRAMES, TURNTABLE_SECONDS
+from r3d_cli.commands.values import (
+    check_device,
+    check_format,
+    check_number,
+    parse_names,
+    parse_size,
+    parse_vector,
+    refuse,
+)
+from r3d_cli.constants import AZIMUTH, ELEVATION, FOV, MAX_IMAGE_SIDE, TURNTABLE_FRAMES, TURNTABLE_SECONDS
 
 if TYPE_CHECKING:
     from r3d_cli.scene.inputs import Input
@@ -89,6 +97,7 @@ def render(
     from r3d_cli.scene.passes import PASSES
 
     names = parse_names(passes, PASSES, "--pass")
+    check_format(format)
     look = make_look(
         theme.value, shading, background=background, color=color, texture=texture, light=light or (),
         ambient=ambient, wireframe=wireframe, wireframe_color=wireframe_color, cull=cull, ssaa=ssaa,
@@ -99,7 +108,6 @@ def render(
         raise refuse("--bits", f"{bits} is neither 8 nor 16")
     if timeout is not None:
         check_number(timeout, "--timeout", 0)
-    sources = _find(files, shard)
     if turntable is None:
         for name in ("frames", "seconds"):
             if name in given:
@@ -116,22 +124,25 @@ def render(
         )  # fmt: skip
         turns = None if turntable is None else frames or TURNTABLE_FRAMES
         stand = _stand_around(size, framing, azimuth, elevation, views, turns)
+    if "rgb" in names:
+        _check_samples(stand, look.supersampling)
+    look.load_pictures(stand.size)
+    if cameras_out is not None and resume:
+        raise refuse("--cameras-out", "knows nothing of pictures left out by --resume; use --manifest")
     run = Run(
-        sources, look, stand, names, bits=bits, format=format, convention=convention.value, jobs=jobs,
-        timeout=timeout, resume=resume, json=json_, show=show,
+        _find(files, shard), look, stand, names, bits=bits, format=format, convention=convention.value,
+        jobs=jobs, timeout=timeout, resume=resume, json=json_, show=show,
     )  # fmt: skip
     if turntable is not None:
-        for name in ("output", "views", "passes", "show"):
+        for name in ("output", "views", "passes", "bits", "show"):
             if name in given:
                 raise refuse(f"--{name.replace('passes', 'pass')}", "is not for --turntable")
         length = TURNTABLE_SECONDS if seconds is None else check_number(seconds, "--seconds", 0)
         run.film(turntable, fps=len(stand.directions) / length)
     else:
         run.aim(output)
-    if cameras_out is not None and resume:
-        raise refuse("--cameras-out", "knows nothing of pictures left out by --resume; use --manifest")
     if dry_run:
-        run.tell()
+        run.tell(manifest)
     elif not run.start(manifest=manifest, cameras_out=cameras_out, started=started):
         raise typer.Exit(1)
 
@@ -145,10 +156,25 @@ def _find(files: Sequence[str], part: str | None) -> list[Input]:
     from r3d_cli.scene.inputs import find_inputs, shard
 
     sources = find_inputs(files)
+    if part is None:
+        return sources
     try:
-        return sources if part is None else shard(sources, part)
+        share = shard(sources, part)
     except ValueError as error:
         raise refuse("--shard", str(error)) from None
+    if not share:
+        typer.echo(f"r3d: warning: --shard {part} gets none of {len(sources):,} files", err=True)
+    return share
+
+
+def _check_samples(stand: Stand, supersampling: int) -> None:
+    side = max(max(size) for size in stand.sizes)
+    if side * supersampling > MAX_IMAGE_SIDE:
+        raise refuse(
+            "--ssaa",
+            f"{supersampling} makes {side * supersampling:,} samples along a side of {side:,} pixels, more "
+            f"than the {MAX_IMAGE_SIDE:,} there can be; choose less, or a smaller --size",
+        )
 
 
 def _framing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -106,7 +107,8 @@ def _lights(
         lights = np.array(rows)
         lights[0, 4:7] = AMBIENT
     if ambient is not None:
-        check_number(ambient, "--ambient", -1e-9)
+        if not 0 <= ambient < math.inf:
+            raise refuse("--ambient", f"{ambient:g} is not a finite number of at least 0")
         lights = lights.copy()
         lights[:, 4:7] = 0
         lights[0, 4:7] = ambient

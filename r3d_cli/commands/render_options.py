@@ -315,7 +315,11 @@ Resume = Annotated[
 ]
 Shard = Annotated[
     str | None,
-    typer.Option(metavar="I/N", help="Only every N-th file, from the I-th on: machine 1 of 4 does 1/4."),
+    typer.Option(
+        metavar="I/N",
+        show_default="all of them",
+        help="Only every N-th file, from the I-th on: machine 1 of 4 does 1/4.",
+    ),
 ]
 ManifestOption = Annotated[
     str | None,

@@ -16,14 +16,13 @@ import typer
 
 from r3d_cli.commands.values import refuse
 from r3d_cli.errors import R3dError
-from r3d_cli.scene.inputs import STANDARD_INPUT
-from r3d_cli.scene.outputs import OutputTemplate
-from r3d_cli.scene.work import Failure
 
 if TYPE_CHECKING:
     from r3d_cli.commands.progress import Progress
     from r3d_cli.scene.camera_files import NamedCamera
     from r3d_cli.scene.inputs import Input
+    from r3d_cli.scene.manifest import Manifest
+    from r3d_cli.scene.outputs import OutputTemplate
     from r3d_cli.scene.render_file import Look, Outcome, Passes, Stand
 
 STANDARD_STREAM = "-"
@@ -67,10 +66,12 @@ class Run:
 
     def aim(self, output: str | None) -> None:
         """Draw to pictures, and refuse what cannot work before any work is done."""
-        from r3d_cli.scene.pictures import CODED, check_passes, require_exr
+        from r3d_cli.scene.pictures import require_exr
 
         if self.show and (self.jobs > 1 or self.timeout is not None):
             raise refuse("--show", "has one terminal; leave out --jobs and --timeout")
+        if self.show and not sys.stdout.isatty():
+            raise R3dError("--show: standard output is no terminal; name a file for the picture with -o")
         if output == STANDARD_STREAM:
             return self._check_stream()
         if output is None and self.show:
@@ -87,15 +88,15 @@ class Run:
             raise refuse("--background", "JPEG has no transparency, choose PNG or WebP")
         if self.bits == 16 and (format != "PNG" or self.passes == ("rgb",)):
             raise refuse("--bits", "16 is for passes other than rgb in PNG; EXR, NPY and NPZ hold the values")
-        if format not in CODED and "rgb" in self.passes and format == "NPY" and len(self.passes) > 1:
-            check_passes(format, {})
         return None
 
-    def tell(self) -> None:
+    def tell(self, manifest: str | None) -> None:
         """Print what would be written, and the memory that it would take."""
         from r3d_cli.scene.footprint import footprint
+        from r3d_cli.scene.manifest import recorded
 
-        sources = [source for source in self.sources if not self._is_done(source, ())]
+        known = recorded(manifest) if manifest and self.resume else None
+        sources = [source for source in self.sources if not self._is_done(source, known)]
         count = 0
         for source in sources:
             for path in self._targets(source):
@@ -104,21 +105,25 @@ class Run:
         sizes = self.stand.sizes
         most = max((footprint(source.path, sizes, self.passes, self.look) for source in sources), default=0)
         typer.echo(
-            f"{count:,} {'film' if self.fps else 'picture'}{'s' * (count != 1)} of {len(sources):,} file"
-            f"{'s' * (len(sources) != 1)}, about {self.jobs * most / 2**20:,.0f} MiB of memory",
+            f"{_count(count, 'film' if self.fps else 'picture')} of {_count(len(sources), 'file')}, about "
+            f"{self.jobs * most / 2**20:,.0f} MiB of memory",
             err=True,
         )
 
     def start(self, *, manifest: str | None, cameras_out: str | None, started: float) -> bool:
         """Do it; whether all went well."""
         from r3d_cli.commands.progress import Progress
+        from r3d_cli.scene.files import check_place
         from r3d_cli.scene.manifest import Manifest
-        from r3d_cli.scene.work import run_jobs
+        from r3d_cli.scene.work import Failure, run_jobs
 
+        self._check_device()
+        if cameras_out is not None:
+            check_place(cameras_out)
         cameras: list[NamedCamera] = []
         with contextlib.ExitStack() as stack:
             lines = stack.enter_context(Manifest(manifest, resume=self.resume)) if manifest else None
-            pending = self._pending(lines if lines is not None else ())
+            pending = self._pending(lines)
             progress = stack.enter_context(Progress(len(self.sources)))
             for _ in range(len(self.sources) - len(pending)):
                 progress.advance(skipped=True)
@@ -143,7 +148,7 @@ class Run:
             from r3d_cli.scene.camera_files import write_cameras
 
             write_cameras(cameras_out, cameras, self.convention)
-        if len(self.sources) > 1:
+        if len(self.sources) > 1 or progress.skipped:
             self._sum_up(progress, pictures, time.perf_counter() - started)
         return progress.failed == 0
 
@@ -222,19 +227,21 @@ class Run:
             for path in self.template.files(source, view=view, camera=camera)
         ]
 
-    def _is_done(self, source: Input, known: Any) -> bool:
+    def _is_done(self, source: Input, known: Manifest | set[str] | None) -> bool:
         """Whether all pictures of a file are there and whole, and in the manifest, if there is one."""
         from r3d_cli.scene.complete import is_complete
-        from r3d_cli.scene.manifest import Manifest
+        from r3d_cli.scene.pictures import is_ours
 
         if not self.resume or self.template is None:
             return False
         paths = self._targets(source)
-        return all(map(is_complete, paths)) and (
-            not isinstance(known, Manifest) or all(str(path) in known for path in paths)
+        return (
+            all(map(is_complete, paths))
+            and (known is None or all(str(path) in known for path in paths))
+            and (not self.only_ours or all(map(is_ours, paths)))
         )
 
-    def _pending(self, known: Any) -> list[Input]:
+    def _pending(self, known: Manifest | None) -> list[Input]:
         """The files that are not done; what killed runs left of theirs is removed."""
         pending = [source for source in self.sources if not self._is_done(source, known)]
         if self.resume:
@@ -245,7 +252,17 @@ class Run:
 
     # -- Checks
 
+    def _check_device(self) -> None:
+        """Refuse a GPU that does not work, before any file is read."""
+        from r3d_cli.backend.devices import choose_device
+
+        # Forked processes ask by themselves: one that has asked the driver cannot be forked any more.
+        if self.jobs == 1 and self.timeout is None and self.look.device not in ("auto", "cpu"):
+            choose_device(self.look.device, faces=0, samples=0)
+
     def _parse(self, option: str, text: str, views: int) -> OutputTemplate:
+        from r3d_cli.scene.outputs import OutputTemplate
+
         try:
             template = OutputTemplate.parse(text, files=len(self.sources), views=views, passes=self.passes)
             template.check_collisions(self.sources, self.stand.names if views > 1 else [""])
@@ -290,14 +307,13 @@ class Run:
         elif count > 1:
             what = f"{count:,} pictures, {place} to {outcome.records[-1]['path']}"
         progress.message(
-            f"{what}, {first['faces']:,} faces, {outcome.device} ({outcome.reason}), {seconds:.2f} s"
+            f"{what}, {_count(first['faces'], 'face')}, {outcome.device} ({outcome.reason}), {seconds:.2f} s"
         )
 
     def _sum_up(self, progress: Progress, pictures: int, seconds: float) -> None:
         drawn = progress.done - progress.skipped - progress.failed
-        noun = ("film" if self.fps else "picture") + "s" * (pictures != 1)
-        parts = [f"{pictures:,} {noun} of {drawn:,} files"]
-        parts += [f"{progress.skipped:,} were there"] * bool(progress.skipped)
+        parts = [f"{_count(pictures, 'film' if self.fps else 'picture')} of {_count(drawn, 'file')}"]
+        parts += [f"{progress.skipped:,} done before"] * bool(progress.skipped)
         parts += [f"{progress.failed:,} failed"] * bool(progress.failed)
         rate = drawn / seconds if seconds else 0
         typer.echo(f"{', '.join(parts)}; {seconds:.1f} s, {rate:.1f} files/s", err=True)
@@ -308,8 +324,14 @@ class Run:
             return outcome.cameras
         from dataclasses import replace
 
+        from r3d_cli.scene.inputs import STANDARD_INPUT
+
         stem = "mesh" if source.path == STANDARD_INPUT else Path(source.path).stem
         return [replace(shot, name=f"{stem}_{shot.name}") for shot in outcome.cameras]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _as_picture(codes: Any) -> Any:  # (H, W) or (H, W, C) -> (H, W, 3 or 4)

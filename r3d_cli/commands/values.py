@@ -52,6 +52,14 @@ def check_device(text: str, option: str = "--device") -> str:
     return text
 
 
+def check_format(text: str | None, option: str = "--format") -> None:
+    """A format of mesh files, or None."""
+    from r3d_cli.scene.readers import FORMATS
+
+    if text is not None and text.lower().removeprefix(".") not in FORMATS:
+        raise refuse(option, f"{text!r} is not one of {', '.join(FORMATS)}")
+
+
 def check_number(value: float, option: str, low: float = -math.inf, high: float = math.inf) -> float:
     """A finite number strictly between ``low`` and ``high``."""
     if not (math.isfinite(value) and low < value < high):

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from r3d_cli.errors import R3dError
+
 #: Is told each temporary file before it is there: a process that may be killed says what it would leave.
 on_partial: Callable[[Path], None] | None = None
 
@@ -44,6 +46,21 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         if isinstance(error, OSError) and error.errno and error.filename in (None, os.fspath(partial)):
             raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         raise
+
+
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Refuse a place where no file can be written, before the work that would fill it.
+
+    Raises:
+        R3dError: Its folder is not there or cannot be written to, or it is a folder itself.
+    """
+    name, folder = os.fspath(path), os.path.dirname(path) or "."
+    if os.path.isdir(path):
+        raise R3dError(f"{name}: is a directory; name a file in it")
+    if not os.path.isdir(folder):
+        raise R3dError(f"{name}: there is no directory {folder}")
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        raise R3dError(f"{name}: permission denied; name a writable place")
 
 
 def remove_partials(paths: Iterable[str | os.PathLike[str]]) -> None:

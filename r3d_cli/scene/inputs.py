@@ -56,7 +56,7 @@ def find_inputs(arguments: Sequence[str]) -> list[Input]:
         In the order of the arguments; within one in natural order: ``part2.obj`` before ``part10.obj``.
 
     Raises:
-        R3dError: An argument finds nothing, a folder cannot be listed, or "-" stands twice.
+        R3dError: A folder or a glob holds nothing, a folder cannot be listed, or "-" stands twice.
 
     Example:
         >>> import tempfile
@@ -112,8 +112,10 @@ def _find(argument: str) -> Iterator[Input]:
         if not paths:
             raise R3dError(f"{argument}: matches no mesh file; check the pattern")
         yield from _inputs(paths, root)
+    elif argument:  # one of many may be gone: reading tells, and the rest goes on
+        yield Input(argument, os.path.dirname(argument))
     else:
-        raise R3dError(f"{argument or repr(argument)}: no such file or folder; check the path")
+        raise R3dError("'': no such file or folder; check the path")
 
 
 def _inputs(paths: list[str], root: str) -> Iterator[Input]:

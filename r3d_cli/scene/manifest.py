@@ -47,7 +47,7 @@ class Manifest:
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
             if stat.S_ISREG(os.fstat(self._file).st_mode):
-                end = self._read()
+                self._known, end = _read(self.path, self.key)
                 os.ftruncate(self._file, end if resume else 0)
         except BaseException:
             self.close()
@@ -92,26 +92,40 @@ class Manifest:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _read(self) -> int:
-        """Learn what is there; where its last whole line ends."""
-        end = 0
-        with open(self.path, "rb") as lines:
-            for number, line in enumerate(lines, 1):
-                torn = not line.endswith(b"\n")
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    record = None
-                if not isinstance(record, dict):
-                    # The first line tells even when torn: ours begin with a brace.
-                    if torn and line.startswith(b'{"'):
-                        break
-                    raise R3dError(
-                        f"{self.path}:{number}: is no line of a manifest; remove it, or name another file"
-                    )
-                if torn:
+
+def recorded(path: str | os.PathLike[str], key: str = "path") -> set[str]:
+    """The ``key`` of all records of a manifest, which is only read; none where there is no such file.
+
+    Raises:
+        R3dError: The file is there and is no manifest.
+        OSError: It cannot be read.
+
+    Example:
+        >>> recorded("no-such-manifest.jsonl")
+        set()
+    """
+    return _read(os.fspath(path), key)[0] if os.path.isfile(path) else set()
+
+
+def _read(path: str, key: str) -> tuple[set[str], int]:
+    """What a manifest knows, and where its last whole line ends."""
+    known: set[str] = set()
+    end = 0
+    with open(path, "rb") as lines:
+        for number, line in enumerate(lines, 1):
+            torn = not line.endswith(b"\n")
+            try:
+                record = json.loads(line)
+            except ValueError:
+                record = None
+            if not isinstance(record, dict):
+                # The first line tells even when torn: ours begin with a brace.
+                if torn and line.startswith(b'{"'):
                     break
-                end += len(line)
-                if isinstance(value := record.get(self.key), str):
-                    self._known.add(value)
-        return end
+                raise R3dError(f"{path}:{number}: is no line of a manifest; remove it, or name another file")
+            if torn:
+                break
+            end += len(line)
+            if isinstance(value := record.get(key), str):
+                known.add(value)
+    return known, end

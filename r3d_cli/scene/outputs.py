@@ -75,7 +75,7 @@ class OutputTemplate:
             ValueError: 'out/{stem}.png' names one file for 3 views; put {view} in it, such as {view:03}
         """
         if os.path.isdir(text):
-            text = text.replace("{", "{{").replace("}", "}}") + os.sep
+            text = text.replace("{", "{{").replace("}", "}}").rstrip(os.sep) + os.sep
         if text.endswith(os.sep):
             numbers = "_{view:03}" * (views > 1) + "_{pass}" * (len(passes) > 1)
             text = f"{text}{{parent}}/{{stem}}{numbers}.png"

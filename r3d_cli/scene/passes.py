@@ -36,6 +36,9 @@ PASSES = ("rgb", "depth", "normal", "mask", "faceid", "uv", "position")
 #: Pixels that are encoded at a time.
 _BAND = 2**18
 
+#: Depths that differ by less than this share are one in 8 bits.
+_ROUNDING = 1e-4
+
 #: Code of the farthest surface in 8-bit depth; nothing is 0.
 _FARTHEST = 40
 
@@ -68,6 +71,8 @@ def to_png8(name: str, values: NDArray[Any]) -> NDArray[np.uint8]:  # (H, W) or 
         shades = np.concatenate([_fraction(values), np.zeros_like(values[..., :1])], axis=-1)
     else:
         low, high = _range(values, there)
+        if name == "depth":  # a wall seen from the front shows no rounding
+            high = np.maximum(high, low * (1 + _ROUNDING))
         span = np.where(high > low, high - low, 1)
         shades = (values - low) / span
         if name == "depth":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,17 @@ class Look:
     texture: Path | None = None
     soft: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
+
+    def load_pictures(self, size: Size) -> None:
+        """Read the files that it names, once for all meshes, for pictures of ``size``.
+
+        Raises:
+            R3dError: One cannot be read.
+        """
+        if isinstance(self.background, Path):
+            backdrop(self.background, size)
+        if self.texture is not None:
+            _read_texture(self.texture)
 
 
 @dataclass(frozen=True)
@@ -183,17 +195,21 @@ def show_file(source: Input, look: Look, format: str | None, *, samples: int) ->
 
 
 def _texture(file: Path, mesh: RawMesh, source: Input) -> Material:
-    from r3d_cli.scene.readers.images import ImageError, read_image
-
     if mesh.uvs is None:
         raise R3dError(f"{source}: has no texture coordinates to put {file} on; leave out --texture")
+    return Material(base_color=(1.0, 1.0, 1.0, 1.0), base_color_texture=Texture(_read_texture(file)))
+
+
+@lru_cache(maxsize=1)
+def _read_texture(file: Path) -> NDArray[np.uint8]:  # (H, W, 3 or 4)
+    from r3d_cli.scene.readers.images import ImageError, read_image
+
     if not file.is_file():
         raise R3dError(f"{file}: no such image for --texture")
     try:
-        image = read_image(file, alpha=True)
+        return read_image(file, alpha=True)
     except ImageError as error:
         raise R3dError(f"{file}: cannot be read as the image of --texture: {error}") from error
-    return Material(base_color=(1.0, 1.0, 1.0, 1.0), base_color_texture=Texture(image))
 
 
 #: Takes the passes of view number N, and says which files they went to and which passes each of those holds.

@@ -188,6 +188,8 @@ class _Worker(Generic[T, R]):
         self._sweep()
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
+            if number == signal.SIGPIPE:  # nobody reads our output any more, which ends this process too
+                os.kill(os.getpid(), number)
             how = f"was ended by {signal.Signals(number).name}"
         else:
             number = 0
@@ -271,7 +273,7 @@ def _attempt(work: Callable[[T], R], task: T, name: Callable[[T], str]) -> R | F
     except Exception as error:
         if debugging():
             traceback.print_exc()
-        message, called = explain(error), name(task)
+        message, called = explain(error), " ".join(name(task).split())  # of one line, as the message is
         return Failure(message if message.startswith(f"{called}:") else f"{called}: {message}", "error")
 
 

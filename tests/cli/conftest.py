@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -49,3 +50,17 @@ def tetrahedron(tmp_path: Path) -> Path:
     path = tmp_path / "tetrahedron.obj"
     path.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n")
     return path
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Callable[[subprocess.CompletedProcess[str]], list[str]]:
+    """``drawn(done)`` holds that one file was drawn, standard output left alone, and returns the warnings."""
+
+    def check(done: subprocess.CompletedProcess[str]) -> list[str]:
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        *warnings, line = done.stderr.splitlines()
+        assert re.search(r": \d+x\d+ pixels, [\d,]+ faces?, cpu \(.+\), \d+\.\d\d s$", line), line
+        assert all(warning.startswith("r3d: warning: ") for warning in warnings)
+        return warnings
+
+    return check

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Drawn = Callable[["subprocess.CompletedProcess[str]"], list[str]]
 
 TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 0\n"
 PLY_HEADER = (
@@ -68,33 +69,27 @@ DAMAGED: dict[str, tuple[str, bool]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_mesh_that_is_drawn_as_far_as_it_goes(r3d: Run, tmp_path: Path, name: str) -> None:
+def test_a_mesh_that_is_drawn_as_far_as_it_goes(r3d: Run, drawn: Drawn, tmp_path: Path, name: str) -> None:
     content, warned = DAMAGED[name]
     (tmp_path / name).write_text(content)
     done = r3d("render", name, "-o", "out.png", "--size", "32")
-    assert done.returncode == 0, done.stderr
-    warnings = done.stderr.splitlines()
-    assert bool(warnings) == warned
-    assert all(line.startswith("r3d: warning: ") for line in warnings)
+    assert bool(drawn(done)) == warned
     assert (tmp_path / "out.png").is_file()
 
 
-def test_a_missing_texture_is_a_warning(r3d: Run, tmp_path: Path) -> None:
+def test_a_missing_texture_is_a_warning(r3d: Run, drawn: Drawn, tmp_path: Path) -> None:
     (tmp_path / "a.obj").write_text("mtllib a.mtl\n" + TRIANGLE + "vt 0 0\nusemtl m\nf 1/1 2/1 3/1\n")
     (tmp_path / "a.mtl").write_text("newmtl m\nmap_Kd gone.png\n")
-    done = r3d("render", "a.obj", "--size", "16")
-    assert done.returncode == 0
-    (line,) = done.stderr.splitlines()
-    assert "gone.png" in line
+    (warning,) = drawn(r3d("render", "a.obj", "--size", "16"))
+    assert "gone.png" in warning
 
 
 @pytest.mark.parametrize(
     ("arguments", "status", "name"),
     [
         (["gone.obj"], 1, "gone.obj"),
-        (["."], 1, "."),
-        (["a.obj", "-o", "folder"], 2, "folder"),
-        (["a.obj", "-o", "folder.png"], 1, "folder.png"),
+        (["folder"], 1, "folder"),
+        (["*.ply"], 1, "*.ply"),
         (["a.obj", "-o", "gone/out.png"], 1, "gone/out.png"),
         (["a.obj", "-o", "/proc/out.png"], 1, "/proc/out.png"),
         (["a.obj", "-o", "out.bmp"], 2, "out.bmp"),
@@ -134,11 +129,9 @@ def test_options_and_paths_that_are_wrong(
 
 
 @pytest.mark.parametrize("value", ["", "x", "0", "-2", "2.5", "4abc", "9" * 50])
-def test_a_number_of_threads_that_is_none(r3d: Run, tetrahedron: Path, value: str) -> None:
-    done = r3d("render", tetrahedron, "--size", "16", R3D_NUM_THREADS=value)
-    assert done.returncode == 0
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("r3d: warning: R3D_NUM_THREADS=")
+def test_a_number_of_threads_that_is_none(r3d: Run, drawn: Drawn, tetrahedron: Path, value: str) -> None:
+    (warning,) = drawn(r3d("render", tetrahedron, "--size", "16", R3D_NUM_THREADS=value))
+    assert warning.startswith("r3d: warning: R3D_NUM_THREADS=")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")

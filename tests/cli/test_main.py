@@ -48,7 +48,7 @@ def test_help_gives_every_option_a_text(r3d: Run, command: str) -> None:
     [
         (["rendre"], "rendre"),
         (["--nope"], "--nope"),
-        (["render"], "MESH"),
+        (["render"], "FILE"),
         (["render", "a.obj", "--sise", "3"], "--size"),
         (["render", "a.obj", "--size", "0"], "--size"),
         (["doctor", "surplus"], "surplus"),

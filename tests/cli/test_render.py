@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Drawn = Callable[["subprocess.CompletedProcess[str]"], list[str]]
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -26,9 +27,9 @@ def test_writes_a_picture_named_after_the_mesh_into_this_directory(
     folder.mkdir()
     mesh = tetrahedron.rename(folder / "thing.obj")
     done = r3d("render", mesh)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("thing.png: 512x512 pixels, 4 faces, cpu (")
-    assert done.stdout.endswith(" s\n")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("thing.png: 512x512 pixels, 4 faces, cpu (")
+    assert done.stderr.endswith(" s\n")
     picture = pixels(tmp_path / "thing.png")
     assert picture.shape == (512, 512, 3)
     assert 0.05 < np.mean((picture != 255).any(axis=2)) < 0.95
@@ -115,7 +116,7 @@ def test_an_option_changes_the_picture(
     assert np.mean(np.abs(difference).max(axis=2) > 8) > 0.03
 
 
-def test_a_texture_is_put_on_the_mesh(r3d: Run, tmp_path: Path) -> None:
+def test_a_texture_is_put_on_the_mesh(r3d: Run, drawn: Drawn, tmp_path: Path) -> None:
     (tmp_path / "quad.obj").write_text(
         "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\nf 1/1 2/2 3/3 4/4\n"
     )
@@ -123,7 +124,7 @@ def test_a_texture_is_put_on_the_mesh(r3d: Run, tmp_path: Path) -> None:
     done = r3d(
         "render", "quad.obj", "--texture", "blue.png", "--azimuth", "0", "--elevation", "0", "--size", "32"
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert not drawn(done)
     red, _, blue = pixels(tmp_path / "quad.png")[16, 16].tolist()
     assert blue > 100 > red
 
@@ -139,25 +140,24 @@ def test_the_picture_does_not_depend_on_the_threads(
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_warnings_go_to_stderr_and_name_the_file(r3d: Run, tmp_path: Path, tetrahedron: Path) -> None:
+def test_warnings_go_to_stderr_and_name_the_file(
+    r3d: Run, drawn: Drawn, tmp_path: Path, tetrahedron: Path
+) -> None:
     tetrahedron.write_text("mtllib gone.mtl\n" + tetrahedron.read_text())
     done = r3d("render", tetrahedron, "--size", "16")
-    assert done.returncode == 0
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("r3d: warning: ")
-    assert "gone.mtl" in line
+    (warning,) = drawn(done)
+    assert "gone.mtl" in warning
     assert (tmp_path / "tetrahedron.png").is_file()
 
 
 def test_a_full_disk_leaves_nothing(r3d: Run, tetrahedron: Path) -> None:
     done = r3d("render", tetrahedron, "-o", "/dev/full")
     assert done.returncode == 1
-    assert done.stderr == "r3d: error: /dev/full: No space left on device\n"
+    assert done.stderr == f"r3d: error: {tetrahedron}: /dev/full: No space left on device\n"
 
 
-def test_names_that_are_no_text(r3d: Run, tmp_path: Path, tetrahedron: Path) -> None:
+def test_names_that_are_no_text(r3d: Run, drawn: Drawn, tmp_path: Path, tetrahedron: Path) -> None:
     name = os.fsdecode(b"caf\xe9 \xf0\x9f\x90\x87.obj")
     tetrahedron.rename(tmp_path / name)
-    done = r3d("render", name, "--size", "16")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert not drawn(r3d("render", name, "--size", "16"))
     assert (tmp_path / name).with_suffix(".png").is_file()

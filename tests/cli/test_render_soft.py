@@ -26,7 +26,8 @@ def draw(r3d: Run, mesh: Path, *options: object) -> np.ndarray:
     """Seen from the front, so that the square's sides are those of the picture."""
     view = ("--azimuth", "0", "--elevation", "0", "--size", "64", "-o", "out.png")
     done = r3d("render", mesh, *view, *map(str, options))
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert done.stderr.count("\n") == 1  # what was drawn, no warning
     return np.asarray(Image.open(mesh.parent / "out.png")).astype(float)
 
 

@@ -129,7 +129,7 @@ def test_which_passes_go_to_which_file() -> None:
 )
 def test_wrong_templates(text: str, counts: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
-        parse(text, **counts)
+        _ = parse(text, **counts).format
     assert "\n" not in str(caught.value)
 
 
