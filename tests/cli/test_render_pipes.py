@@ -53,7 +53,7 @@ def test_a_pass_into_a_pipe(command: Path, tmp_path: Path, tetrahedron: Path) ->
 @pytest.mark.parametrize("more", ["", "--timeout 30"])
 def test_a_pipe_that_closes_is_quiet(command: Path, tmp_path: Path, tetrahedron: Path, more: str) -> None:
     """The picture is more than a pipe holds."""
-    image = "--size 500 --pass normal --bits 16"
+    image = "--size 500 --pass position --bits 16"
     script = f"r3d render {tetrahedron.name} {image} -o - {more} | head -c 8; echo ${{PIPESTATUS[0]}}"
     done = shell(script, command, tmp_path)
     assert done.stderr == ""
