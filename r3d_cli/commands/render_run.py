@@ -70,6 +70,8 @@ class Run:
 
         if self.show and (self.jobs > 1 or self.timeout is not None):
             raise refuse("--show", "has one terminal; leave out --jobs and --timeout")
+        if self.show and self.json:
+            raise refuse("--json", "and --show both go to standard output")
         if self.show and not sys.stdout.isatty():
             raise R3dError("--show: standard output is no terminal; name a file for the picture with -o")
         if output == STANDARD_STREAM:
@@ -166,8 +168,9 @@ class Run:
             yield from self._write(source, view, shot, made)
 
         return render_file(
-            source, self.look, self.stand, self.passes, sink, format=self.format, convention=self.convention
-        )
+            source, self.look, self.stand, self.passes, sink, format=self.format, convention=self.convention,
+            want_light=self.template is not None and self.template.format == "EXR",
+        )  # fmt: skip
 
     def _write(
         self, source: Input, view: int, shot: NamedCamera, made: Passes
@@ -195,6 +198,8 @@ class Run:
         from r3d_cli.scene.pictures import CODED, write_passes
 
         values = {name: made[name] for name in names}
+        if format == "EXR" and "light" in made and "rgb" in values:
+            values["rgb"] = made["light"]
         notes: dict[str, Any] = {}
         if format in CODED:
             (name,) = names
@@ -264,12 +269,19 @@ class Run:
         from r3d_cli.scene.outputs import OutputTemplate
 
         try:
-            template = OutputTemplate.parse(text, files=len(self.sources), views=views, passes=self.passes)
+            template = OutputTemplate.parse(
+                text, files=len(self.sources), views=views, passes=self.passes, called=self._called()
+            )
             template.check_collisions(self.sources, self.stand.names if views > 1 else [""])
         except ValueError as error:
             raise refuse(option, str(error)) from None
         template.check_folder()
         return template
+
+    def _called(self) -> str:
+        """The field that tells the files of a folder apart: cow.obj and cow.glb go by their whole names."""
+        stems = {(source.parent, os.path.splitext(source.path)[0]) for source in self.sources}
+        return "stem" if len(stems) == len(self.sources) else "name"
 
     def _check_stream(self) -> None:
         if len(self.sources) > 1 or len(self.stand.names) > 1 or len(self.passes) > 1:

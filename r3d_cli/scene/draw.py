@@ -46,11 +46,14 @@ class Picture:
             where "rgb" was not asked for.
         coverage: Share of the samples that a face covers, 0..1.
         passes: All that was asked for, by name; see ``scene.passes``.
+        light: (H, W, 3 or 4) float32, what ``image`` shows as linear light, unbounded, with straight alpha;
+            None where it was not asked for.
     """
 
     image: Any  # NDArray[np.uint8] | None
     coverage: float
     passes: dict[str, NDArray[Any]] = field(default_factory=dict)
+    light: NDArray[np.float32] | None = None
 
 
 def draw(
@@ -65,6 +68,7 @@ def draw(
     lights: NDArray[np.floating] = DEFAULT_LIGHTS,
     cull: bool = False,
     wireframe: Wireframe | None = None,
+    want_light: bool = False,
     device: str | None = None,
 ) -> Picture:
     """Draw a mesh.
@@ -86,6 +90,7 @@ def draw(
         lights: (L, 14) in view space, rows as in ``scene.lights``.
         cull: Leave out all faces that are seen from behind.
         wireframe: Draw the edges of the visible faces over the shaded ones, smoothed by the supersampling.
+        want_light: Also return the picture in linear light, with "rgb".
         device: "cpu", "cuda" or "cuda:N". None: that of the ``Drawable``, or "cpu".
 
     Raises:
@@ -130,6 +135,7 @@ def draw(
 
     channels = 3 if opaque else 4
     image = np.empty((*size, channels), np.uint8) if want_rgb else None
+    light = np.empty((*size, channels), np.float32) if want_rgb and want_light else None
     covered = 0
     row = 0
     while row < size[0]:
@@ -157,12 +163,15 @@ def draw(
                 focal=view.camera.focal * min(samples) / 2,
                 srgb=not as_shown,
                 channels=channels,
+                want_linear=light is not None,
                 check_ids=False,
             )
             if not pixels.finished and layers < len(drawable.faces):
                 layers = min(4 * layers, len(drawable.faces))
                 continue
             image[row:last] = drawable.fetch(pixels.image)
+            if light is not None:
+                light[row:last] = drawable.fetch(pixels.linear)[..., :channels]
         if measurement.passes or fragments is None:
             centers = _centers(fragments, supersampling)
             if centers is None:
@@ -179,7 +188,7 @@ def draw(
         covered += shown
         row = last
     made: dict[str, Any] = {"rgb": image, **measurement.passes}
-    return Picture(image, covered / math.prod(samples), {name: made[name] for name in passes})
+    return Picture(image, covered / math.prod(samples), {name: made[name] for name in passes}, light)
 
 
 def _as_light(color: Sequence[float], as_shown: bool) -> NDArray[np.float64]:  # (4,)

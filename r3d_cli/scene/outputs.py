@@ -48,7 +48,12 @@ class OutputTemplate:
 
     @staticmethod
     def parse(
-        text: str, *, files: int = 1, views: int = 1, passes: Sequence[str] = ("rgb",)
+        text: str,
+        *,
+        files: int = 1,
+        views: int = 1,
+        passes: Sequence[str] = ("rgb",),
+        called: str = "stem",
     ) -> OutputTemplate:
         """Check a template against what it is to hold apart.
 
@@ -60,6 +65,7 @@ class OutputTemplate:
             text: The template.
             files, views: How many there are.
             passes: The passes to write.
+            called: What a file in a folder is called by: the field stem, or name where stems are the same.
 
         Raises:
             ValueError: A field is unknown, a format wrong, a field is missing, or the extension is none of a
@@ -78,7 +84,7 @@ class OutputTemplate:
             text = text.replace("{", "{{").replace("}", "}}").rstrip(os.sep) + os.sep
         if text.endswith(os.sep):
             numbers = "_{view:03}" * (views > 1) + "_{pass}" * (len(passes) > 1)
-            text = f"{text}{{parent}}/{{stem}}{numbers}.png"
+            text = f"{text}{{parent}}/{{{called}}}{numbers}.png"
         fields = _parse_fields(text)
         template = OutputTemplate(text, tuple(passes), fields)
         if len(passes) > 1 and "pass" not in fields and template.format not in CONTAINERS:

@@ -81,9 +81,10 @@ def write_passes(
         target: A path, or a stream, which is written to from start to end: a pipe will do.
         passes: Name to pixels. PNG takes codes, (H, W) or (H, W, 2 to 4), uint8 or uint16; JPEG and WebP
             uint8. NPY and NPZ take any array, an NPZ under the passes' names. EXR takes those of `draw`, and
-            holds rgb in linear light, premultiplied by alpha, as half floats; depth, normals, texture
-            coordinates and positions as floats; mask as half floats 0 and 1; faceid as unsigned integers,
-            the face's id + 1, 0 where there is none. Its channels are called as in ``EXR_CHANNELS``.
+            holds rgb in linear light (uint8 is decoded, float32 is linear already), premultiplied by alpha,
+            as half floats; depth, normals, texture coordinates and positions as floats; mask as half floats
+            0 and 1; faceid as unsigned integers, the face's id + 1, 0 where there is none. Its channels are
+            called as in ``EXR_CHANNELS``.
         format: A value of ``FORMATS``; by default the path's, of a stream PNG.
         notes: Texts that go with the file, by a short name: units, scales. In a PNG text chunks, in an EXR
             attributes, in other formats nothing.
@@ -218,12 +219,15 @@ def _write_exr(file: Path, passes: Mapping[str, NDArray], notes: Mapping[str, st
 def _exr_planes(name: str, values: NDArray) -> list[tuple[str, NDArray]]:
     """The channels of a pass by their names, (H, W) each, of a type that EXR has."""
     if name == "rgb":
-        light = np.arange(256, dtype=np.float32) / 255
-        planes = srgb_to_linear(light)[values[..., :3]]
+        planes = values
+        if values.dtype == np.uint8:
+            shades = np.arange(256, dtype=np.float32) / 255
+            planes = np.concatenate(
+                [srgb_to_linear(shades)[values[..., :3]], shades[values[..., 3:]]], axis=2
+            )
         if values.shape[2] == 4:
-            alpha = light[values[..., 3:]]
-            planes = np.concatenate([planes * alpha, alpha], axis=2)
-        planes = planes.astype(np.float16)
+            planes = np.concatenate([planes[..., :3] * planes[..., 3:], planes[..., 3:]], axis=2)
+        planes = planes.clip(0, np.finfo(np.float16).max).astype(np.float16)
     elif name == "faceid":
         planes = (values + 1).astype(np.uint32)
     else:

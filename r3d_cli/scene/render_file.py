@@ -128,8 +128,11 @@ class Shown:
     reason: str
     drawable: Drawable | None  # None: drawn softly
 
-    def draw(self, camera: Camera, size: Size, passes: Sequence[str] = ("rgb",)) -> Passes:
-        """One picture: its passes by name, with the 8-bit colours as "rgb"."""
+    def draw(
+        self, camera: Camera, size: Size, passes: Sequence[str] = ("rgb",), *, want_light: bool = False
+    ) -> Passes:
+        """One picture: its passes by name, "rgb" in 8 bits; where wanted "light", the same as linear light,
+        which soft shadings do not give."""
         from r3d_cli.scene.draw import draw
 
         look = self.look
@@ -140,11 +143,14 @@ class Shown:
             made["rgb"] = self._draw_softly(camera, size, background)
             passes = [name for name in passes if name != "rgb"]
         if passes:
-            made |= draw(
+            picture = draw(
                 self.drawable or self.mesh, camera, size=size, passes=passes, background=background,
                 supersampling=look.supersampling, lights=look.lights, cull=look.cull,
-                wireframe=look.wireframe, device=self.device,
-            ).passes  # fmt: skip
+                wireframe=look.wireframe, want_light=want_light, device=self.device,
+            )  # fmt: skip
+            made |= picture.passes
+            if picture.light is not None:
+                made["light"] = picture.light
         return made
 
     def _draw_softly(
@@ -236,7 +242,7 @@ class Outcome:
 
 def render_file(
     source: Input, look: Look, stand: Stand, passes: Sequence[str], sink: Sink, *,
-    format: str | None = None, convention: str = "opencv",
+    format: str | None = None, convention: str = "opencv", want_light: bool = False,
 ) -> Outcome:  # fmt: skip
     """Draw a file from all cameras; see the parts above.
 
@@ -252,7 +258,7 @@ def render_file(
     try:
         for view, shot in enumerate(stand.shots(shown.mesh)):
             assert shot.size is not None
-            made = shown.draw(shot.camera, shot.size, passes)
+            made = shown.draw(shot.camera, shot.size, passes, want_light=want_light)
             files = list(sink(view, shot, made))
             now = time.perf_counter()
             for path, names in files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -59,6 +60,15 @@ def test_a_folder_goes_into_a_folder(r3d: Run, tmp_path: Path, scans: Path, jobs
     assert names(tmp_path / "out") == ["deeper/part1.png", *(f"part{i}.png" for i in range(1, 6))]
     assert len(set(contents(tmp_path / "out").values())) == 6
     assert Image.open(tmp_path / "out" / "part2.png").size == (24, 24)
+
+
+def test_files_of_one_stem_go_by_their_names(r3d: Run, tmp_path: Path, tetrahedron: Path) -> None:
+    folder = tmp_path / "same"
+    folder.mkdir()
+    shutil.copy(tetrahedron, folder / "a.obj")
+    (folder / "a.off").write_text("OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n")
+    assert r3d("render", folder, "-o", "out/", "--size", "8").returncode == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.obj.png", "a.off.png"]
 
 
 def test_jobs_and_threads_do_not_show_in_the_pictures(r3d: Run, tmp_path: Path, scans: Path) -> None:

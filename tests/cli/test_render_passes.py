@@ -101,6 +101,27 @@ def test_passes_in_one_exr(r3d: Run, tmp_path: Path, square: Path) -> None:
     np.testing.assert_array_equal(channels["P.Y"].pixels, values["position"][..., 1])
 
 
+def test_an_exr_has_more_light_than_a_png(r3d: Run, tmp_path: Path, square: Path) -> None:
+    exr = pytest.importorskip("OpenEXR")
+    options = (
+        "--light",
+        "0,0,1,#ff8000,3",
+        "--ambient",
+        "0",
+        "--color",
+        "white",
+        *flat_camera(tmp_path, 2.0),
+    )
+    assert r3d("render", square, "--size", "16", *options, "-o", "bright.exr").returncode == 0
+    red, green, blue = (
+        float(exr.File(str(tmp_path / "bright.exr"), separate_channels=True).channels()[c].pixels[6, 9])
+        for c in "RGB"
+    )
+    assert 2.9 < red < 3.5  # strength 3, and perhaps a highlight
+    assert green / red == pytest.approx(0.2158605, rel=2e-3)  # of the code 128, in linear light
+    assert blue == 0
+
+
 def test_sixteen_bits_times_their_scale_are_the_depth(r3d: Run, tmp_path: Path, tetrahedron: Path) -> None:
     view = ("--size", "48", "--pass", "depth")
     assert r3d("render", tetrahedron, *view, "--bits", "16", "-o", "depth.png").returncode == 0

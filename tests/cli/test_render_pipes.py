@@ -97,6 +97,12 @@ def test_a_terminal_gets_no_png(command: Path, tmp_path: Path, tetrahedron: Path
     assert "PNG\r" not in shown
 
 
+def test_show_and_json_would_mix(r3d: Run, tetrahedron: Path) -> None:
+    done = r3d("render", tetrahedron, "--show", "--json")
+    assert done.returncode == 2
+    assert "'--json': and --show both go to standard output" in done.stderr
+
+
 def test_show_draws_in_the_terminal(command: Path, tmp_path: Path, tetrahedron: Path) -> None:
     arguments = [command, "render", tetrahedron, "--show", "--size", "40", "--background", "#102030"]
     status, shown = on_terminal(arguments, tmp_path, TERM="xterm-256color", COLORTERM="truecolor")

@@ -441,3 +441,17 @@ def test_ids_past_their_tables_are_named_before_anything_is_drawn(shading):
     mesh = quad(uvs=uvs, faces_uvs=np.array([[0, 1, 2], [0, 2, 9]]))
     with pytest.raises(IndexError, match="faces_uvs points outside"):
         draw(mesh, front(2.0), shading=shading)
+
+
+@pytest.mark.parametrize("background", [(1.0, 1.0, 1.0), (0.2, 0.4, 0.6, 0.0)])
+def test_light_is_what_the_picture_shows(background):
+    mesh = lumpy()
+    mesh.materials = [Material(emissive=(4.0, 0.0, 0.0))]
+    picture = draw(mesh, frame(mesh), size=(48, 64), background=background, want_light=True)
+    assert picture.light.dtype == np.float32
+    assert picture.light.shape == picture.image.shape
+    assert picture.light[..., 0].max() > 3.9  # brighter than white
+    codes = picture.light.copy()
+    codes[..., :3] = linear_to_srgb(picture.light[..., :3].clip(0, 1))
+    np.testing.assert_allclose(255 * codes, picture.image, atol=0.51)
+    assert draw(mesh, frame(mesh), size=(8, 8)).light is None
