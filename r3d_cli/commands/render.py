@@ -142,8 +142,10 @@ def render(
     else:
         run.aim(output)
     if dry_run:
-        run.tell(manifest)
-    elif not run.start(manifest=manifest, cameras_out=cameras_out, started=started):
+        well = run.tell(manifest)
+    else:
+        well = run.start(manifest=manifest, cameras_out=cameras_out, started=started)
+    if not well:
         raise typer.Exit(1)
 
 

@@ -92,13 +92,16 @@ class Run:
             raise refuse("--bits", "16 is for passes other than rgb in PNG; EXR, NPY and NPZ hold the values")
         return None
 
-    def tell(self, manifest: str | None) -> None:
-        """Print what would be written, and the memory that it would take."""
+    def tell(self, manifest: str | None) -> bool:
+        """Print what would be written, and the memory that it would take; whether all files are there."""
         from r3d_cli.scene.footprint import footprint
         from r3d_cli.scene.manifest import recorded
 
         known = recorded(manifest) if manifest and self.resume else None
-        sources = [source for source in self.sources if not self._is_done(source, known)]
+        missing = [s for s in self.sources if s.path != STANDARD_STREAM and not os.path.exists(s.path)]
+        for source in missing:
+            typer.echo(f"r3d: error: {source}: no such file; check the path", err=True)
+        sources = [s for s in self.sources if s not in missing and not self._is_done(s, known)]
         count = 0
         for source in sources:
             for path in self._targets(source):
@@ -111,6 +114,7 @@ class Run:
             f"{self.jobs * most / 2**20:,.0f} MiB of memory",
             err=True,
         )
+        return not missing
 
     def start(self, *, manifest: str | None, cameras_out: str | None, started: float) -> bool:
         """Do it; whether all went well."""

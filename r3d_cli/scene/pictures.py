@@ -156,7 +156,7 @@ def encode_picture(stream: BinaryIO, pixels: NDArray[np.uint8]) -> None:
 def _encode(stream: BinaryIO, passes: Mapping[str, NDArray], format: str, notes: Mapping[str, str]) -> None:
     values = next(iter(passes.values()))
     if format == "PNG":
-        write_png(stream, values, {_SOFTWARE: _SIGNATURE, **notes})
+        write_png(stream, values, {_SOFTWARE: _SIGNATURE, **notes}, srgb="rgb" in passes)
     elif format == "NPY":
         _write_npy(stream, values)
     elif format == "NPZ":

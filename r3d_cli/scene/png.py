@@ -25,7 +25,11 @@ _PIECE = 1 << 20  # bytes that are filtered at once
 
 
 def write_png(
-    stream: BinaryIO, pixels: NDArray[np.uint8] | NDArray[np.uint16], notes: Mapping[str, str] | None = None
+    stream: BinaryIO,
+    pixels: NDArray[np.uint8] | NDArray[np.uint16],
+    notes: Mapping[str, str] | None = None,
+    *,
+    srgb: bool = False,
 ) -> None:
     """Write a PNG file.
 
@@ -34,6 +38,7 @@ def write_png(
         pixels: (H, W) grey, or (H, W, C): grey and alpha, RGB or RGBA by C; uint8 or uint16, alpha
             straight.
         notes: Text chunks by their keyword, of 1 to 79 characters of Latin-1.
+        srgb: Say in the file that the pixels are colours in sRGB.
 
     Raises:
         ValueError: No such picture exists.
@@ -55,6 +60,8 @@ def write_png(
     stream.write(SIGNATURE)
     header = struct.pack(">IIBBBBB", width, height, bits, _COLOR_TYPES[channels], 0, 0, 0)
     stream.write(_chunk(b"IHDR", header))
+    if srgb:
+        stream.write(_chunk(b"sRGB", b"\0"))
     for keyword, text in (notes or {}).items():
         stream.write(_note(keyword, text))
     compressor = zlib.compressobj(_LEVEL)

@@ -187,6 +187,12 @@ def test_a_dry_run_lists_what_a_run_writes(
     assert listed == {f"out/{name}" for name in names(tmp_path / "out")}
 
 
+def test_a_dry_run_knows_what_is_missing(r3d: Run, tmp_path: Path, tetrahedron: Path) -> None:
+    done = r3d("render", tetrahedron, "gone.obj", "--dry-run")
+    assert (done.returncode, done.stdout) == (1, "tetrahedron.png\n")
+    assert "r3d: error: gone.obj: no such file; check the path\n" in done.stderr
+
+
 def test_a_dry_run_knows_what_resume_leaves_out(r3d: Run, tmp_path: Path, scans: Path) -> None:
     run = ("render", "scans", "-o", "out/", *SMALL, "--manifest", "m.jsonl", "--resume")
     assert r3d(*run).returncode == 0

@@ -49,6 +49,15 @@ def test_opencv_reads_the_codes_of_a_png(shape: tuple[int, ...], dtype: str) -> 
     np.testing.assert_array_equal(read if len(shape) == 2 else read[..., order], pixels)
 
 
+def test_colours_say_that_they_are_srgb_and_values_do_not() -> None:
+    for name, said in (("rgb", True), ("depth", False)):
+        stream = io.BytesIO()
+        write_passes(stream, {name: np.zeros((2, 2, 3), np.uint8)})
+        with Image.open(stream) as image:
+            image.load()
+            assert ("srgb" in image.info) == said
+
+
 def test_pillow_reads_grey_with_alpha_and_slices() -> None:
     pixels = random_codes((9, 11, 2), "uint8")
     np.testing.assert_array_equal(Image.open(io.BytesIO(encoded(pixels))), pixels)
