@@ -3,7 +3,7 @@
     python examples/benchmarks/render_figures.py --small examples/spot/spot.obj suzanne.obj \
         --film examples/spot/spot.obj --large stanford-bunny.obj --passes nefertiti.obj --json render.json
 
-Each line is the median of whole processes, their start included, their range, and the largest resident memory.
+Each line is the median of whole processes, their start included, their range, and their largest memory.
 The small meshes are copied, with what lies beside the first of them, until there are ``--count`` files.
 """
 
@@ -103,13 +103,8 @@ def main() -> None:
             add(row)
         if options.film:
             film = "render", options.film, "--turntable", folder / "film.gif", "--frames", 36, *size
-            add(
-                figure(
-                    f"GIF of 36 frames of {Path(options.film).name} at {options.size}²",
-                    options.repeats,
-                    *film,
-                )
-            )
+            what = f"GIF of 36 frames of {Path(options.film).name} at {options.size}²"
+            add(figure(what, options.repeats, *film))
         if options.large:
             depth = "--pass", "depth", "--bits", 16, "--size", options.large_size, "-o", folder / "depth.png"
             what = f"16-bit depth of {Path(options.large).name} at {options.large_size}²"
