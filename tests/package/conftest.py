@@ -14,7 +14,11 @@ from pathlib import Path
 import pytest
 
 #: These builds show what is in a package; that every variant compiles, the package under test has shown.
-QUICK = {"SKBUILD_CMAKE_DEFINE": "R3D_VARIANTS=OFF", "SKBUILD_CMAKE_BUILD_TYPE": "Debug"}
+QUICK = {
+    "SKBUILD_CMAKE_DEFINE": "R3D_VARIANTS=OFF",
+    "SKBUILD_CMAKE_BUILD_TYPE": "Debug",
+    "SKBUILD_BUILD_DIR": "build/quick",  # of the unpacked source: the second build takes from the first
+}
 
 
 def run(*command: object, cwd: Path) -> str:
