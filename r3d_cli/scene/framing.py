@@ -65,15 +65,16 @@ def _sphere_around(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], fl
     distances = np.linalg.norm(points - center, axis=1)
     outer = points[distances > 0.7 * distances.max()]
     outer = outer[:: -(-len(outer) // _CANDIDATES)] if len(outer) else points[:1]
-    candidates = [center]
-    for step in range(8, 64):
+    best, least = center, math.inf  # of the centres on the way, the one nearest to its farthest vertex
+    for step in range(8, 65):
         offsets = outer - center
-        center = center + offsets[np.argmax(np.einsum("ij,ij->i", offsets, offsets))] / step
-        candidates.append(center)
+        squares = np.einsum("ij,ij->i", offsets, offsets)
+        farthest = int(np.argmax(squares))
+        if squares[farthest] < least:
+            best, least = center, squares[farthest]
+        center = center + offsets[farthest] / step
     # Those were steps among some of the vertices; the sphere holds them all.
-    radii = [np.linalg.norm(outer - c, axis=1).max() for c in candidates]
-    center = candidates[int(np.argmin(radii))]
-    return center, float(np.linalg.norm(points - center, axis=1).max())
+    return best, float(np.linalg.norm(points - best, axis=1).max())
 
 
 @dataclass(frozen=True)
