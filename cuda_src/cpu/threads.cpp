@@ -10,6 +10,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -43,8 +44,12 @@ struct Pool {
   int active = 0;
   std::mutex busy;  // held by the caller whose job runs
 
+  // Where the system has no more threads, those that there are do the work, if need be the caller alone.
   void grow(int wanted) {
-    while (static_cast<int>(threads.size()) < wanted) threads.emplace_back([this] { work(); });
+    try {
+      while (static_cast<int>(threads.size()) < wanted) threads.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+    }
   }
 
   void work();
