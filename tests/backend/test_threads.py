@@ -138,6 +138,14 @@ def test_a_forked_child_leaves_pytorchs_threads_alone() -> None:
         set_num_threads(0)
 
 
+def test_openmp_that_binds_the_main_thread_leaves_us_all_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("R3D_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OMP_PROC_BIND", "true")
+    code = "import r3d_cli.ops; from r3d_cli.backend import cpu; print(cpu.num_threads())"
+    assert int(run_beside_tests(code)) == len(os.sched_getaffinity(0))
+
+
 FORKED_BEFORE_IMPORT = """
 import os, signal, torch
 torch.set_num_threads(2)
