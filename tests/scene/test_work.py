@@ -59,7 +59,8 @@ def test_ended_processes_may_leave_no_status() -> None:
         done = dict(run_jobs(range(4), lambda number: os._exit(3) if number == 1 else number, jobs=2))
     finally:
         signal.signal(signal.SIGCHLD, before)
-    assert isinstance(done[1], Failure) and done[1].kind == "crash"
+    assert isinstance(done[1], Failure)
+    assert done[1].kind == "crash"
     assert [done[number] for number in (0, 2, 3)] == [0, 2, 3]
 
 
