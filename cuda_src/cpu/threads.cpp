@@ -10,6 +10,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -43,8 +44,12 @@ struct Pool {
   int active = 0;
   std::mutex busy;  // held by the caller whose job runs
 
+  // Where the system has no more threads, those that there are do the work, if need be the caller alone.
   void grow(int wanted) {
-    while (static_cast<int>(threads.size()) < wanted) threads.emplace_back([this] { work(); });
+    try {
+      while (static_cast<int>(threads.size()) < wanted) threads.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+    }
   }
 
   void work();
@@ -81,6 +86,7 @@ void Pool::work() {
 struct OpenMp {
   void (*parallel)(void (*body)(void*), void* context, unsigned threads, unsigned flags);
   int (*max_threads)();
+  int (*num_procs)();
   int (*in_parallel)();
 };
 OpenMp g_openmp;
@@ -123,7 +129,10 @@ int default_threads() {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof(set), &set) == 0) {
     const int count = CPU_COUNT(&set);
-    if (count >= 1) return count;
+    // OMP_PROC_BIND ties the main thread to one CPU; the runtime that did it knows how many there were.
+    const OpenMp* const team = g_team.load(std::memory_order_acquire);
+    const int before = team ? team->num_procs() : 0;
+    if (count >= 1) return count > before ? count : before;
   }
   const int count = static_cast<int>(std::thread::hardware_concurrency());
   return count >= 1 ? count : 1;
@@ -144,8 +153,9 @@ bool share_openmp(const char* library) {
   OpenMp found;
   *reinterpret_cast<void**>(&found.parallel) = dlsym(handle, "GOMP_parallel");
   *reinterpret_cast<void**>(&found.max_threads) = dlsym(handle, "omp_get_max_threads");
+  *reinterpret_cast<void**>(&found.num_procs) = dlsym(handle, "omp_get_num_procs");
   *reinterpret_cast<void**>(&found.in_parallel) = dlsym(handle, "omp_in_parallel");
-  if (!found.parallel || !found.max_threads || !found.in_parallel) {
+  if (!found.parallel || !found.max_threads || !found.num_procs || !found.in_parallel) {
     dlclose(handle);
     return false;
   }

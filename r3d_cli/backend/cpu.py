@@ -43,7 +43,8 @@ def share_openmp(library: str | os.PathLike[str]) -> bool:
     """Let the threads of another library's OpenMP runtime do our work too, where it has as many.
 
     They spin for milliseconds after that library's own loops, and would be in the way of ours. Only loops of
-    the main thread share them; a forked child, which has none of them, does not.
+    the main thread share them. A forked child has none of them, though its copy of the runtime believes so
+    and would wait for them for ever: it shares nothing.
 
     Args:
         library: The runtime's file; one that this process has not loaded is left alone.
@@ -51,7 +52,17 @@ def share_openmp(library: str | os.PathLike[str]) -> bool:
     Returns:
         Whether it is shared from now on.
     """
-    return native().share_openmp(os.fspath(library))
+    return not _is_forked() and native().share_openmp(os.fspath(library))
+
+
+def _is_forked() -> bool:
+    """Whether this process is the copy of another one, made by fork without an exec since."""
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            flags = int(file.read().rpartition(b")")[2].split()[6])  # behind the name; see proc(5)
+    except (OSError, ValueError, IndexError):
+        return False
+    return bool(flags & 0x40)  # PF_FORKNOEXEC
 
 
 def isa() -> str:

@@ -284,7 +284,7 @@ class Run:
 
     def _called(self) -> str:
         """The field that tells the files of a folder apart: cow.obj and cow.glb go by their whole names."""
-        stems = {(source.parent, os.path.splitext(source.path)[0]) for source in self.sources}
+        stems = {(source.parent, Path(source.path).stem) for source in self.sources}
         return "stem" if len(stems) == len(self.sources) else "name"
 
     def _check_stream(self) -> None:
@@ -304,7 +304,8 @@ class Run:
         if isinstance(background, Path):
             from r3d_cli.scene.backdrop import backdrop
 
-            return backdrop(background, self.stand.size).shape[2] == 3
+            picture = backdrop(background, self.stand.size)
+            return picture.shape[2] == 3 or bool((picture[..., 3] == 255).all())
         return len(background) == 3 or background[3] == 1
 
     # -- What is said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -37,10 +38,8 @@ def footprint(path: str, sizes: Sequence[tuple[int, int]], passes: Sequence[str]
     mesh = 0
     if path != STANDARD_INPUT:
         extension = os.path.splitext(path)[1].lower()
-        try:
+        with contextlib.suppress(OSError):  # which reading it will tell
             mesh = os.path.getsize(path) * _PER_FILE_BYTE.get(extension, _PER_BYTE)
-        except OSError:  # which reading it will tell
-            mesh = 0
     pixels = max(height * width for height, width in sizes)
     samples = min(pixels * (look.supersampling**2 if "rgb" in passes else 1), BAND_SAMPLES)
     return _PROCESS + mesh + samples * _PER_SAMPLE + pixels * sum(_PER_PIXEL[name] for name in passes)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from r3d_cli.backend.cpu import num_threads
 from r3d_cli.errors import R3dError
 from r3d_cli.scene.files import replacing
 from r3d_cli.scene.films import delays
@@ -78,8 +79,8 @@ def _cut(ids: NDArray[np.uint8], needed: NDArray[np.bool_]) -> _Box:
 
 
 def _packed(boxes: Iterable[_Box]) -> Iterator[tuple[_Box, bytes]]:
-    """Each box and its compressed pixels, in order, by as many threads as there are CPUs."""
-    workers = len(os.sched_getaffinity(0))
+    """Each box and its compressed pixels, in order, by as many threads as kernels use."""
+    workers = num_threads()
     waiting: deque[tuple[_Box, Future[bytes]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for box in boxes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TypeVar
@@ -101,7 +101,7 @@ def _find(argument: str) -> Iterator[Input]:
     if argument == STANDARD_INPUT:
         yield Input(STANDARD_INPUT)
     elif os.path.isdir(argument):
-        paths = [path for path in _walk(argument, hidden=False) if _is_mesh(path)]
+        paths = _meshes_below(argument)
         if not paths:
             raise R3dError(f"{argument}: holds no mesh files ({', '.join(FORMATS)}); name another folder")
         yield from _inputs(paths, argument)
@@ -133,6 +133,11 @@ def _is_mesh(path: str) -> bool:
     return os.path.splitext(path)[1].lower().removeprefix(".") in FORMATS
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    # A link to itself is an error for entry.is_dir().
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+
+
 def _is_pattern(text: str) -> bool:
     return any(character in text for character in "*?[")
 
@@ -146,58 +151,48 @@ def _glob(pattern: str) -> tuple[str, list[str]]:
     start = root or "."
     if not os.path.isdir(start):
         return root, []
-
-    def matches(path: str) -> bool:
-        return _matches(path[len(start) :].lstrip(os.sep).split(os.sep), wanted)
-
-    folders: list[str] = []
-    files = _walk(
-        start,
-        hidden=any(part.startswith(".") for part in wanted),
-        depth=None if "**" in wanted else len(wanted),
-        on_folder=folders.append,
-    )
     anything = not wanted[-1].strip("*?")
-    paths = [path for path in files if matches(path) and (_is_mesh(path) or not anything)]
-    if pattern.endswith(os.sep):
-        paths = []
-    for folder in filter(matches, folders):
-        paths += [path for path in _walk(folder, hidden=False) if _is_mesh(path)]
+    paths: list[str] = []
+    for entry in _walk(start, wanted):
+        if _is_folder(entry):
+            paths += _meshes_below(entry.path)
+        elif not pattern.endswith(os.sep) and (_is_mesh(entry.path) or not anything):
+            paths.append(entry.path)
     # The walk of "." names its files "./x", the user wrote "x".
     return root, [path if root else path.removeprefix(f".{os.sep}") for path in paths]
 
 
-def _matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether the parts of a path are what those of the pattern stand for."""
-    if not pattern:
-        return not names
+def _meshes_below(folder: str) -> list[str]:
+    return [entry.path for entry in _walk(folder, ["**"]) if _is_mesh(entry.path) and not _is_folder(entry)]
+
+
+def _matches(names: Sequence[str], pattern: Sequence[str], *, partly: bool = False) -> bool:
+    """Whether the parts of a path are what those of the pattern stand for; partly: what the first ones do, so
+    that something below the path may be what all of them stand for."""
+    if not names or not pattern:
+        return bool(pattern) if partly else not names and not pattern
     first, rest = pattern[0], pattern[1:]
+    hidden = names[0].startswith(".")
     if first == "**":  # any number of names, at its end one or more
-        if rest and _matches(names, rest):
+        if rest and _matches(names, rest, partly=partly):
             return True
-        if not names or names[0].startswith("."):
-            return False
-        return (not rest and len(names) == 1) or _matches(names[1:], pattern)
-    if not names or (names[0].startswith(".") and not first.startswith(".")):
+        return not hidden and ((not rest and len(names) == 1) or _matches(names[1:], pattern, partly=partly))
+    if hidden and not first.startswith("."):
         return False
-    return fnmatchcase(names[0], first) and _matches(names[1:], rest)
+    return fnmatchcase(names[0], first) and _matches(names[1:], rest, partly=partly)
 
 
-def _walk(
-    folder: str,
-    *,
-    hidden: bool,
-    depth: int | None = None,
-    on_folder: Callable[[str], None] = lambda path: None,
-) -> Iterator[str]:
-    """The files below a folder, no more than ``depth`` levels down.
+def _walk(folder: str, pattern: Sequence[str]) -> Iterator[os.DirEntry[str]]:
+    """What below a folder matches a pattern's parts, files and folders.
 
     Every folder is visited once, by its own name rather than by a link's, so that links in a circle end.
+    Those that lead to no match are not even listed: one may lie beside what is meant and be forbidden.
     """
     seen: set[tuple[int, int]] = set()
-    folders, links = deque([(folder, 1)]), deque[tuple[str, int]]()
+    folders = deque[tuple[str, list[str]]]([(folder, [])])
+    links = deque[tuple[str, list[str]]]()
     while folders or links:
-        here, level = (folders or links).popleft()
+        here, above = (folders or links).popleft()
         try:
             status = os.stat(here)
             if (status.st_dev, status.st_ino) in seen:
@@ -206,13 +201,10 @@ def _walk(
             with os.scandir(here) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
             for entry in entries:
-                if entry.name.startswith(".") and not hidden:
-                    continue
-                if not entry.is_dir():
-                    yield entry.path
-                else:
-                    on_folder(entry.path)
-                    if depth is None or level < depth:
-                        (links if entry.is_symlink() else folders).append((entry.path, level + 1))
+                names = [*above, entry.name]
+                if _matches(names, pattern):
+                    yield entry
+                if _is_folder(entry) and _matches(names, pattern, partly=True):
+                    (links if entry.is_symlink() else folders).append((entry.path, names))
         except OSError as error:
             raise R3dError(f"{here}: cannot be listed ({error.strerror}); check its permissions") from None

@@ -159,7 +159,8 @@ class OutputTemplate:
                 mends = ["view"]
             else:
                 who = f"{one} and {source}"
-                mends = ["parent"] * (one.parent != source.parent) + ["name", "index"]
+                differ = {field for field, value in _values(one).items() if value != _values(source)[field]}
+                mends = [field for field in ("parent", "name", "index") if field in differ]
             mend = next((f"put {{{field}}} in" for field in mends if field not in self.fields), None)
             raise ValueError(
                 f"{path} would be written for {who}; {mend or 'part the fields of'} '{self.text}'"

@@ -82,7 +82,7 @@ def parse_views(text: str) -> Views:
         >>> parse_views("fibonacci:12")
         Views(kind='fibonacci', count=12)
     """
-    match = re.fullmatch(r"(?:(orbit|fibonacci):)?([0-9]{1,9})", text.strip().lower())
+    match = re.fullmatch(r"(?:(fibonacci):)?([0-9]{1,9})", text.strip().lower())
     if not match or not 1 <= int(match[2]) <= MAX_VIEWS:
         raise ValueError(f"views must be N or fibonacci:N with N of 1 to {MAX_VIEWS:,}, got {text!r}")
     return Views(match[1] or "orbit", int(match[2]))

@@ -167,7 +167,8 @@ class _Worker(Generic[T, R]):
 
     def kill(self, number: int) -> None:
         if not self.ended:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def close(self) -> None:
         """End the process, if need be by force, and remove what it leaves."""
@@ -203,7 +204,11 @@ class _Worker(Generic[T, R]):
     def _reap(self, options: int = 0) -> int:
         if self.ended:
             return 0
-        pid, status = os.waitpid(self.pid, options)
+        try:
+            pid, status = os.waitpid(self.pid, options)
+        except ChildProcessError:  # this process was started with SIGCHLD ignored: nobody keeps its status
+            self.ended = True
+            return 0
         self.ended = pid != 0
         return status
 

@@ -83,6 +83,12 @@ def test_environment_and_affinity_set_the_number_of_threads() -> None:
     assert count_in_subprocess({"R3D_NUM_THREADS": "many"}) == len(os.sched_getaffinity(0))
 
 
+def run_beside_tests(code: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
 SHARING = """
 import os, torch
 import r3d_cli.ops
@@ -99,10 +105,7 @@ print(len(os.listdir("/proc/self/task")) - before)
 
 def threads_made_beside_torch(torch_threads: int) -> int:
     """Threads that two of ours add to a process in which PyTorch has worked with so many."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    command = [sys.executable, "-c", SHARING.format(torch_threads=torch_threads)]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return int(result.stdout)
+    return int(run_beside_tests(SHARING.format(torch_threads=torch_threads)))
 
 
 def test_pytorchs_threads_do_our_work_where_there_are_as_many() -> None:
@@ -133,6 +136,56 @@ def test_a_forked_child_leaves_pytorchs_threads_alone() -> None:
     finally:
         torch.set_num_threads(threads)
         set_num_threads(0)
+
+
+def test_openmp_that_binds_the_main_thread_leaves_us_all_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("R3D_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OMP_PROC_BIND", "true")
+    code = "import r3d_cli.ops; from r3d_cli.backend import cpu; print(cpu.num_threads())"
+    assert int(run_beside_tests(code)) == len(os.sched_getaffinity(0))
+
+
+FORKED_BEFORE_IMPORT = """
+import os, signal, torch
+torch.set_num_threads(2)
+(torch.ones(2_000_000) * 2).sum()
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    import r3d_cli.ops
+    from r3d_cli.backend import cpu
+    cpu.set_num_threads(2)
+    import test_threads
+    test_threads.picture()
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_child_that_imports_r3d_itself_leaves_pytorchs_threads_alone() -> None:
+    assert run_beside_tests(FORKED_BEFORE_IMPORT) == "0\n"
+
+
+SHORT_OF_THREADS = """
+import resource
+import numpy as np
+from r3d_cli.backend import cpu
+import test_threads
+cpu.set_num_threads(1)
+expected = test_threads.picture()
+with open("/proc/self/statm") as file:
+    size = int(file.read().split()[0]) * resource.getpagesize()
+room = size + 32 * 2**20  # the stacks of a few threads
+resource.setrlimit(resource.RLIMIT_AS, (room, room))
+cpu.set_num_threads(50)
+for _ in range(2):
+    np.testing.assert_array_equal(test_threads.picture(), expected)
+"""
+
+
+def test_threads_that_the_system_does_not_give_are_done_without() -> None:
+    run_beside_tests(SHORT_OF_THREADS)
 
 
 def test_a_library_that_is_no_runtime_is_not_shared(tmp_path: Path) -> None:

@@ -92,6 +92,10 @@ def test_the_background(r3d: Run, tmp_path: Path, tetrahedron: Path) -> None:
     assert clear.shape == (32, 32, 4)
     assert clear[0, 0, 3] == 0
     assert clear[16, 16, 3] == 255
+    Image.new("RGBA", (9, 9), (0, 0, 255, 255)).save(tmp_path / "opaque.png")  # its alpha shows nothing
+    done = r3d("render", tetrahedron, "-o", "blue.jpg", "--size", "32", "--background", "opaque.png")
+    assert done.returncode == 0
+    assert pixels(tmp_path / "blue.jpg")[0, 0, 2] > 250
 
 
 @pytest.mark.parametrize(

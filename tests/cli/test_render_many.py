@@ -69,6 +69,10 @@ def test_files_of_one_stem_go_by_their_names(r3d: Run, tmp_path: Path, tetrahedr
     (folder / "a.off").write_text("OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n")
     assert r3d("render", folder, "-o", "out/", "--size", "8").returncode == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.obj.png", "a.off.png"]
+    (tmp_path / "other").mkdir()
+    (folder / "a.off").rename(tmp_path / "other" / "a.off")
+    listed = r3d("render", "same/a.obj", "other/a.off", "-o", "out/", "--dry-run")
+    assert listed.stdout.splitlines() == ["out/a.obj.png", "out/a.off.png"]
 
 
 def test_jobs_and_threads_do_not_show_in_the_pictures(r3d: Run, tmp_path: Path, scans: Path) -> None:

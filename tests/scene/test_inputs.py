@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -139,7 +140,27 @@ def test_links_in_a_circle_end() -> None:
 
 def test_a_link_that_leads_nowhere_is_left_to_the_reader() -> None:
     Path("gone.obj").symlink_to("nowhere.obj")
+    Path("self.obj").symlink_to("self.obj")
     assert paths("gone.obj") == ["gone.obj"]
+    assert paths(".") == ["./gone.obj", "./self.obj"]
+    assert paths("*.obj") == ["gone.obj", "self.obj"]
+
+
+@pytest.mark.parametrize("pattern", ["b*/*.obj", "**/b*/*.obj", "b*/**/*.obj"])
+def test_folders_that_lead_to_no_match_may_be_forbidden(
+    pattern: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("b/x.obj", "secret/x.obj")
+    listed = []
+
+    def scandir(folder: str) -> Iterator[os.DirEntry[str]]:
+        listed.append(folder)
+        return really(folder)
+
+    really = os.scandir
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert paths(pattern) == ["b/x.obj"]
+    assert ("./secret" in listed) == pattern.startswith("**")
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,11 @@ def test_wrong_templates(text: str, counts: dict[str, Any], message: str) -> Non
             "a.obj.png would be written for d/a.obj and e/a.obj; put {index} in '{parent}/{name}.png'",
         ),
         (
+            "{stem}.png",
+            [Input("d/a.obj", "d", 0), Input("e/a.obj", "e", 1)],
+            "a.png would be written for d/a.obj and e/a.obj; put {index} in '{stem}.png'",
+        ),
+        (
             "{index}{view}.png",
             [Input(f"m{index}.obj", "", index) for index in range(12)],
             "110.png would be written for m1.obj and m11.obj; put {name} in '{index}{view}.png'",

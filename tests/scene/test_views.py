@@ -46,7 +46,6 @@ def test_one_direction_is_from_the_side():
 
 def test_parse():
     assert parse_views("36") == Views("orbit", 36)
-    assert parse_views("orbit:4") == Views("orbit", 4)
     assert parse_views(" Fibonacci:9 ") == Views("fibonacci", 9)
     assert parse_views("2").directions(10.0, 5.0) == orbit(2, 10.0, 5.0)
     assert parse_views("fibonacci:9").directions(10.0, 5.0) == fibonacci(9)

@@ -53,6 +53,17 @@ def test_every_task_has_its_result(way: dict[str, Any]) -> None:
     assert list(run_jobs([], lambda number: number, **way)) == []
 
 
+def test_ended_processes_may_leave_no_status() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a process started so keeps it
+    try:
+        done = dict(run_jobs(range(4), lambda number: os._exit(3) if number == 1 else number, jobs=2))
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert isinstance(done[1], Failure)
+    assert done[1].kind == "crash"
+    assert [done[number] for number in (0, 2, 3)] == [0, 2, 3]
+
+
 def test_one_job_works_here_in_order_and_more_do_not() -> None:
     assert list(run_jobs([3, 1, 2], lambda number: os.getpid())) == [(n, os.getpid()) for n in (3, 1, 2)]
     processes = {pid for _, pid in run_jobs(range(8), lambda number: time.sleep(0.02) or os.getpid(), jobs=2)}
