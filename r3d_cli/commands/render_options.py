@@ -323,7 +323,7 @@ Shard = Annotated[
 ]
 ManifestOption = Annotated[
     str | None,
-    typer.Option(metavar="FILE.jsonl", help="Write the lines of --json there; with --resume, go on with it."),
+    typer.Option(metavar="FILE.jsonl", help="Write the lines of --json there; with --resume behind those there are: a path's last counts."),
 ]
 
 # -- The machine
