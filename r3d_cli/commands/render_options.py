@@ -323,7 +323,10 @@ Shard = Annotated[
 ]
 ManifestOption = Annotated[
     str | None,
-    typer.Option(metavar="FILE.jsonl", help="Write the lines of --json there; with --resume behind those there are: a path's last counts."),
+    typer.Option(
+        metavar="FILE.jsonl",
+        help="Write the lines of --json there; with --resume behind those there are: a path's last counts.",
+    ),
 ]
 
 # -- The machine
