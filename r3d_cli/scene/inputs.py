@@ -208,7 +208,7 @@ def _walk(
             for entry in entries:
                 if entry.name.startswith(".") and not hidden:
                     continue
-                if not entry.is_dir():
+                if not _is_folder(entry):
                     yield entry.path
                 else:
                     on_folder(entry.path)
@@ -216,3 +216,10 @@ def _walk(
                         (links if entry.is_symlink() else folders).append((entry.path, level + 1))
         except OSError as error:
             raise R3dError(f"{here}: cannot be listed ({error.strerror}); check its permissions") from None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, say: reading it tells, and the rest of its folder goes on
+        return False

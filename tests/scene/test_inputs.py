@@ -142,6 +142,12 @@ def test_a_link_that_leads_nowhere_is_left_to_the_reader() -> None:
     assert paths("gone.obj") == ["gone.obj"]
 
 
+def test_a_link_to_itself_does_not_hide_its_folder() -> None:
+    make("d/a.obj")
+    Path("d/loop.obj").symlink_to("loop.obj")
+    assert paths("d") == paths("d/*.obj") == ["d/a.obj", "d/loop.obj"]
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
