@@ -193,6 +193,30 @@ def test_a_dry_run_knows_what_is_missing(r3d: Run, tmp_path: Path, tetrahedron: 
     assert "r3d: error: gone.obj: no such file; check the path\n" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-o", "a.png", "--size", "2500"],
+        ["-o", "a.png", "--size", "2000", "--pass", "faceid"],
+        ["-o", "a.exr", "--size", "1600", "--pass", "rgb,depth,normal"],
+        ["-o", "a.png", "--size", "400", "--shading", "soft-phong"],
+        ["--turntable", "a.gif", "--size", "600", "--ssaa", "1", "--frames", "60"],
+    ],
+)
+def test_a_dry_run_estimates_the_memory(
+    command: Path, r3d: Run, tmp_path: Path, tetrahedron: Path, options: list[str]
+) -> None:
+    told = r3d("render", tetrahedron, *options, "--dry-run").stderr
+    estimate = float(told.split(" about ")[1].split(" MiB")[0].replace(",", ""))
+    process = subprocess.Popen(
+        [command, "render", tetrahedron, *options], cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert 0.45 < estimate / (usage.ru_maxrss / 1024) < 2.2
+
+
 def test_a_dry_run_knows_what_resume_leaves_out(r3d: Run, tmp_path: Path, scans: Path) -> None:
     run = ("render", "scans", "-o", "out/", *SMALL, "--manifest", "m.jsonl", "--resume")
     assert r3d(*run).returncode == 0
