@@ -34,15 +34,16 @@ def run(arguments: list[str]) -> int:
         from r3d_cli.app import app
 
         status = get_command(app).main(arguments, prog_name="r3d", standalone_mode=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        if status:  # which has been told, perhaps that output cannot be written
+            _drop_unwritten_output()
+        sys.stdout.flush()
     except Exception as error:
         if debugging():
             import traceback
 
             traceback.print_exc()
         line, status = _explain(error)
-        if line and sys.stderr is not None:
+        if line:
             print("r3d: error:", " ".join(line.split()), file=sys.stderr)
         _drop_unwritten_output()
     return status or 0
@@ -58,9 +59,23 @@ def _set_up_process() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, lambda number, frame: sys.exit(128 + number))
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # a file name need not be text that the terminal can show
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    _stand_in_for_closed_streams()
+    for stream in (sys.stdout, sys.stderr):  # a file name need not be text that the terminal can show
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Give `r3d … <&- >&- 2>&-` streams, and their numbers to no other file.
+
+    What reads or writes them fails as it would have, with "Bad file descriptor"; messages are dropped.
+    """
+    for name, mode, access in (
+        ("stdin", "r", os.O_WRONLY),
+        ("stdout", "w", os.O_RDONLY),
+        ("stderr", "w", os.O_WRONLY),
+    ):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, access), mode))
 
 
 def _explain(error: Exception) -> tuple[str, int]:
@@ -86,8 +101,6 @@ def _explain_typer(error: Exception) -> tuple[str, int] | None:
 
 def _drop_unwritten_output() -> None:
     """Keep the interpreter from failing again, with lines of its own, on output that cannot be written."""
-    if sys.stdout is None:
-        return
     try:
         sys.stdout.flush()
     except OSError:

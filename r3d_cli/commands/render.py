@@ -11,6 +11,7 @@ import typer
 from r3d_cli.commands import render_options as options
 from r3d_cli.commands.threads import use_threads
 from r3d_cli.commands.values import (
+    MAX_PICTURE_SIDE,
     check_device,
     check_format,
     check_number,
@@ -230,4 +231,12 @@ def _stand_of_file(camera: str, size: str | None) -> Stand:
     cameras = read_cameras(camera, (pixels.height, pixels.width), warnings=warnings)
     for warning in warnings:
         typer.echo(f"r3d: warning: {warning}", err=True)
-    return Stand((pixels.height, pixels.width), [], cameras=cameras, own_sizes=size is None)
+    stand = Stand((pixels.height, pixels.width), [], cameras=cameras, own_sizes=size is None)
+    for name, (height, width) in zip(stand.names, stand.sizes, strict=True):
+        if max(height, width) > MAX_PICTURE_SIDE:
+            raise refuse(
+                "--camera",
+                f"{camera}: the picture of camera {name!r} has {width}x{height} pixels, sides of "
+                f"{MAX_PICTURE_SIDE} are the longest; give a --size",
+            )
+    return stand

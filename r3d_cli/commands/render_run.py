@@ -108,7 +108,14 @@ class Run:
                 count += 1
                 typer.echo(str(path))
         sizes = self.stand.sizes
-        most = max((footprint(source.path, sizes, self.passes, self.look) for source in sources), default=0)
+        kind: dict[str, Any] = {}
+        if self.template is not None and self.fps is not None:
+            kind["film"] = os.path.splitext(self.template.text)[1].lower()
+        elif self.template is not None:
+            kind["format"] = self.template.format
+        most = max(
+            (footprint(source.path, sizes, self.passes, self.look, **kind) for source in sources), default=0
+        )
         typer.echo(
             f"{_count(count, 'film' if self.fps else 'picture')} of {_count(len(sources), 'file')}, about "
             f"{self.jobs * most / 2**20:,.0f} MiB of memory",

@@ -27,8 +27,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written; about ``path``, not about the temporary one.
     """
-    target = Path(os.path.realpath(path))
-    direct = target.exists() and not target.is_file()
+    # Where /dev/stdout is a pipe, its real path is no name that could be opened.
+    direct = os.path.exists(path) and not os.path.isfile(path)
+    target = Path(path if direct else os.path.realpath(path))
     # The extension lets Pillow load this format's plugin alone.
     unique = f".{target.name}.{os.getpid()}-{threading.get_ident()}{target.suffix}"
     partial = target if direct else target.with_name(unique)

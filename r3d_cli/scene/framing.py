@@ -29,6 +29,9 @@ _NEAR = 1e-3
 #: takes: a line that is seen end on would otherwise have the camera on it.
 _NEAREST = 0.01
 
+#: Coordinates beyond this are infinite where faces are drawn.
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 def bounding_sphere(
     verts: NDArray[np.floating],  # (V, 3)
@@ -49,10 +52,10 @@ def bounding_sphere(
 
 
 def _drawn_points(verts: NDArray[np.floating], faces: NDArray[np.int64]) -> NDArray[np.float64]:  # (P, 3)
-    """The vertices that are in a face and finite; ValueError where there are none."""
+    """The vertices that are in a face and finite in float32; ValueError where there are none."""
     used = np.zeros(len(verts), dtype=bool)
     used[faces.ravel()] = True
-    used &= np.isfinite(verts).all(axis=1)
+    used &= (np.abs(verts) <= _LARGEST).all(axis=1)
     points = verts[used].astype(np.float64)
     if not len(points):
         raise ValueError("the mesh has no face with finite vertices")
@@ -169,8 +172,8 @@ def frame(
     anchor, radius = subject.center, subject.radius
     if target is not None:
         anchor = np.asarray(target, dtype=np.float64)
-        if anchor.shape != (3,) or not np.isfinite(anchor).all():
-            raise ValueError(f"target must be three finite numbers, got {target}")
+        if anchor.shape != (3,) or not (np.abs(anchor) <= _LARGEST).all():
+            raise ValueError(f"target must be three finite numbers of up to {_LARGEST:.3g}, got {target}")
         radius = float(np.linalg.norm(subject.points - anchor, axis=1).max())
     radius = max(radius, 1e-12 * float(np.abs(anchor).max()), 1e-30)
     extent = radius * (1 + margin)

@@ -24,6 +24,7 @@ however clear it is.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,14 @@ def to_png8(name: str, values: NDArray[Any]) -> NDArray[np.uint8]:  # (H, W) or 
     _check(name)
     if name == "rgb":
         return values
+    low, high = _range(name, values) if name in ("depth", "position") else (None, None)
+    codes = np.empty(values.shape[:2] if name in ("depth", "mask") else (*values.shape[:2], 3), np.uint8)
+    for rows in _bands(values):
+        codes[rows] = _shades8(name, values[rows], low, high)
+    return codes
+
+
+def _shades8(name: str, values: NDArray[Any], low: Any, high: Any) -> NDArray[np.uint8]:
     there = covered(name, values)
     if name == "mask":
         return np.where(there, np.uint8(255), np.uint8(0))
@@ -70,7 +79,6 @@ def to_png8(name: str, values: NDArray[Any]) -> NDArray[np.uint8]:  # (H, W) or 
     elif name == "uv":
         shades = np.concatenate([_fraction(values), np.zeros_like(values[..., :1])], axis=-1)
     else:
-        low, high = _range(values, there)
         if name == "depth":  # a wall seen from the front shows no rounding
             high = np.maximum(high, low * (1 + _ROUNDING))
         span = np.where(high > low, high - low, 1)
@@ -106,43 +114,54 @@ def to_png16(name: str, values: NDArray[Any]) -> tuple[NDArray[np.uint16], dict[
     _check(name)
     if name == "rgb":
         raise ValueError("rgb has 8 bits, use to_png8")
-    there = covered(name, values)
     if name == "mask":
-        return np.where(there, np.uint16(65535), np.uint16(0)), {"nothing": 0}
+        return np.where(values, np.uint16(65535), np.uint16(0)), {"nothing": 0}
     if name == "faceid":
         if values.size and int(values.max()) > 65534:
             raise R3dError(
                 f"faceid: 16 bits hold ids up to 65534, this picture has {values.max()}; write NPY or EXR"
             )
         return (values + 1).astype(np.uint16), {"offset": -1, "nothing": 0}
-    if name == "normal":
-        codes = _codes((values + 1) / 2, there[..., None])
-        return codes, {"scale": 2 / 65535, "offset": -1, "nothing": 0, "axes": "x right, y up, z to viewer"}
-    if name == "uv":
-        shades = np.concatenate([_fraction(values), np.ones_like(values[..., :1])], axis=-1)
-        return _codes(shades, there[..., None]), {"scale": 1 / 65535, "nothing": 0, "modulo": 1}
     if name == "depth":
         return _depth_codes(values)
-    low, high = _range(values, there)
+    codes = np.empty((*values.shape[:2], 3), np.uint16)
+    if name == "normal":
+        for rows in _bands(values):
+            codes[rows] = _codes(name, values[rows], (values[rows] + 1) / 2)
+        return codes, {"scale": 2 / 65535, "offset": -1, "nothing": 0, "axes": "x right, y up, z to viewer"}
+    if name == "uv":
+        for rows in _bands(values):
+            band = values[rows]
+            shades = np.concatenate([_fraction(band), np.ones_like(band[..., :1])], axis=-1)
+            codes[rows] = _codes(name, band, shades)
+        return codes, {"scale": 1 / 65535, "nothing": 0, "modulo": 1}
+    low, high = _range(name, values)
     scale = _round_scale(float((high - low).max()) / 65534)
-    codes = 1 + np.rint((np.where(there[..., None], values, low) - low) / scale)
-    codes = np.where(there[..., None], codes.clip(1, 65535), 0).astype(np.uint16)
+    for rows in _bands(values):
+        there = covered(name, values[rows])[..., None]
+        steps = 1 + np.rint((np.where(there, values[rows], low) - low) / scale)
+        codes[rows] = np.where(there, steps.clip(1, 65535), 0)
     return codes, {"scale": scale, "offset": [float(x) for x in low], "unit": "mesh", "nothing": 0}
 
 
 def _depth_codes(depth: NDArray[np.floating]) -> tuple[NDArray[np.uint16], dict[str, Any]]:
-    """Some rows at a time, so that what is computed on the way stays in the caches."""
-    rows = max(_BAND // max(depth.shape[1], 1), 1)
-    bands = [depth[first : first + rows] for first in range(0, len(depth), rows)]
-    farthest = max((np.where(np.isinf(band), 0, band).max(initial=0) for band in bands), default=0)
+    farthest = max(
+        (np.where(np.isinf(depth[r]), 0, depth[r]).max(initial=0) for r in _bands(depth)), default=0
+    )
     scale = _round_scale(float(farthest) / 65535)
     codes = np.empty(depth.shape, np.uint16)
-    for i, band in enumerate(bands):
-        steps = np.rint(band * band.dtype.type(1 / scale))
+    for rows in _bands(depth):
+        steps = np.rint(depth[rows] * depth.dtype.type(1 / scale))
         np.clip(steps, 1, 65535, out=steps)  # 0 is nothing: what is nearer than half a step is one away
-        np.copyto(steps, 0, where=np.isinf(band))
-        codes[i * rows : i * rows + rows] = steps
+        np.copyto(steps, 0, where=np.isinf(depth[rows]))
+        codes[rows] = steps
     return codes, {"scale": scale, "unit": "mesh", "nothing": 0}
+
+
+def _bands(values: NDArray[Any]) -> Iterator[slice]:
+    """Some rows at a time, so that what is computed on the way stays in the caches."""
+    count = max(_BAND // max(values.shape[1], 1), 1)
+    return (slice(first, first + count) for first in range(0, len(values), count))
 
 
 def covered(name: str, values: NDArray[Any]) -> NDArray[np.bool_]:  # (H, W)
@@ -168,18 +187,22 @@ def _fraction(values: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.where((values >= 0) & (values <= 1), values, values - np.floor(values))
 
 
-def _codes(shades: NDArray[np.floating], there: NDArray[np.bool_]) -> NDArray[np.uint16]:
+def _codes(name: str, values: NDArray[np.floating], shades: NDArray[np.floating]) -> NDArray[np.uint16]:
+    there = covered(name, values)[..., None]
     return np.rint(65535.0 * np.where(there, shades, 0).clip(0, 1)).astype(np.uint16)
 
 
-def _range(
-    values: NDArray[np.floating], there: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # () or (3,)
+def _range(name: str, values: NDArray[np.floating]) -> tuple[Any, Any]:  # float64, () or (3,)
     """The least and the largest of each channel; 0 where nothing is there."""
-    seen = values[there].astype(np.float64)
-    if not len(seen):
+    ends = []
+    for rows in _bands(values):
+        seen = values[rows][covered(name, values[rows])].astype(np.float64)
+        if len(seen):
+            ends.append((seen.min(axis=0), seen.max(axis=0)))
+    if not ends:
         return np.zeros(values.shape[2:]), np.zeros(values.shape[2:])
-    return seen.min(axis=0), seen.max(axis=0)
+    lows, highs = zip(*ends, strict=True)
+    return np.min(lows, axis=0), np.max(highs, axis=0)
 
 
 def _round_scale(least: float) -> float:

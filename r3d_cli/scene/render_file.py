@@ -32,6 +32,9 @@ Passes = dict[str, NDArray[Any]]
 #: Shadings that ``scene.soft`` does.
 SOFT = ("soft-phong", "silhouette")
 
+#: Samples of other shadings that take as long as one of theirs, roughly.
+_SOFT_WORK = 32
+
 
 @dataclass(frozen=True)
 class Look:
@@ -193,6 +196,8 @@ def show_file(source: Input, look: Look, format: str | None, *, samples: int) ->
         mesh.faces_material = mesh.colors = None
     elif look.theme is not None:
         mesh = look.theme.dress(mesh)
+    if look.shading in SOFT:
+        samples *= _SOFT_WORK
     choice = choose_device(look.device, faces=len(mesh.faces), samples=samples)
     drawable = None
     if look.shading not in SOFT:

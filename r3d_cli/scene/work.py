@@ -22,6 +22,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _GRACE = 1.0  # seconds that a process has to remove what it began
+_LONGEST_WAIT = 1e6  # seconds at a time: the operating system does not count much further
 _HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NONE: Any = object()
 
@@ -95,7 +96,8 @@ def run_jobs(
                 return
             now = time.monotonic()
             first = min(worker.deadline for worker in workers)
-            ready = wait([worker.connection for worker in workers], None if timeout is None else first - now)
+            left = None if timeout is None else min(first - now, _LONGEST_WAIT)
+            ready = wait([worker.connection for worker in workers], left)
             now = time.monotonic()
             for worker in list(workers):
                 task = worker.task

@@ -140,6 +140,27 @@ def test_an_interrupt_is_quiet(command: Path, tmp_path: Path, number: signal.Sig
     assert [path.name for path in tmp_path.iterdir()] == ["mesh.obj"]
 
 
-def test_closed_standard_streams(command: Path) -> None:
-    done = subprocess.run(["bash", "-c", f"'{command}' --version >&- 2>&-"], check=False)
-    assert done.returncode == 0
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ("--version 2>&-", 0, ""),
+        ("--version >&- 2>&-", 1, ""),
+        ("--version >&-", 1, "r3d: error: standard output: Bad file descriptor\n"),
+        ("render mesh.obj -o a.png --size 8 <&- >&- 2>&-", 0, ""),
+        (
+            "render mesh.obj -o - --size 8 >&-", 1,
+            "r3d: error: mesh.obj: standard output: Bad file descriptor\n",
+        ),
+        (
+            "info - <&-", 1,
+            "r3d: error: <stdin>: cannot be read (Bad file descriptor); pipe a mesh into it\n",
+        ),
+    ],
+)  # fmt: skip
+def test_closed_standard_streams(command: Path, tmp_path: Path, line: str, code: int, message: str) -> None:
+    (tmp_path / "mesh.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+    done = subprocess.run(
+        ["bash", "-c", f"'{command}' {line}"], cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (code, message)
+    assert (tmp_path / "a.png").exists() == ("a.png" in line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -267,3 +268,13 @@ def test_wrong_values_are_named(r3d: Run, box: Path, options: tuple[str, ...]) -
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert options[0] in line
+
+
+def test_a_camera_of_too_large_a_picture_is_named(r3d: Run, tmp_path: Path, tetrahedron: Path) -> None:
+    assert r3d("render", tetrahedron, "--size", "8", "--cameras-out", "c.json").returncode == 0
+    text = (tmp_path / "c.json").read_text()
+    (tmp_path / "c.json").write_text(re.sub(r'"width": ?8', '"width": 20000', text))
+    done = r3d("render", tetrahedron, "--camera", "c.json")
+    assert done.returncode == 2
+    assert "'--camera': c.json: the picture of camera '0' has 20000x8 pixels" in done.stderr
+    assert r3d("render", tetrahedron, "--camera", "c.json", "--size", "16").returncode == 0

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -195,6 +196,32 @@ def test_a_dry_run_knows_what_is_missing(r3d: Run, tmp_path: Path, tetrahedron: 
     done = r3d("render", tetrahedron, "gone.obj", "--dry-run")
     assert (done.returncode, done.stdout) == (1, "tetrahedron.png\n")
     assert "r3d: error: gone.obj: no such file; check the path\n" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-o", "a.png", "--size", "2500"],
+        ["-o", "a.png", "--size", "2000", "--pass", "faceid"],
+        ["-o", "a.exr", "--size", "1600", "--pass", "rgb,depth,normal"],
+        ["-o", "a.png", "--size", "400", "--shading", "soft-phong"],
+        ["--turntable", "a.gif", "--size", "600", "--ssaa", "1", "--frames", "60"],
+    ],
+)
+def test_a_dry_run_estimates_the_memory(
+    command: Path, r3d: Run, tmp_path: Path, tetrahedron: Path, options: list[str]
+) -> None:
+    told = r3d("render", tetrahedron, *options, "--dry-run").stderr
+    estimate = float(told.split(" about ")[1].split(" MiB")[0].replace(",", ""))
+    # In between a small process: a child's peak counts what its parent was when it was forked.
+    code = (
+        "import resource, subprocess, sys\n"
+        "subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL)\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    launched = [sys.executable, "-S", "-c", code, command, "render", tetrahedron, *options]
+    done = subprocess.run(launched, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert 0.45 < estimate / (int(done.stdout) / 1024) < 2.2
 
 
 def test_a_dry_run_knows_what_resume_leaves_out(r3d: Run, tmp_path: Path, scans: Path) -> None:

@@ -69,3 +69,11 @@ def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="directory") as caught:
         write(tmp_path / "gone" / "a.txt", 1)
     assert caught.value.filename == os.fspath(tmp_path / "gone" / "a.txt")
+
+
+def test_a_pipe_behind_a_link_is_written_to_directly() -> None:
+    reader, writer = os.pipe()
+    with open(reader, "rb") as read, open(writer, "wb"):
+        with replacing(f"/dev/fd/{writer}") as file:
+            file.write_bytes(b"abc")
+        assert read.read(3) == b"abc"

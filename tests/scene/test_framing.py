@@ -66,9 +66,10 @@ def test_the_bounding_sphere_is_nearly_the_smallest(verts, radius):
 
 def test_vertices_in_no_face_and_not_finite_ones_do_not_count():
     triangle = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)
-    wild = np.array([[1e6, 0, 0], [np.nan, 0, 0], [0, np.inf, 0]], np.float32)
+    wild = np.array([[1e6, 0, 0], [np.nan, 0, 0], [0, np.inf, 0], [0, 0, 1e300]])  # infinite in float32
+    faces = np.array([[0, 1, 2], [0, 1, 4], [1, 2, 5], [0, 1, 6]])
     alone = bounding_sphere(triangle, np.array([[0, 1, 2]]))
-    among = bounding_sphere(np.concatenate([triangle, wild]), np.array([[0, 1, 2], [0, 1, 4], [1, 2, 5]]))
+    among = bounding_sphere(np.concatenate([triangle, wild]), faces)
     np.testing.assert_array_equal(alone[0], among[0])
     assert alone[1] == among[1]
 
@@ -104,6 +105,7 @@ def test_the_picture_does_not_turn_over_at_the_pole(side):
         ({"azimuth": math.nan}, "azimuth and elevation must be finite numbers"),
         ({"roll": math.inf}, "roll must be a finite number, got inf"),
         ({"target": (0.0, math.nan, 0.0)}, "target must be three finite numbers"),
+        ({"target": (0.0, 1e300, 0.0)}, r"target must be three finite numbers of up to 3.4e\+38"),
         ({"target": (0.0, 1.0)}, "target must be three finite numbers"),
         ({"fit": "box"}, "fit must be one of sphere, bounds, got 'box'"),
         ({"size": (0, 4)}, "size must be a height and a width of at least 1 pixel"),

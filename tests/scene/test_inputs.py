@@ -163,6 +163,12 @@ def test_folders_that_lead_to_no_match_may_be_forbidden(
     assert ("./secret" in listed) == pattern.startswith("**")
 
 
+def test_a_link_to_itself_does_not_hide_its_folder() -> None:
+    make("d/a.obj")
+    Path("d/loop.obj").symlink_to("loop.obj")
+    assert paths("d") == paths("d/*.obj") == ["d/a.obj", "d/loop.obj"]
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [

@@ -316,6 +316,18 @@ def test_pictures_of_passes():
     assert min(np.abs(a - b).sum() for a, b in itertools.pairwise(colors)) > 60
 
 
+@pytest.mark.parametrize("name", MEASURED)
+def test_codes_do_not_depend_on_the_bands_they_are_made_in(name, monkeypatch):
+    picture = draw(sphere(50), CAMERAS["perspective"], size=(SIDE, SIDE), passes=[name])
+    values = picture.passes[name]
+    seen, (codes, notes) = to_png8(name, values), to_png16(name, values)
+    monkeypatch.setattr("r3d_cli.scene.passes._BAND", 5 * SIDE)
+    np.testing.assert_array_equal(to_png8(name, values), seen)
+    banded, same = to_png16(name, values)
+    np.testing.assert_array_equal(banded, codes)
+    assert same == notes
+
+
 def test_codes_of_an_empty_picture():
     got = draw(plane(), Camera(*look_at(-3.0, 0.0, 0.0)), size=(4, 4), passes=MEASURED).passes
     for name, values in got.items():

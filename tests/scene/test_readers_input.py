@@ -115,6 +115,18 @@ def test_formats_that_need_more_packages(format: str, packages: str) -> None:
     assert message.endswith(f"); pip install {packages}")
 
 
+def test_a_package_that_a_reader_of_trimesh_misses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    trimesh = pytest.importorskip("trimesh")
+
+    def load(*arguments: object, **options: object) -> None:
+        raise ModuleNotFoundError("No module named 'charset_normalizer'", name="charset_normalizer")
+
+    monkeypatch.setattr(trimesh, "load_scene", load)
+    message = error(b"\xff", "xyz")
+    assert message.startswith("<bytes>: files of the format xyz need more packages (No module named")
+    assert message.endswith("; pip install charset-normalizer")
+
+
 @pytest.mark.parametrize(
     ("format", "text", "up"),
     [

@@ -234,6 +234,10 @@ def test_closing_ends_what_runs(tmp_path: Path) -> None:
     assert time.monotonic() - start < 30
 
 
+def test_a_timeout_may_be_beyond_what_the_system_counts() -> None:
+    assert list(run_jobs([1], lambda number: number, timeout=1e300)) == [(1, 1)]
+
+
 @pytest.mark.parametrize("arguments", [{"jobs": 0}, {"timeout": 0.0}, {"timeout": float("nan")}])
 def test_wrong_arguments(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be above 0"):

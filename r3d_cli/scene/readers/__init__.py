@@ -115,7 +115,10 @@ def _known(source: Source, format: str) -> str:
         known = formats()
         if kind not in known:
             names = [*FORMATS, *(name for name in known if name not in FORMATS)]
-            source.fail(f"'{kind}' is not a known mesh format; convert it to one of {', '.join(names)}")
+            source.fail(
+                f"'{kind}' is not a known mesh format; convert it to one of {', '.join(names)}, or name the "
+                "one it is in (--format)"
+            )
     return kind
 
 

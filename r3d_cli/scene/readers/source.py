@@ -33,7 +33,10 @@ class Source:
             return Source(path_or_bytes, "<bytes>", Path())
         path = os.fspath(path_or_bytes)
         if path == "-":
-            return Source(sys.stdin.buffer.read(), "<stdin>", Path())
+            try:
+                return Source(sys.stdin.buffer.read(), "<stdin>", Path())
+            except OSError as error:  # it is closed, or a folder
+                raise MeshError(f"<stdin>: cannot be read ({error.strerror}); pipe a mesh into it") from None
         try:
             return Source(Path(path).read_bytes(), path, Path(path).parent)
         except FileNotFoundError:

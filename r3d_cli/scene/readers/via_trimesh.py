@@ -18,6 +18,7 @@ from r3d_cli.scene.readers.source import Source
 _PACKAGES = {
     "3dxml": "lxml networkx",
     "3mf": "lxml networkx",
+    "ctm": "openctm",
     "dae": "pycollada",
     "step": "cascadio",
     "stp": "cascadio",
@@ -55,10 +56,13 @@ def read_via_trimesh(source: Source, kind: str) -> RawMesh:
     # A library's parsers raise whatever comes up on broken files.
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        packages = None
         if kind in _PACKAGES and kind not in trimesh.available_formats():
-            source.fail(
-                f"files of the format {kind} need more packages ({reason}); pip install {_PACKAGES[kind]}"
-            )
+            packages = _PACKAGES[kind]
+        elif isinstance(error, ImportError) and error.name:
+            packages = error.name.partition(".")[0].replace("_", "-")
+        if packages:
+            source.fail(f"files of the format {kind} need more packages ({reason}); pip install {packages}")
         source.fail(f"cannot be read as {kind} ({reason}); check that the file is complete")
     mesh = merge([part for part in parts if part is not None])
     mesh.display_colors = True
