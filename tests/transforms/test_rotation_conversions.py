@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
@@ -240,6 +240,7 @@ def test_standardize_quaternion() -> None:
     assert standardize_quaternion(quaternions).equal(expected)
 
 
+@example(np.array([-1.0, 3.6e-158, 3.6e-158, 3.6e-158]), "XYX")
 @settings(deadline=None)
 @given(rotations, st.sampled_from(CONVENTIONS))
 def test_round_trips(quaternion: np.ndarray, convention: str) -> None:
@@ -252,7 +253,7 @@ def test_round_trips(quaternion: np.ndarray, convention: str) -> None:
     angles = matrix_to_euler_angles(matrix, convention)
     close(euler_angles_to_matrix(angles, convention), matrix, factor=4)
     vector = quaternion_to_axis_angle(torch.from_numpy(quaternion))
-    assert 0 <= vector.norm() <= 2 * np.pi
+    assert 0 <= vector.norm() <= 2 * np.pi * (1 + 1e-15)  # the norm is rounded
     close(axis_angle_to_matrix(vector), matrix, factor=10)
 
 
