@@ -33,7 +33,9 @@ def quaternion_to_axis_angle(quaternions: Tensor) -> Tensor:
     check_floats("quaternion_to_axis_angle", "quaternions", quaternions, "... 4")
     unit, _ = normalized(quaternions)
     w, v = unit[..., :1], unit[..., 1:]
-    length = torch.linalg.vector_norm(v, dim=-1, keepdim=True)  # sin θ/2
+    # Squares of the smallest would lose digits; times a power of two, those of 1 still do not overflow.
+    scale = 2.0**500 if v.dtype == torch.float64 else 2.0**60
+    length = torch.linalg.vector_norm(scale * v, dim=-1, keepdim=True) / scale  # sin θ/2
     still = length == 0
     angle = 2 * torch.atan2(length, w.masked_fill(still, 1.0))
     # θ / sin θ/2 at zero; a zero quaternion has no real part either.
