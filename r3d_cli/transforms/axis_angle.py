@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -34,7 +36,7 @@ def quaternion_to_axis_angle(quaternions: Tensor) -> Tensor:
     unit, _ = normalized(quaternions)
     w, v = unit[..., :1], unit[..., 1:]
     # Squares of the smallest would lose digits; times a power of two, those of 1 still do not overflow.
-    scale = 2.0**500 if v.dtype == torch.float64 else 2.0**60
+    scale = 2.0 ** (int(math.log2(torch.finfo(v.dtype).max)) // 2 - 4)
     length = torch.linalg.vector_norm(scale * v, dim=-1, keepdim=True) / scale  # sin θ/2
     still = length == 0
     angle = 2 * torch.atan2(length, w.masked_fill(still, 1.0))
