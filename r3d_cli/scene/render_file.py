@@ -156,6 +156,22 @@ class Shown:
                 made["light"] = picture.light
         return made
 
+    def record(
+        self, path: str | None, source: Input, size: Size, seconds: float, more: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What --json says of a picture or a film."""
+        return {
+            "path": path,
+            "file": str(source),
+            **more,
+            "width": size[1],
+            "height": size[0],
+            "vertices": len(self.mesh.verts),
+            "faces": len(self.mesh.faces),
+            "device": self.device,
+            "seconds": round(seconds, 6),
+        }
+
     def _draw_softly(
         self, camera: Camera, size: Size, background: Color | NDArray[np.uint8]
     ) -> NDArray[np.uint8]:
@@ -267,19 +283,10 @@ def render_file(
             files = list(sink(view, shot, made))
             now = time.perf_counter()
             for path, names in files:
-                records.append({
-                    "path": path,
-                    "file": str(source),
-                    "pass": names[0] if len(names) == 1 else list(names),
-                    "view": view,
-                    "width": shot.size[1],
-                    "height": shot.size[0],
-                    "vertices": len(shown.mesh.verts),
-                    "faces": len(shown.mesh.faces),
-                    "device": shown.device,
-                    "seconds": round((now - started) / len(files), 6),
-                    "camera": camera_record(shot.camera, shot.size, convention),
-                })  # fmt: skip
+                of_pass = {"pass": names[0] if len(names) == 1 else list(names), "view": view}
+                record = shown.record(path, source, shot.size, (now - started) / len(files), of_pass)
+                record["camera"] = camera_record(shot.camera, shot.size, convention)
+                records.append(record)
             cameras.append(shot)
             started = now
     except ValueError as error:  # the options were checked before, so this is about the mesh
@@ -301,16 +308,6 @@ def film_file(
         write_film(path, (shown.draw(shot.camera, stand.size)["rgb"] for shot in cameras), fps=fps)
     except ValueError as error:
         raise R3dError(f"{source}: {error}") from error
-    record = {
-        "path": str(path),
-        "file": str(source),
-        "frames": len(cameras),
-        "fps": fps,
-        "width": stand.size[1],
-        "height": stand.size[0],
-        "vertices": len(shown.mesh.verts),
-        "faces": len(shown.mesh.faces),
-        "device": shown.device,
-        "seconds": round(time.perf_counter() - started, 6),
-    }  # fmt: skip
+    of_film = {"frames": len(cameras), "fps": fps}
+    record = shown.record(str(path), source, stand.size, time.perf_counter() - started, of_film)
     return Outcome([record], cameras, shown.mesh.warnings, shown.device, shown.reason)
