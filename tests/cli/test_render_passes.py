@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import subprocess
 from collections.abc import Callable
@@ -12,9 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from r3d_cli.backend.shade_meshes import SHADINGS
-from r3d_cli.scene.draw import draw
-
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 FRONT = ("--azimuth", "0", "--elevation", "0")
@@ -22,11 +18,6 @@ PASSES = ("rgb", "depth", "normal", "mask", "faceid", "uv", "position")
 
 #: A square of side 2 with texture coordinates, the lower half one face and the upper half another.
 SQUARE = "v -1 -1 0\nv 1 -1 0\nv 1 1 0\nv -1 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\nf 1/1 2/2 3/3 4/4\n"
-
-waits_for_draw = pytest.mark.skipif(
-    "wireframe" not in inspect.signature(draw).parameters,
-    reason="scene.draw takes no picture as a background yet",
-)
 
 
 @pytest.fixture
@@ -241,12 +232,10 @@ def test_an_edge_mixes_in_linear_light(r3d: Run, tmp_path: Path, ssaa: str) -> N
     assert set(np.asarray(Image.open(tmp_path / "hard.png")).ravel()) == {0, 255}
 
 
-@pytest.mark.skipif("unlit" not in SHADINGS, reason="scene.draw has no unlit shading yet")
 def test_unlit_is_the_colour_itself(shoot: Shoot) -> None:
     assert shoot("--shading", "unlit", "--color", "#808080")[16, 16].tolist() == [128] * 3
 
 
-@pytest.mark.skipif("gouraud" not in SHADINGS, reason="scene.draw has no gouraud shading yet")
 def test_gouraud_has_the_light_of_the_vertices(shoot: Shoot) -> None:
     """A plane under a directional light has one light, whichever way; its highlight differs."""
     options = ("--light", "0.5,0.2,1", "--fov", "60")
@@ -259,7 +248,6 @@ def test_cull_leaves_out_what_is_seen_from_behind(shoot: Shoot) -> None:
     assert shoot("--pass", "mask", "--azimuth", "180", "--cull").max() == 0
 
 
-@waits_for_draw
 def test_a_wireframe_is_drawn_over_the_faces(shoot: Shoot) -> None:
     plain = shoot("--color", "white").astype(int)
     wires = shoot("--color", "white", "--wireframe", "2", "--wireframe-color", "red").astype(int)
@@ -270,10 +258,6 @@ def test_a_wireframe_is_drawn_over_the_faces(shoot: Shoot) -> None:
 
 @pytest.mark.parametrize("theme", ["clay", "blueprint"])
 def test_a_theme_changes_the_look_and_options_come_before_it(shoot: Shoot, theme: str) -> None:
-    from r3d_cli.scene.themes import THEMES
-
-    if theme not in THEMES:
-        pytest.skip(f"there is no theme {theme} yet")
     assert np.abs(shoot("--theme", "studio").astype(int) - shoot("--theme", theme)).max() > 30
     assert shoot("--theme", theme, "--background", "#010203")[0, 0].tolist() == [1, 2, 3]
 
@@ -291,7 +275,7 @@ def stripes(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("shading", [pytest.param("phong", marks=waits_for_draw), "silhouette"])
+@pytest.mark.parametrize("shading", ["phong", "silhouette"])
 def test_a_picture_as_background_covers(shoot: Shoot, stripes: Path, shading: str) -> None:
     square = shoot("--background", stripes, "--shading", shading)
     assert square[1, 1].tolist() == square[1, -2].tolist() == [0, 255, 0]  # the middle stays
