@@ -43,8 +43,7 @@ def count_in_subprocess(environment: dict[str, str], affinity: str = "") -> int:
     return int(result.stdout)
 
 
-def test_a_forked_child_gets_a_pool_of_its_own() -> None:
-    expected = picture()  # the parent's pool has threads now; the child inherits none of them
+def assert_a_forked_child_draws(expected: np.ndarray) -> None:
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     process = context.Process(target=child, args=(queue,))
@@ -54,6 +53,10 @@ def test_a_forked_child_gets_a_pool_of_its_own() -> None:
     finally:
         process.join(timeout=10)
         process.kill()
+
+
+def test_a_forked_child_gets_a_pool_of_its_own() -> None:
+    assert_a_forked_child_draws(picture())  # this process has threads now; the child inherits none of them
 
 
 def test_callers_at_once_get_the_same_picture() -> None:
@@ -114,7 +117,8 @@ def test_pytorchs_threads_do_our_work_where_there_are_as_many() -> None:
 
 
 def test_a_forked_child_leaves_pytorchs_threads_alone() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     from r3d_cli.backend.cpu import set_num_threads
     from r3d_cli.ops.rasterize_meshes import rasterize_meshes as on_tensors
 
@@ -123,16 +127,7 @@ def test_a_forked_child_leaves_pytorchs_threads_alone() -> None:
     set_num_threads(2)
     try:
         tensors = torch.from_numpy(VERTS), torch.from_numpy(FACES), torch.from_numpy(FIRST)
-        expected = on_tensors(*tensors, (200, 300)).pix_to_face.numpy()
-        context = multiprocessing.get_context("fork")
-        queue = context.Queue()
-        process = context.Process(target=child, args=(queue,))
-        process.start()
-        try:
-            np.testing.assert_array_equal(queue.get(timeout=60), expected)
-        finally:
-            process.join(timeout=10)
-            process.kill()
+        assert_a_forked_child_draws(on_tensors(*tensors, (200, 300)).pix_to_face.numpy())
     finally:
         torch.set_num_threads(threads)
         set_num_threads(0)
