@@ -21,6 +21,7 @@ from r3d_cli.commands.values import (
     refuse,
 )
 from r3d_cli.constants import AZIMUTH, ELEVATION, FOV, MAX_IMAGE_SIDE, TURNTABLE_FRAMES, TURNTABLE_SECONDS
+from r3d_cli.errors import R3dError
 
 if TYPE_CHECKING:
     from r3d_cli.scene.inputs import Input
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
 
 DEFAULT_SIZE = "512"
 
+#: What --camera takes for the cameras within each mesh's own file.
+WITHIN = "file"
+
 #: Options for cameras that r3d places, by the names of their parameters.
 _PLACING = (
-    "azimuth", "elevation", "distance", "fov", "roll", "target", "up", "orthographic", "fit", "views",
+    "azimuth", "elevation", "distance", "roll", "target", "up", "orthographic", "fit", "views",
     "turntable",
 )  # fmt: skip
 
@@ -56,6 +60,7 @@ def render(
     convention: options.CamerasConvention = options.Convention.opencv,
     passes: options.Passes = "rgb",
     bits: options.Bits = 8,
+    depth_scale: options.DepthScale = None,
     theme: options.ThemeOption = options.Theme.studio,
     shading: options.ShadingOption = None,
     wireframe: options.Wire = None,
@@ -107,6 +112,11 @@ def render(
     )  # fmt: skip
     if bits not in (8, 16):
         raise refuse("--bits", f"{bits} is neither 8 nor 16")
+    if depth_scale is not None:
+        check_number(depth_scale, "--depth-scale", 0)
+        if bits != 16 or "depth" not in names:
+            raise refuse("--depth-scale", "is for 16-bit PNG of depth; add --pass depth --bits 16")
+    sources = _find(files, shard)
     if timeout is not None:
         check_number(timeout, "--timeout", 0)
     if turntable is None:
@@ -117,7 +127,8 @@ def render(
         for name in _PLACING:
             if name in given:
                 raise refuse(f"--{name}", "is for cameras that r3d places; leave it or --camera out")
-        stand = _stand_of_file(camera, size)
+        lens = check_number(fov, "--fov", 0, 180) if "fov" in given else None
+        stand = _stand_within(sources, size, lens) if camera == WITHIN else _stand_of_file(camera, size, lens)
     else:
         framing = _framing(
             distance=distance, fov=fov, roll=roll, target=target, up=up.value, orthographic=orthographic,
@@ -131,8 +142,8 @@ def render(
     if cameras_out is not None and resume:
         raise refuse("--cameras-out", "knows nothing of pictures left out by --resume; use --manifest")
     run = Run(
-        _find(files, shard), look, stand, names, bits=bits, format=format, convention=convention.value,
-        jobs=jobs, timeout=timeout, resume=resume, json=json_, show=show,
+        sources, look, stand, names, bits=bits, depth_scale=depth_scale, format=format,
+        convention=convention.value, jobs=jobs, timeout=timeout, resume=resume, json=json_, show=show,
     )  # fmt: skip
     if turntable is not None:
         for name in ("output", "views", "passes", "bits", "show"):
@@ -171,7 +182,7 @@ def _find(files: Sequence[str], part: str | None) -> list[Input]:
 
 
 def _check_samples(stand: Stand, supersampling: int) -> None:
-    side = max(max(size) for size in stand.sizes)
+    side = max((max(size) for size in stand.sizes), default=max(stand.size))
     if side * supersampling > MAX_IMAGE_SIDE:
         raise refuse(
             "--ssaa",
@@ -222,16 +233,50 @@ def _stand_around(
     return Stand((pixels.height, pixels.width), directions, framing)
 
 
-def _stand_of_file(camera: str, size: str | None) -> Stand:
+def _stand_of_file(camera: str, size: str | None, fov: float | None) -> Stand:
     from r3d_cli.scene.camera_files import read_cameras
     from r3d_cli.scene.render_file import Stand
 
     pixels = parse_size(DEFAULT_SIZE if size is None else size)
+    wanted = None if size is None else (pixels.height, pixels.width)
     warnings: list[str] = []
-    cameras = read_cameras(camera, (pixels.height, pixels.width), warnings=warnings)
+    if fov is not None:
+        try:
+            read_cameras(camera, wanted)
+        except R3dError:  # as of poses without a lens, for which the option is
+            pass
+        else:
+            raise refuse("--fov", f"is for cameras without a lens, and {camera} tells it; leave it out")
+    cameras = read_cameras(camera, wanted, fov=fov, warnings=warnings)
     for warning in warnings:
         typer.echo(f"r3d: warning: {warning}", err=True)
     stand = Stand((pixels.height, pixels.width), [], cameras=cameras, own_sizes=size is None)
+    _check_sizes(camera, stand)
+    return stand
+
+
+def _stand_within(sources: Sequence[Input], size: str | None, fov: float | None) -> Stand:
+    """The cameras within the mesh files themselves."""
+    from r3d_cli.scene.camera_files import NamedCamera, cameras_within
+    from r3d_cli.scene.render_file import Stand
+
+    if fov is not None:
+        raise refuse("--fov", "is not for the cameras within the files, which tell it; leave it out")
+    pixels = parse_size(DEFAULT_SIZE if size is None else size)
+    within: dict[str, Sequence[NamedCamera] | R3dError] = {}
+    stand = Stand((pixels.height, pixels.width), [], own_sizes=size is None, within=within)
+    for source in sources:
+        try:
+            if source.path == "-":
+                raise R3dError("<stdin>: --camera file reads a file twice; save it and name it")
+            within[source.path] = cameras_within(source.path, stand.size)
+            _check_sizes(source.path, stand.of(source))
+        except R3dError as error:
+            within[source.path] = error
+    return stand
+
+
+def _check_sizes(camera: str, stand: Stand) -> None:
     for name, (height, width) in zip(stand.names, stand.sizes, strict=True):
         if max(height, width) > MAX_PICTURE_SIDE:
             raise refuse(
@@ -239,4 +284,3 @@ def _stand_of_file(camera: str, size: str | None) -> Stand:
                 f"{camera}: the picture of camera {name!r} has {width}x{height} pixels, sides of "
                 f"{MAX_PICTURE_SIDE} are the longest; give a --size",
             )
-    return stand

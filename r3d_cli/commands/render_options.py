@@ -105,7 +105,13 @@ Distance = Annotated[
         help="From the camera to the target, in the mesh's units.",
     ),
 ]
-Fov = Annotated[float, typer.Option(metavar="DEGREES", help="Field of view over the shorter side, degrees.")]
+Fov = Annotated[
+    float,
+    typer.Option(
+        metavar="DEGREES",
+        help="Field of view over the shorter side, degrees; also for a --camera file that tells poses alone.",
+    ),
+]
 Roll = Annotated[
     float,
     typer.Option(
@@ -133,8 +139,10 @@ CameraFile = Annotated[
     str | None,
     typer.Option(
         "--camera",
-        metavar="FILE.json",
-        help="Cameras of a file, one picture each: r3d's form (see --cameras-out) or NeRF's transforms.json.",
+        metavar="FILE|FOLDER|file",
+        help="Cameras of a file, one picture each: JSON of r3d's form (see --cameras-out), NeRF's, "
+        "nerfstudio's or Open3D's, NPZ with K and poses, trajectories (.log, TUM), a COLMAP model's folder, "
+        "a GLB or glTF; the word file: those within each GLB or glTF that is drawn.",
     ),
 ]
 CamerasOut = Annotated[
@@ -173,6 +181,15 @@ Passes = Annotated[
 Bits = Annotated[
     int,
     typer.Option(metavar="8|16", help="Bits of a PNG's channels, but for rgb; 16: the scale is noted in it."),
+]
+DepthScale = Annotated[
+    float | None,
+    typer.Option(
+        metavar="S",
+        show_default="the finest that holds the picture",
+        help="Mesh units of one step of 16-bit depth, the same in all files: 0.001 for millimetres of a mesh "
+        "in metres. A depth beyond 65535 steps is an error.",
+    ),
 ]
 ShadingOption = Annotated[
     Shading | None,

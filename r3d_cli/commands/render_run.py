@@ -49,6 +49,7 @@ class Run:
     show: bool
     template: OutputTemplate | None = None  # None: standard output, or the terminal alone
     fps: float | None = None  # of a film
+    depth_scale: float | None = None  # of 16-bit depth; None: of each picture's own range
     only_ours: bool = False  # other files of the template's names are not written over
 
     def film(self, text: str, *, fps: float) -> None:
@@ -79,7 +80,7 @@ class Run:
         if output is None and self.show:
             return None
         self.only_ours = output is None
-        self.template = self._parse("--output", _HERE if output is None else output, len(self.stand.names))
+        self.template = self._parse("--output", _HERE if output is None else output, self._most_views())
         try:
             format = self.template.format
         except ValueError as error:
@@ -107,14 +108,18 @@ class Run:
             for path in self._targets(source):
                 count += 1
                 typer.echo(str(path))
-        sizes = self.stand.sizes
         kind: dict[str, Any] = {}
         if self.template is not None and self.fps is not None:
             kind["film"] = os.path.splitext(self.template.text)[1].lower()
         elif self.template is not None:
             kind["format"] = self.template.format
         most = max(
-            (footprint(source.path, sizes, self.passes, self.look, **kind) for source in sources), default=0
+            (
+                footprint(source.path, stand.sizes, self.passes, self.look, **kind)
+                for source in sources
+                if (stand := self._stand(source)) is not None
+            ),
+            default=0,
         )
         typer.echo(
             f"{_count(count, 'film' if self.fps else 'picture')} of {_count(len(sources), 'file')}, about "
@@ -215,7 +220,7 @@ class Run:
         if format in CODED:
             (name,) = names
             if self.bits == 16 and name != "rgb":
-                values[name], notes = to_png16(name, made[name])
+                values[name], notes = to_png16(name, made[name], depth_scale=self.depth_scale)
             else:
                 values[name] = to_png8(name, made[name])
         texts = {key: text if isinstance(text, str) else json.dumps(text) for key, text in notes.items()}
@@ -239,9 +244,27 @@ class Run:
             return [self.template.path(source)]
         return [
             path
-            for view, camera in enumerate(self.stand.names)
+            for view, camera in enumerate(self._views(source))
             for path in self.template.files(source, view=view, camera=camera)
         ]
+
+    def _stand(self, source: Input) -> Stand | None:
+        """Where the cameras of a file stand; None where that is an error, which is told when it is drawn."""
+        try:
+            return self.stand.of(source)
+        except R3dError:
+            return None
+
+    def _views(self, source: Input) -> list[str]:
+        """The names of a file's views."""
+        stand = self._stand(source)
+        return [] if stand is None else stand.names
+
+    def _most_views(self) -> int:
+        """Of any file."""
+        if not self.stand.within:
+            return len(self.stand.names)
+        return max((len(self._views(source)) for source in self.sources), default=1)
 
     def _is_done(self, source: Input, known: Manifest | set[str] | None) -> bool:
         """Whether all pictures of a file are there and whole, and in the manifest, if there is one."""
@@ -252,7 +275,8 @@ class Run:
             return False
         paths = self._targets(source)
         return (
-            all(map(is_complete, paths))
+            bool(paths)
+            and all(map(is_complete, paths))
             and (known is None or all(str(path) in known for path in paths))
             and (not self.only_ours or all(map(is_ours, paths)))
         )
@@ -283,7 +307,7 @@ class Run:
             template = OutputTemplate.parse(
                 text, files=len(self.sources), views=views, passes=self.passes, called=self._called()
             )
-            template.check_collisions(self.sources, self.stand.names if views > 1 else [""])
+            template.check_collisions(self.sources, self._views if views > 1 else [""])
         except ValueError as error:
             raise refuse(option, str(error)) from None
         template.check_folder()
@@ -295,7 +319,7 @@ class Run:
         return "stem" if len(stems) == len(self.sources) else "name"
 
     def _check_stream(self) -> None:
-        if len(self.sources) > 1 or len(self.stand.names) > 1 or len(self.passes) > 1:
+        if len(self.sources) > 1 or self._most_views() > 1 or len(self.passes) > 1:
             raise refuse("--output", "standard output takes one picture of one file; name a template")
         if self.json or self.show:
             raise refuse("--json" if self.json else "--show", "and the picture both go to standard output")

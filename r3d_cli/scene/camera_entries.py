@@ -30,6 +30,13 @@ _NEAR_PINHOLES = (
     "PERSPECTIVE", "SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV",
 )  # fmt: skip
 
+#: Other names that people give to keys.
+ALIASES = {
+    "K": ("intrinsics", "intrinsic", "intrinsic_matrix", "camera_matrix"),
+    "world_to_camera": ("w2c", "world2cam", "extrinsic", "extrinsics", "extrinsic_matrix"),
+    "camera_to_world": ("c2w", "cam2world", "pose"),
+}
+
 _POSES = ("world_to_camera", "camera_to_world", "R", "qvec")
 
 Pose = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -78,6 +85,40 @@ def read_size(entry: Entry, height: str = "height", width: str = "width") -> tup
     return entry.pixels(height), entry.pixels(width)
 
 
+def plain_entry(entry: Entry, warnings: list[str]) -> Entry:
+    """An object with our keys in the place of others' (`ALIASES`), and fx, fy, cx and cy in that of K."""
+    values = dict(entry.values)
+    for key, aliases in ALIASES.items():
+        for alias in aliases:
+            if values.get(alias) is not None and values.get(key) is None:
+                values[key] = values.pop(alias)
+    plain = Entry(entry.file, values, entry.place, entry.outer)
+    if values.get("K") is None:
+        return plain
+    K = plain.array("K", (3, 3))
+    below = np.abs(K[[1, 2, 2], [0, 0, 1]]).max()
+    if below > 1e-6 * abs(K[0, 0]) or abs(K[2, 2] - 1) > 1e-6:
+        plain.fail("K", "must be [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], pixels; write it by rows")
+    if abs(K[0, 1]) > 1e-3:
+        _warn_once(warnings, f"{entry.file}: has skewed pixels (K), which are drawn straight")
+    del values["K"]
+    values |= {"fx": K[0, 0], "fy": K[1, 1], "cx": K[0, 2], "cy": K[1, 2]}
+    if "convention" not in plain:
+        values["convention"] = "opencv"
+        _warn_once(
+            warnings, f'{entry.file}: has K and no convention; its poses are taken as OpenCV\'s ("opencv")'
+        )
+    if "width" not in plain and "height" not in plain:
+        height, width = max(round(2 * K[1, 2]), 1), max(round(2 * K[0, 2]), 1)
+        values |= {"width": width, "height": height}
+        _warn_once(
+            warnings,
+            f"{entry.file}: has K and no width and height; the principal point is taken as the middle of the "
+            f"picture: {width}x{height}",
+        )
+    return plain
+
+
 def check_lens(entry: Entry, warnings: list[str]) -> None:
     """Refuse what is no pinhole at all, and warn, once a file, of distortion that is left out."""
     if "camera_model" in entry:
@@ -88,9 +129,13 @@ def check_lens(entry: Entry, warnings: list[str]) -> None:
     if _has_numbers(entry.get("distortion")):
         found.append("distortion")
     if found:
-        warning = f"{entry.file}: has lens distortion ({', '.join(found)}), which is left out"
-        if not any(known.startswith(f"{entry.file}: has lens distortion") for known in warnings):
-            warnings.append(warning)
+        _warn_once(warnings, f"{entry.file}: has lens distortion ({', '.join(found)}), which is left out")
+
+
+def _warn_once(warnings: list[str], warning: str) -> None:
+    """Add a warning unless there is one that begins like it: the cameras of a file tend to be alike."""
+    if not any(known.partition(" (")[0] == warning.partition(" (")[0] for known in warnings):
+        warnings.append(warning)
 
 
 def _vector(entry: Entry, key: str) -> NDArray[np.float64]:  # (3,)

@@ -1,4 +1,4 @@
-"""Files of cameras: JSON, in a form of our own or NeRF's ``transforms.json``.
+"""Files of cameras: JSON, in a form of our own or of those below.
 
 Our form is one camera, or a list of them, and the convention whose axes their poses are in::
 
@@ -32,6 +32,9 @@ One of the following for the lens:
     Focal lengths, pixels (of that picture); ``fy`` is ``fx`` where it is missing.
 ``fov``
     Field of view across the shorter side, degrees.
+``K``
+    3x3, pixels, by rows: fx, fy, cx and cy. The convention is then opencv, and the principal point the middle
+    of the picture, where the file does not say, with a warning each. Also ``intrinsics``, ``camera_matrix``.
 ``orthographic``
     Parallel projection: world units from the middle of the picture to its nearer edge.
 
@@ -51,9 +54,10 @@ One of the following for the pose:
 
 ``world_to_camera``
     4x4 or 3x4, for column vectors (the translation is the last column): OpenCV's extrinsics, OpenGL's view
-    matrix.
+    matrix. Also ``w2c``, ``extrinsic``, ``extrinsics``.
 ``camera_to_world``
-    Its inverse: Blender's ``matrix_world``, whose scale does not count.
+    Its inverse: Blender's ``matrix_world``, whose scale does not count. Also ``c2w``, ``cam2world`` and
+    ``pose``.
 ``R`` with ``T`` or ``t``
     3x3 and 3 numbers, world to camera: R X + t; with the convention pytorch3d X R + T.
 ``qvec``, ``tvec``
@@ -61,25 +65,37 @@ One of the following for the pose:
 
 Rotations may be off by the rounding of their digits, up to 1e-3. Lens distortion (``k1`` to ``k6``, ``p1``,
 ``p2``, ``distortion``) is left out with a warning; a ``camera_model`` far from a pinhole's is refused.
-NeRF's form: ``scene.nerf_cameras``.
+
+Forms of others, told from the name or the content: NeRF's (`scene.nerf_cameras`), models of COLMAP
+(`scene.colmap_cameras`), Open3D's parameters and trajectories (`scene.open3d_cameras`), paths of nerfstudio's
+viewer (`scene.path_cameras`), the keys above as arrays of an NPZ file (`scene.array_cameras`), and cameras
+within a glTF file (`scene.gltf_cameras`).
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from r3d_cli.errors import R3dError
+from r3d_cli.scene.array_cameras import array_entries
 from r3d_cli.scene.camera import Calibration, Camera
-from r3d_cli.scene.camera_entries import NEAR, check_lens, read_pose, read_size
+from r3d_cli.scene.camera_entries import NEAR, check_lens, plain_entry, read_pose, read_size
+from r3d_cli.scene.colmap_cameras import colmap_entries, is_colmap
 from r3d_cli.scene.conventions import AXES, inverse_pose, matrix_to_quaternion, pose_to
 from r3d_cli.scene.files import replacing
-from r3d_cli.scene.json_entry import Entry, load_json
+from r3d_cli.scene.gltf_cameras import gltf_entries
+from r3d_cli.scene.json_entry import Entry, load_json, read_start
 from r3d_cli.scene.nerf_cameras import read_frames
+from r3d_cli.scene.open3d_cameras import is_open3d, is_trajectory, parameters_entries, trajectory_entries
+from r3d_cli.scene.path_cameras import path_entries
+from r3d_cli.scene.readers.source import Source
 
 _LENSES = ("fx", "fov", "orthographic")
 
@@ -100,25 +116,84 @@ class NamedCamera:
 
 
 def read_cameras(
-    path: str | os.PathLike[str], size: tuple[int, int] | None = None, *, warnings: list[str] | None = None
+    path: str | os.PathLike[str],
+    size: tuple[int, int] | None = None,
+    *,
+    fov: float | None = None,
+    warnings: list[str] | None = None,
 ) -> list[NamedCamera]:
-    """Read the cameras of a file.
+    """Read the cameras of a file, or of the folder of a COLMAP model.
 
     Args:
-        path: JSON, in the form above or NeRF's.
+        path: In one of the forms above.
         size: Height and width of the picture that is wanted, for cameras in pixels that do not tell theirs.
+        fov: Field of view over the shorter side, degrees, of cameras whose file tells no lens.
         warnings: Gets a line, naming the file, for what is left out.
 
     Raises:
         R3dError: The file cannot be read, or is not in one of the forms; names the place and the mend.
     """
-    file, content = os.fspath(path), load_json(path)
     warnings = [] if warnings is None else warnings
+    found = _found(Path(path), size, fov, warnings)
+    read = _Reader(size, {} if fov is None else {"fov": fov}, warnings)
+    return [
+        each if isinstance(each, NamedCamera) else read(each, f"{number:03}")
+        for number, each in enumerate(found)
+    ]
+
+
+def _found(
+    path: Path, size: tuple[int, int] | None, fov: float | None, warnings: list[str]
+) -> Iterable[Entry | NamedCamera]:
+    """The cameras of a file, in whichever form it has them."""
+    file, extension = os.fspath(path), path.suffix.lower()
+    if extension in (".glb", ".gltf"):
+        return cameras_within(path, size, warnings)
+    start = b"" if path.is_dir() else read_start(path)
+    if is_colmap(path, start):
+        return (
+            Entry(at, values, place)
+            for at, place, values in colmap_entries(path, poses_alone=fov is not None)
+        )
+    if is_trajectory(path, start):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        return (Entry(file, values, place) for place, values in trajectory_entries(path, text))
+    if start.startswith(b"PK"):
+        return (Entry(file, values, place) for place, values in array_entries(path))
+    content = load_json(path)
     top = Entry(file, {"cameras": content} if isinstance(content, list) else content)
+    if is_open3d(top):
+        return (Entry(file, values, place) for place, values in parameters_entries(top))
+    if "camera_path" in top.values:
+        return (Entry(file, values, place) for place, values in path_entries(top))
     if "frames" in top.values and "cameras" not in top.values:
-        return [NamedCamera(*frame) for frame in read_frames(top, size, warnings)]
-    entries = top.entries("cameras") if "cameras" in top.values else [top]
-    return [_read(entry, f"{i:03}", size, warnings) for i, entry in enumerate(entries)]
+        return (NamedCamera(*frame) for frame in read_frames(top, size, warnings))
+    return top.entries("cameras") if "cameras" in top.values else [top]
+
+
+def cameras_within(
+    path: str | os.PathLike[str], size: tuple[int, int] | None = None, warnings: list[str] | None = None
+) -> list[NamedCamera]:
+    """The cameras that a glTF file holds beside its meshes.
+
+    Args:
+        path: Of a .glb or .gltf file.
+        size: Height and width of the picture that is wanted; by default 512 x 512. Those of another shape
+            have its shorter side.
+        warnings: See `read_cameras`.
+
+    Raises:
+        R3dError: The file cannot be read, or has no cameras.
+    """
+    file = os.fspath(path)
+    if Path(file).suffix.lower() not in (".glb", ".gltf"):
+        raise R3dError(f"{file}: holds no cameras; only GLB and glTF files do, name a file of cameras")
+    found = gltf_entries(Source.open(path), size or (512, 512))
+    read = _Reader(size, {}, [] if warnings is None else warnings)
+    cameras = [read(Entry(file, values, place), "") for place, values in found]
+    if not cameras:
+        raise R3dError(f"{file}: its scene has no camera; leave --camera out, or name a file of cameras")
+    return cameras
 
 
 def write_cameras(
@@ -204,15 +279,31 @@ def _pose_record(camera: Camera, convention: str) -> dict[str, Any]:
     return {"camera_to_world" if convention == "blender" else "world_to_camera": matrix.tolist()}
 
 
-def _read(entry: Entry, number: str, size: tuple[int, int] | None, warnings: list[str]) -> NamedCamera:
-    if "convention" not in entry:
-        entry.lacks(f'convention; add "convention": one of {", ".join(AXES)}')
-    convention = entry.text("convention", tuple(AXES))
-    check_lens(entry, warnings)
-    own = read_size(entry)
-    R, T = read_pose(entry, convention)
-    camera = _with_lens(entry, Camera(R, T, z_near=NEAR), own or size)
-    return NamedCamera(entry.text("name") if "name" in entry.values else number, camera, own)
+@dataclass(frozen=True)
+class _Reader:
+    """Makes cameras of objects in the form above.
+
+    Attributes:
+        size: See `read_cameras`, as ``warnings``.
+        lens: Of cameras that have none.
+    """
+
+    size: tuple[int, int] | None
+    lens: dict[str, float]
+    warnings: list[str]
+
+    def __call__(self, entry: Entry, name: str) -> NamedCamera:
+        entry = plain_entry(entry, self.warnings)
+        if "convention" not in entry:
+            entry.lacks(f'convention; add "convention": one of {", ".join(AXES)}')
+        convention = entry.text("convention", tuple(AXES))
+        check_lens(entry, self.warnings)
+        if self.lens and entry.holder(*_LENSES) is None:
+            entry = Entry(entry.file, entry.values | self.lens, entry.place, entry.outer)
+        own = read_size(entry)
+        R, T = read_pose(entry, convention)
+        camera = _with_lens(entry, Camera(R, T, z_near=NEAR), own or self.size)
+        return NamedCamera(entry.text("name") if "name" in entry.values else name, camera, own)
 
 
 def _with_lens(entry: Entry, camera: Camera, size: tuple[int, int] | None) -> Camera:
@@ -224,7 +315,9 @@ def _with_lens(entry: Entry, camera: Camera, size: tuple[int, int] | None) -> Ca
     holder = entry.holder(*_LENSES)
     lens = holder.one_of(_LENSES) if holder else None
     if holder is None or lens is None:
-        entry.lacks("lens; add fx and fy (pixels), fov (degrees) or orthographic (half extent, world units)")
+        entry.lacks(
+            "lens; add fx and fy (pixels), fov (degrees) or orthographic (half extent), or give --fov"
+        )
     if lens == "fx":
         height, width = _needed(entry, "fx", size)
         fx = holder.number("fx", positive=True)

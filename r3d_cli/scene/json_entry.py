@@ -17,6 +17,15 @@ from r3d_cli.errors import R3dError
 _SMALLEST, _GREATEST = 1e-30, 1e30
 
 
+def read_start(path: str | os.PathLike[str], count: int = 4096) -> bytes:
+    """The first bytes of a file, b"" where there are none or it cannot be read (`load_json` says why)."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(count)
+    except OSError:
+        return b""
+
+
 def load_json(path: str | os.PathLike[str]) -> Any:
     """What a JSON file holds; R3dError with the line where it is none."""
     name = os.fspath(path)

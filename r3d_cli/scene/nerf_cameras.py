@@ -23,6 +23,7 @@ from r3d_cli.scene.camera import Calibration, Camera
 from r3d_cli.scene.camera_entries import NEAR, check_lens, matrix_pose, read_size
 from r3d_cli.scene.json_entry import Entry
 
+_SQUARE = 2, 2
 _EXTENSIONS = ("", ".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -33,7 +34,7 @@ def read_frames(
 
     Args:
         top: The whole file.
-        size: For frames that do not tell theirs; None: those are errors.
+        size: For frames that do not tell theirs; None: those in pixels are errors, others square.
         warnings: Gets a line where there is lens distortion.
 
     Raises:
@@ -45,6 +46,8 @@ def read_frames(
         name = image.stem if image is not None and image.stem else f"{i:03}"
         own = read_size(frame, "h", "w") or (_image_size(top.file, image) if image else None)
         pixels = own or size
+        if pixels is None and not any(key in frame for key in ("fl_x", "fl_y", "cx", "cy")):
+            pixels = _SQUARE  # angles need no more than the picture's shape
         if pixels is None:
             frame.lacks("w and h, and its image is not there to ask; add them, or give the picture's size")
         if "transform_matrix" not in frame.values:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
@@ -130,12 +130,14 @@ class OutputTemplate:
             return {self.path(source, view=view, camera=camera): self.passes}
         return {self.path(source, view=view, camera=camera, name=name): (name,) for name in self.passes}
 
-    def check_collisions(self, sources: Sequence[Input], cameras: Sequence[str] = ("",)) -> None:
+    def check_collisions(
+        self, sources: Sequence[Input], cameras: Sequence[str] | Callable[[Input], Sequence[str]] = ("",)
+    ) -> None:
         """Refuse a run in which two pictures would be one file.
 
         Args:
             sources: All meshes.
-            cameras: The names of all views' cameras.
+            cameras: The names of all views' cameras, or what tells them of each mesh.
 
         Raises:
             ValueError: Names the file, and who would write it.
@@ -197,12 +199,12 @@ class OutputTemplate:
             path.parent.mkdir(parents=True, exist_ok=True)
 
     def _all(
-        self, sources: Sequence[Input], cameras: Sequence[str]
+        self, sources: Sequence[Input], cameras: Sequence[str] | Callable[[Input], Sequence[str]]
     ) -> Iterator[tuple[str, tuple[Input, int]]]:
         names = self.passes if "pass" in self.fields else self.passes[:1]
         for source in sources:
             of_source = _values(source)
-            for view, camera in enumerate(cameras):
+            for view, camera in enumerate(cameras(source) if callable(cameras) else cameras):
                 writer = source, view
                 for name in names:
                     yield os.path.normpath(self._fill(of_source, view, camera, name)), writer

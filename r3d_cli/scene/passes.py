@@ -90,7 +90,9 @@ def _shades8(name: str, values: NDArray[Any], low: Any, high: Any) -> NDArray[np
     return np.rint(255 * np.where(there, shades, 0)).astype(np.uint8)
 
 
-def to_png16(name: str, values: NDArray[Any]) -> tuple[NDArray[np.uint16], dict[str, Any]]:
+def to_png16(
+    name: str, values: NDArray[Any], *, depth_scale: float | None = None
+) -> tuple[NDArray[np.uint16], dict[str, Any]]:
     """A pass for measuring, as 16-bit codes, (H, W) or (H, W, 3), and notes on how to read them.
 
     ======== ============================================================================================
@@ -102,9 +104,15 @@ def to_png16(name: str, values: NDArray[Any]) -> tuple[NDArray[np.uint16], dict[
     position offset + (code - 1) * scale of x, y, z; 0, 0, 0: nothing. Both are in the notes
     ======== ============================================================================================
 
+    Args:
+        name: The pass.
+        values: Its values.
+        depth_scale: Of depth, mesh units; None: the finest round one that holds the picture.
+
     Raises:
         ValueError: There is no such pass with 16 bits.
-        R3dError: Face ids beyond 65534, which 16 bits do not hold.
+        R3dError: Face ids beyond 65534, or depths beyond 65535 times ``depth_scale``, which 16 bits do not
+            hold.
 
     Example:
         >>> codes, notes = to_png16("depth", np.array([[1.0, 3.0, np.inf]], np.float32))
@@ -123,7 +131,7 @@ def to_png16(name: str, values: NDArray[Any]) -> tuple[NDArray[np.uint16], dict[
             )
         return (values + 1).astype(np.uint16), {"offset": -1, "nothing": 0}
     if name == "depth":
-        return _depth_codes(values)
+        return _depth_codes(values, depth_scale)
     codes = np.empty((*values.shape[:2], 3), np.uint16)
     if name == "normal":
         for rows in _bands(values):
@@ -144,11 +152,19 @@ def to_png16(name: str, values: NDArray[Any]) -> tuple[NDArray[np.uint16], dict[
     return codes, {"scale": scale, "offset": [float(x) for x in low], "unit": "mesh", "nothing": 0}
 
 
-def _depth_codes(depth: NDArray[np.floating]) -> tuple[NDArray[np.uint16], dict[str, Any]]:
+def _depth_codes(
+    depth: NDArray[np.floating], scale: float | None
+) -> tuple[NDArray[np.uint16], dict[str, Any]]:
     farthest = max(
         (np.where(np.isinf(depth[r]), 0, depth[r]).max(initial=0) for r in _bands(depth)), default=0
     )
-    scale = _round_scale(float(farthest) / 65535)
+    if scale is None:
+        scale = _round_scale(float(farthest) / 65535)
+    elif farthest > 65535.5 * scale:
+        raise R3dError(
+            f"depth: the farthest surface is {farthest:g} away, beyond 65535 steps of {scale:g}; give a "
+            "greater --depth-scale"
+        )
     codes = np.empty(depth.shape, np.uint16)
     for rows in _bands(depth):
         steps = np.rint(depth[rows] * depth.dtype.type(1 / scale))

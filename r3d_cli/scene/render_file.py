@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +81,8 @@ class Stand:
         framing: More arguments of ``frame``.
         cameras: Of a file; where there are any, they count.
         own_sizes: Whether those cameras' sizes come before ``size``.
+        within: The cameras within each mesh's own file, by its path, or what is wrong there; where there are
+            any, they count.
     """
 
     size: Size
@@ -88,6 +90,20 @@ class Stand:
     framing: Mapping[str, Any] = field(default_factory=dict)
     cameras: Sequence[NamedCamera] = ()
     own_sizes: bool = False
+    within: Mapping[str, Sequence[NamedCamera] | R3dError] = field(default_factory=dict)
+
+    def of(self, source: Input) -> Stand:
+        """Where the cameras of one mesh stand, whose file may have some of its own.
+
+        Raises:
+            R3dError: It should have, and has none that can be read.
+        """
+        if not self.within:
+            return self
+        found = self.within[source.path]
+        if isinstance(found, R3dError):
+            raise found
+        return replace(self, cameras=found, within={})
 
     @property
     def names(self) -> list[str]:
@@ -273,6 +289,7 @@ def render_file(
     from r3d_cli.scene.camera_files import camera_record
 
     started = time.perf_counter()
+    stand = stand.of(source)
     samples = sum(height * width for height, width in stand.sizes) * look.supersampling**2
     shown = show_file(source, look, format, samples=samples)
     records, cameras = [], []

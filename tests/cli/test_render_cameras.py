@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -278,3 +279,90 @@ def test_a_camera_of_too_large_a_picture_is_named(r3d: Run, tmp_path: Path, tetr
     assert done.returncode == 2
     assert "'--camera': c.json: the picture of camera '0' has 20000x8 pixels" in done.stderr
     assert r3d("render", tetrahedron, "--camera", "c.json", "--size", "16").returncode == 0
+
+
+# -- Cameras of other tools, and within the files
+
+
+def gltf_of_box(path: Path, cameras: int = 2) -> Path:
+    """A triangle in front of cameras that stand on the z axis, 4 and 8 away, named near and far."""
+    verts = np.array([[-1, -1, 0], [1, -1, 0], [0, 1, 0]], np.float32).tobytes()
+    lens = {"type": "perspective", "perspective": {"yfov": math.pi / 2, "aspectRatio": 1.5, "znear": 0.1}}
+    document = {
+        "asset": {"version": "2.0"},
+        "scenes": [{"nodes": list(range(cameras + 1))}],
+        "nodes": [
+            {"mesh": 0},
+            *({"camera": i, "translation": [0, 0, 4.0 * (i + 1)]} for i in range(cameras)),
+        ],
+        "cameras": [lens | {"name": name} for name in ("near", "far")][:cameras],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
+        "accessors": [{"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3"}],
+        "bufferViews": [{"buffer": 0, "byteLength": 36}],
+        "buffers": [{"byteLength": 36, "uri": f"data:;base64,{base64.b64encode(verts).decode()}"}],
+    }
+    if not cameras:
+        del document["cameras"]
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_cameras_within_the_files(r3d: Run, tmp_path: Path, box: Path) -> None:
+    two, one = gltf_of_box(tmp_path / "two.gltf"), gltf_of_box(tmp_path / "one.gltf", 1)
+    none = gltf_of_box(tmp_path / "none.gltf", 0)
+    options = "--camera", "file", "-o", "out/{stem}_{camera}.png", "--ssaa", "1"
+    done = r3d("render", two, one, none, box, *options, "--json")
+    assert done.returncode == 1
+    assert "none.gltf: its scene has no camera; leave --camera out" in done.stderr
+    assert "box.obj: holds no cameras; only GLB and glTF files do" in done.stderr
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [Path(record["path"]).name for record in records] == [
+        "two_near.png",
+        "two_far.png",
+        "one_near.png",
+    ]
+    assert {(record["width"], record["height"]) for record in records} == {(768, 512)}
+    near, far = (np.asarray(Image.open(tmp_path / record["path"])) for record in records[:2])
+    seen = [int((picture != picture[0, 0]).any(-1).sum()) for picture in (near, far)]
+    assert seen[0] == pytest.approx(4 * seen[1], rel=0.05)
+    again = r3d("render", two, one, none, *options, "--resume")
+    assert "2 done before, 1 failed" in again.stderr
+    planned = r3d("render", two, one, *options, "--dry-run").stdout.split()
+    assert planned == ["out/two_near.png", "out/two_far.png", "out/one_near.png"]
+
+
+def test_cameras_within_a_file_are_many_views(r3d: Run, tmp_path: Path) -> None:
+    path = gltf_of_box(tmp_path / "two.gltf")
+    done = r3d("render", path, "--camera", "file", "-o", "one.png")
+    assert done.returncode == 2
+    assert "names one file for 2 views" in done.stderr
+    assert r3d("render", path, "--camera", "file", "--size", "32").returncode == 0
+    assert Image.open(tmp_path / "two_001.png").size == (32, 32)
+    assert "reads a file twice" in r3d("render", "-", "--camera", "file", stdin=path.read_bytes()).stderr
+    assert r3d("render", path, "--camera", path, "--size", "32").returncode == 0
+
+
+def test_fov_is_for_files_of_poses_alone(r3d: Run, tmp_path: Path, box: Path) -> None:
+    poses = tmp_path / "images.txt"
+    poses.write_text("1 1 0 0 0 0 0 9 1 a.jpg\n\n")
+    bare = r3d("render", box, "--camera", poses)
+    assert (bare.returncode, bare.stdout) == (1, "")
+    assert "images.txt: has poses alone; put cameras.txt beside it" in bare.stderr
+    assert r3d("render", box, "--camera", poses, "--fov", "60", "--size", "32", "-o", "a.png").returncode == 0
+    (tmp_path / "cameras.txt").write_text("1 SIMPLE_PINHOLE 40 30 40 20 15\n")
+    assert r3d("render", box, "--camera", tmp_path, "-o", "b.png").returncode == 0
+    assert Image.open(tmp_path / "b.png").size == (40, 30)
+    refused = r3d("render", box, "--camera", tmp_path, "--fov", "60")
+    assert refused.returncode == 2
+    assert "is for cameras without a lens" in refused.stderr
+
+
+def test_a_lens_in_pixels_needs_to_know_the_picture(r3d: Run, tmp_path: Path, box: Path) -> None:
+    file = tmp_path / "camera.json"
+    pose = np.eye(4)
+    pose[2, 3] = 9
+    file.write_text(json.dumps({"convention": "opencv", "fx": 1000, "world_to_camera": pose.tolist()}))
+    done = r3d("render", box, "--camera", file)
+    assert done.returncode == 1
+    assert "fx is in pixels; add the picture's width and height, or give its size" in done.stderr
+    assert r3d("render", box, "--camera", file, "--size", "64").returncode == 0

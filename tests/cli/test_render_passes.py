@@ -126,6 +126,28 @@ def test_sixteen_bits_times_their_scale_are_the_depth(r3d: Run, tmp_path: Path, 
     np.testing.assert_allclose(codes[there] * scale, depth[there], atol=0.51 * scale)
 
 
+def test_one_depth_scale_for_all_pictures(r3d: Run, tmp_path: Path, tetrahedron: Path) -> None:
+    options = "--pass", "depth", "--bits", "16", "--size", "24", "--views", "2", "-o", "{view}.png"
+    assert r3d("render", tetrahedron, *options, "--depth-scale", "0.001").returncode == 0
+    exact = "--pass", "depth", "--size", "24", "--views", "2", "-o", "{view}.npy"
+    assert r3d("render", tetrahedron, *exact).returncode == 0
+    for view in (0, 1):
+        with Image.open(tmp_path / f"{view}.png") as picture:
+            assert json.loads(picture.text["scale"]) == 0.001
+            codes = np.asarray(picture)
+        depth = np.load(tmp_path / f"{view}.npy")
+        there = np.isfinite(depth)
+        assert (codes[~there] == 0).all()
+        np.testing.assert_allclose(codes[there] * 0.001, depth[there], atol=0.0005 + 1e-6)
+    far = r3d("render", tetrahedron, *options, "--depth-scale", "1e-6")
+    assert far.returncode == 1
+    assert "beyond 65535 steps of 1e-06; give a greater --depth-scale" in far.stderr
+    for more in (("--pass", "depth"), ("--pass", "normal", "--bits", "16")):
+        refused = r3d("render", tetrahedron, *more, "--depth-scale", "0.001")
+        assert refused.returncode == 2
+        assert "is for 16-bit PNG of depth" in refused.stderr
+
+
 def test_eight_bits_are_for_looking(shoot: Shoot, tmp_path: Path) -> None:
     assert shoot("--pass", "mask").tolist() == shoot("--pass", "mask", name="mask.webp")[..., 0].tolist()
     normal = shoot("--pass", "normal")

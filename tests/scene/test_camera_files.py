@@ -348,7 +348,7 @@ def test_errors_are_one_line_with_the_place_and_the_mend(save, content, message)
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(R3dError, match=r"none.json: no such file; check the path"):
         read_cameras(tmp_path / "none.json")
-    with pytest.raises(R3dError, match="is a directory; name a JSON file in it"):
+    with pytest.raises(R3dError, match="is a directory without a COLMAP model"):
         read_cameras(tmp_path)
     (tmp_path / "image.json").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff")
     with pytest.raises(R3dError, match="is not valid JSON"):
@@ -385,9 +385,11 @@ def test_nerfs_angles(save):
 
 
 def test_nerfs_size_is_that_of_the_image_or_the_one_asked_for(save, tmp_path):
-    path = save(nerf(camera_angle_x=2 * math.atan(320 / 700)))
     with pytest.raises(R3dError, match=r"frames\[0\] has no w and h, and its image is not there"):
-        read_cameras(path)
+        read_cameras(save(nerf(fl_x=700)))
+    path = save(nerf(camera_angle_x=2 * math.atan(320 / 700)))
+    (square,) = read_cameras(path)  # an angle needs no pixels
+    assert (square.size, square.camera.fov) == (None, pytest.approx(2 * math.degrees(math.atan(320 / 700))))
     (one,) = read_cameras(path, SIZE)
     assert one.size is None
     assert one.camera.in_pixels(SIZE).fx == pytest.approx(700)

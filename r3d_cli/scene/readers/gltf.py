@@ -16,7 +16,7 @@ from r3d_cli.scene.model import MeshError, RawMesh
 from r3d_cli.scene.readers.gltf_document import GltfDocument
 from r3d_cli.scene.readers.gltf_draco import DRACO
 from r3d_cli.scene.readers.gltf_materials import GltfMaterials
-from r3d_cli.scene.readers.gltf_pose import Skins, instances, local_transform
+from r3d_cli.scene.readers.gltf_pose import Skins, instances, nodes
 from r3d_cli.scene.readers.gltf_primitive import Primitive
 from r3d_cli.scene.readers.merge import Part, merge
 from r3d_cli.scene.readers.source import Source
@@ -85,15 +85,7 @@ class _Scene:
             )
 
     def parts(self) -> Iterator[Part]:
-        seen: set[int] = set()
-        pending = [(root, np.eye(4)) for root in reversed(self.roots())]
-        while pending:
-            index, parent = pending.pop()
-            node = self.document.item("nodes", index)
-            if index in seen:
-                self.document.fail(f"reaches nodes[{index}] by two ways")
-            seen.add(index)
-            transform = parent @ local_transform(node)
+        for node, transform in nodes(self.document):
             if "mesh" in node:
                 parts = self.mesh(node)
                 if "skin" in node:  # its joints place it, not the node
@@ -101,14 +93,6 @@ class _Scene:
                 else:
                     for place in instances(self.document, node, transform):
                         yield from (replace(part, transform=place) for part in parts)
-            pending += [(child, transform) for child in reversed(node.get("children", []))]
-
-    def roots(self) -> list[int]:
-        if self.document.json.get("scenes"):
-            return self.document.item("scenes", self.document.json.get("scene", 0)).get("nodes", [])
-        nodes = self.document.json.get("nodes", [])
-        children = {child for node in nodes for child in node.get("children", [])}
-        return [index for index in range(len(nodes)) if index not in children]
 
     def mesh(self, node: dict[str, Any]) -> list[Part]:
         """The parts of a node's mesh, which other nodes may share."""

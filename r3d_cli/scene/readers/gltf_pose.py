@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,29 @@ from r3d_cli.scene.readers.gltf_primitive import Primitive
 from r3d_cli.scene.readers.merge import Part
 
 _INSTANCING = "EXT_mesh_gpu_instancing"
+
+
+def nodes(document: GltfDocument) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]]]:
+    """The nodes of the default scene, each before its children, and their transforms (4, 4) to the world."""
+    seen: set[int] = set()
+    pending = [(root, np.eye(4)) for root in reversed(_roots(document))]
+    while pending:
+        index, parent = pending.pop()
+        node = document.item("nodes", index)
+        if index in seen:
+            document.fail(f"reaches nodes[{index}] by two ways")
+        seen.add(index)
+        transform = parent @ local_transform(node)
+        yield node, transform
+        pending += [(child, transform) for child in reversed(node.get("children", []))]
+
+
+def _roots(document: GltfDocument) -> list[int]:
+    if document.json.get("scenes"):
+        return document.item("scenes", document.json.get("scene", 0)).get("nodes", [])
+    nodes = document.json.get("nodes", [])
+    children = {child for node in nodes for child in node.get("children", [])}
+    return [index for index in range(len(nodes)) if index not in children]
 
 
 def local_transform(node: dict[str, Any]) -> NDArray[np.float64]:  # (4, 4)
