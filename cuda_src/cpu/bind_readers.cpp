@@ -49,6 +49,7 @@ nb::dict read_bytes(const nb::bytes& file) {
   result["uvs"] = to_array_or_none(mesh.uvs, 2);
   result["faces_uvs"] = to_array_or_none(mesh.faces_uvs, 3);
   result["colors"] = to_array_or_none(mesh.colors, 4);
+  result["face_colors"] = to_array_or_none(mesh.face_colors, 4);
   result["faces_material"] = to_array_or_none(mesh.faces_material, 0);
   result["materials"] = to_names(mesh.materials);
   nb::list libraries;

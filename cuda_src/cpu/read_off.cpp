@@ -1,5 +1,4 @@
-// Object File Format (Geomview): OFF with the prefixes ST, C and N, in ASCII, but without the colours of
-// faces.
+// Object File Format (Geomview): OFF with the prefixes ST, C and N, in ASCII, with the colours of faces.
 #include "cpu/readers.h"
 #include "cpu/text_scanner.h"
 
@@ -16,6 +15,11 @@ class OffReader {
     header();
     vertices();
     for (i64 face = 0; face < num_faces_; ++face) read_face();
+    if (color_indices_)
+      mesh_.warnings.push_back(at_line(
+          0,
+          std::to_string(color_indices_) +
+              " faces have colours by their number in a colour map, which are not read; drawn without them"));
     if (short_faces_)
       mesh_.warnings.push_back(at_line(
           0, std::to_string(short_faces_) + " faces have fewer than three corners and were left out"));
@@ -71,9 +75,11 @@ class OffReader {
 
   // A line holds position, normal, colour and texture coordinates, in this order; alpha may be left out.
   void vertices() {
-    const size_t needed = 3 + (has_normals_ ? 3 : 0) + (has_colors_ ? 3 : 0) + (has_uvs_ ? 2 : 0);
+    const bool plain = !has_normals_ && !has_colors_ && !has_uvs_;
+    size_t needed = 3 + (has_normals_ ? 3 : 0) + (has_colors_ ? 3 : 0) + (has_uvs_ ? 2 : 0);
     for (i64 row = 0; row < num_verts_; ++row) {
       next_row("vertex");
+      if (row == 0 && plain && words_here(7) >= 6) has_colors_ = true, needed = 6;  // the C was forgotten
       double values[12];
       size_t size = 0;
       while (size < needed + (has_colors_ ? 1 : 0) && text_.number(values[size])) ++size;
@@ -91,6 +97,14 @@ class OffReader {
       if (has_uvs_) append(mesh_.uvs, p, 2);
       text_.next_line();
     }
+  }
+
+  // How many words this line has, up to a limit.
+  int words_here(int most) {
+    TextScanner ahead = text_;
+    int words = 0;
+    while (words < most && !ahead.word().empty()) ++words;
+    return words;
   }
 
   static void append(std::vector<float>& to, const double* values, int count) {
@@ -116,14 +130,28 @@ class OffReader {
       corners_.push_back(index);
     }
     if (size < 3) ++short_faces_;
+    const i64 first = mesh_.num_faces();
     add_polygon(mesh_, corners_.data(), size);
+    read_face_color(first);
     text_.next_line();
+  }
+
+  // Behind the corners: nothing, the number of a colour in a map, or red, green, blue and perhaps alpha.
+  void read_face_color(i64 first_face) {
+    float color[4] = {0, 0, 0, kNoAlpha};
+    int size = 0;
+    double value;
+    while (size < 4 && text_.number(value)) color[size++] = static_cast<float>(value);
+    if (size >= 3)
+      add_face_color(mesh_, first_face, color);
+    else if (size)
+      ++color_indices_;
   }
 
   const i64 file_size_;
   TextScanner text_;
   MeshData mesh_;
-  i64 num_verts_ = 0, num_faces_ = 0, short_faces_ = 0;
+  i64 num_verts_ = 0, num_faces_ = 0, short_faces_ = 0, color_indices_ = 0;
   bool has_uvs_ = false, has_colors_ = false, has_normals_ = false;
   std::vector<i64> corners_;
 };

@@ -1,6 +1,6 @@
 // PLY (Turk 1994): ASCII and binary of both byte orders, properties of any type in any order, polygons,
-// triangle strips, vertex colours, normals and texture coordinates, texture coordinates of faces. Other
-// elements and properties are passed over.
+// triangle strips, vertex colours, normals and texture coordinates, colours and texture coordinates of faces.
+// Other elements and properties are passed over.
 #include <array>
 
 #include "cpu/readers.h"
@@ -137,6 +137,7 @@ class BinaryBody {
   void begin_element(const Element& element) { element_ = &element, row_ = -1; }
   void begin_row() { ++row_; }
   void end_row() {}
+  void warn(std::vector<std::string>&) const {}
 
   // The fewest bytes that a row takes.
   static i64 least_row(const Element& element) {
@@ -213,11 +214,19 @@ class AsciiBody {
       fail(text_.line(),
            "the file ends before the last " + element_->name + "; fetch it again, it was cut short");
   }
+  // Some writers put more into a row than their header declares; what it declares stands first.
   void end_row() {
-    if (text_.more_words())
-      fail_here("has more values than the header declares, from " + quoted(text_.peek()) +
-                " on; correct the file");
+    if (text_.more_words() && !longer_rows_++)
+      warning_ = at_line(text_.line(), "this " + element_->name +
+                                           " has more values than the header declares, "
+                                           "from " +
+                                           quoted(text_.peek()) + " on");
     text_.next_line();
+  }
+
+  void warn(std::vector<std::string>& warnings) const {
+    if (longer_rows_)
+      warnings.push_back(warning_ + "; " + std::to_string(longer_rows_) + " such rows are read without them");
   }
 
   static i64 least_row(const Element& element) { return 2 * static_cast<i64>(element.properties.size()); }
@@ -243,6 +252,8 @@ class AsciiBody {
  private:
   TextScanner text_;
   const Element* element_ = nullptr;
+  i64 longer_rows_ = 0;
+  std::string warning_;  // of the first
 };
 
 // Where a vertex property goes.
@@ -278,6 +289,11 @@ int slot_of(const std::string& name) {
   for (const auto& [known, slot] : kNames)
     if (name == known) return slot;
   return kNowhere;
+}
+
+// Names of a face's list of texture coordinates, two a corner. MeshLab's is texcoord.
+bool is_texcoord(const std::string& name) {
+  return name == "texcoord" || name == "texcoords" || name == "t" || name == "uv" || name == "st";
 }
 
 // Integers hold colours in units of their largest value; int and uint are met with bytes in them.
@@ -376,15 +392,20 @@ class PlyReader {
       indices_.clear();
       uvs_.clear();
       texture_ = 0;
+      color_ = kNoFaceColor;
       for (const Property& property : element.properties) {
         const i64 count = property.is_list ? list_count(property) : 1;
+        const int slot = property.is_list ? kNowhere : slot_of(property.name);
         if (property.is_list && (property.name == "vertex_indices" || property.name == "vertex_index"))
           for (i64 i = 0; i < count; ++i) indices_.push_back(index(property));
-        else if (property.is_list && property.name == "texcoord")
+        else if (property.is_list && is_floating(property.type) && is_texcoord(property.name))
           for (i64 i = 0; i < count; ++i)
             uvs_.push_back(static_cast<float>(body_.number(property, property.type)));
         else if (!property.is_list && property.name == "texnumber")
           texture_ = body_.number(property, property.type);
+        else if (slot >= kRed && slot <= kAlpha)
+          color_[static_cast<size_t>(slot - kRed)] =
+              static_cast<float>(body_.number(property, property.type) * color_scale(property.type));
         else
           body_.skip(property, property.type, count);
       }
@@ -414,6 +435,7 @@ class PlyReader {
       return;
     }
     add_polygon(mesh_, indices_.data(), static_cast<i64>(size));
+    add_color(faces_before / 3);
     const bool has_uvs = uvs_.size() == 2 * size;
     if (has_uvs || !mesh_.faces_uvs.empty()) {
       if (mesh_.faces_uvs.empty()) mesh_.faces_uvs.resize(faces_before, -1);
@@ -426,6 +448,12 @@ class PlyReader {
       const bool known = texture_ >= 0 && texture_ < static_cast<double>(header_.textures.size());
       mesh_.faces_material.resize(mesh_.faces.size() / 3, known ? static_cast<i32>(texture_) : -1);
     }
+  }
+
+  // Of the row being read, for its triangles.
+  void add_color(size_t first_face) {
+    if (color_[0] >= 0 && color_[1] >= 0 && color_[2] >= 0)
+      add_face_color(mesh_, static_cast<i64>(first_face), color_.data());
   }
 
   // Triangle strips: each index after the second makes a triangle with the two before it, every other one
@@ -464,6 +492,7 @@ class PlyReader {
     if (short_faces_)
       mesh_.warnings.push_back(at_line(
           0, std::to_string(short_faces_) + " faces have fewer than three corners and were left out"));
+    body_.warn(mesh_.warnings);
     scale_colors(mesh_);
     triangulate(mesh_);
   }
@@ -474,6 +503,8 @@ class PlyReader {
   std::vector<i64> indices_;             // of the row being read
   std::vector<float> uvs_, corner_uvs_;  // of the row being read; of all faces
   double texture_ = 0;
+  static constexpr std::array<float, 4> kNoFaceColor = {-1, -1, -1, kNoAlpha};
+  std::array<float, 4> color_ = kNoFaceColor;  // of the row being read
   LargestIndex largest_;
   i64 short_faces_ = 0;
 };

@@ -27,6 +27,7 @@ struct MeshData {
   std::vector<float> uvs;           // (VT, 2)
   std::vector<i64> faces_uvs;       // (F, 3) ids into uvs, -1: none
   std::vector<float> colors;        // (V, 4) as the file holds them, integers scaled to [0, 1]
+  std::vector<float> face_colors;   // (F, 4) like colors; a negative red: the face has none
   std::vector<i32> faces_material;  // (F,) ids into materials, -1: none
   std::vector<std::string> materials;
   std::vector<std::pair<i64, std::string>> libraries;  // line and text of each OBJ mtllib statement
@@ -70,8 +71,11 @@ void add_polygon(MeshData& mesh, const i64* corners, i64 num_corners);
 // Gives concave polygons a triangulation without overlaps; convex ones keep their fan. Ids must be valid.
 void triangulate(MeshData& mesh);
 
+// Appends a colour for every triangle from `first_face` on. Faces before, of which none had one, get none.
+void add_face_color(MeshData& mesh, i64 first_face, const float color[4]);
+
 // Brings colours to [0, 1]. Text formats do not say whether 1 or 255 is full: 255 where any exceeds 1.
-const float kNoAlpha = -1;  // stands for an alpha that the file does not give: opaque
+constexpr float kNoAlpha = -1;  // stands for an alpha that the file does not give: opaque
 void scale_colors(MeshData& mesh);
 
 MeshData read_obj(std::string_view file);
