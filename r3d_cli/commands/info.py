@@ -138,7 +138,12 @@ def _rows(told: FileInfo) -> list[tuple[str, str]]:
         stored = f"{apart:,} as stored" if apart != shape.components else ""
         rows.append(("components", _counted(shape.components, [stored])))
     rows.append(("up", mesh.up or "not told by the format"))
-    has = {"normals": mesh.normals, "texture coordinates": mesh.uvs, "vertex colours": mesh.colors}
+    has = {
+        "normals": mesh.normals,
+        "texture coordinates": mesh.uvs,
+        "vertex colours": mesh.colors,
+        "face colours": mesh.face_colors,
+    }
     rows.append(("has", ", ".join(name for name, there in has.items() if there) or "positions only"))
     rows += [(f"material {id}", _material(material)) for id, material in enumerate(mesh.materials)]
     rows += [

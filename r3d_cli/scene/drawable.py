@@ -15,6 +15,7 @@ from r3d_cli.backend.rasterize_meshes import Fragments, rasterize_meshes
 from r3d_cli.backend.shade_meshes import SHADINGS, Surface, check_surface_ids
 from r3d_cli.scene.camera import Camera, Window
 from r3d_cli.scene.creases import compute_corner_normals
+from r3d_cli.scene.face_colors import spread_face_colors
 from r3d_cli.scene.model import RawMesh
 from r3d_cli.scene.normals import compute_face_normals
 from r3d_cli.scene.surface import pack_looks
@@ -148,6 +149,7 @@ class Drawable:
             raise ValueError("the mesh has no faces; point clouds cannot be drawn yet")
         if shading not in SHADINGS:
             raise ValueError(f"shading must be one of {', '.join(SHADINGS)}, got {shading!r}")
+        mesh = spread_face_colors(mesh)
         self.mesh, self.shading, self.device = mesh, shading, device
         self.place, self.fetch = transfers(device)
         #: (V, 3) in the world.

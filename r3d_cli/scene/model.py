@@ -59,9 +59,11 @@ class RawMesh:
     uvs: NDArray[np.float32] | None = None  # (VT, 2)
     faces_uvs: NDArray[np.int64] | None = None  # (F, 3) ids into uvs
     colors: NDArray[np.float32] | None = None  # (V, 4) per-vertex colour, linear light (or see below)
+    face_colors: NDArray[np.float32] | None = None  # (F, 4) the same of faces; instead of the vertices' own
     materials: list[Material] = field(default_factory=list)
     faces_material: NDArray[np.int32] | None = None  # (F,) ids into materials, -1: none
     display_colors: bool = False  # colors are display values (sRGB), as all formats but glTF store them
+    format: str = ""  # that it was read from
     up: str | None = None  # the format's up axis: y (glTF), z (STL: CAD's custom), None: none
     warnings: list[str] = field(default_factory=list)  # one line each, naming the file
 

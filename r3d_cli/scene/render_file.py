@@ -225,7 +225,7 @@ def show_file(source: Input, look: Look, format: str | None, *, samples: int) ->
         raise R3dError(f"{source}: has {what}; render draws triangle meshes")
     if look.texture is not None:
         mesh.materials = [_texture(look.texture, mesh, source)]
-        mesh.faces_material = mesh.colors = None
+        mesh.faces_material = mesh.colors = mesh.face_colors = None
     elif look.theme is not None:
         mesh = look.theme.dress(mesh)
     if look.shading in SOFT:

@@ -14,7 +14,7 @@ import numpy as np
 from r3d_cli.scene.bounds import bounds
 from r3d_cli.scene.model import Material, RawMesh, Texture
 from r3d_cli.scene.normals import compute_face_normals
-from r3d_cli.scene.readers import detect_format, read_mesh
+from r3d_cli.scene.readers import read_source
 from r3d_cli.scene.readers.source import Source
 from r3d_cli.scene.topology import Topology, merge_vertices, topology
 
@@ -64,6 +64,7 @@ class MeshInfo:
     normals: bool  # whether the file has them
     uvs: bool
     colors: bool  # of vertices
+    face_colors: bool
     materials: list[MaterialInfo]
     textures: list[TextureInfo]
     warnings: list[str]
@@ -117,6 +118,7 @@ def mesh_info(mesh: RawMesh) -> MeshInfo:
         normals=mesh.normals is not None,
         uvs=mesh.uvs is not None,
         colors=mesh.colors is not None,
+        face_colors=mesh.face_colors is not None,
         materials=[
             _material_info(material, count, textures)
             for material, count in zip(mesh.materials, _faces_of_materials(mesh), strict=True)
@@ -169,9 +171,8 @@ def file_info(path: str | os.PathLike[str], format: str | None = None) -> FileIn
         ('off', 1, 3)
     """
     source = Source.open(path)
-    kind = format.lower().removeprefix(".") if format else detect_format(source, path)
-    mesh = read_mesh(source.data, kind, name=source.name, folder=source.folder)
-    return FileInfo(source.name, kind, len(source.data), mesh_info(mesh))
+    mesh = read_source(source, path, format)
+    return FileInfo(source.name, mesh.format, len(source.data), mesh_info(mesh))
 
 
 def _faces_of_materials(mesh: RawMesh) -> list[int]:

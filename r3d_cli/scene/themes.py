@@ -55,7 +55,7 @@ class Theme:
             shininess=self.shininess,
             alpha_mode="opaque" if alpha == 1 else "blend",
         )
-        return replace(mesh, materials=[material], faces_material=None, colors=None)
+        return replace(mesh, materials=[material], faces_material=None, colors=None, face_colors=None)
 
 
 #: By name. "studio" is what a picture looks like that nobody asked a theme for.

@@ -26,7 +26,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "empty.off": (b"", "empty"),
     "empty.glb": (b"", "empty"),
     "truncated.ply": ((PLY_HEADER.format(3) + "end_header\n0 0 0\n1 0").encode(), ""),
-    "truncated.stl": (b"\0" * 80 + struct.pack("<I", 10) + b"\0" * 70, ""),
+    "truncated.stl": (b"\0" * 80 + struct.pack("<I", 10) + b"\0" * 40, ""),
     "truncated.off": (b"OFF\n3 1 0\n0 0 0\n1 0 0\n", ""),
     "truncated.glb": (b"glTF" + struct.pack("<II", 2, 10_000) + b"\0" * 20, ""),
     "past.obj": ((TRIANGLE + "f 1 2 4\n").encode(), ":4:"),

@@ -105,14 +105,12 @@ def test_formats_that_only_trimesh_knows(tmp_path: Path) -> None:
     assert len(read_mesh(STL, "stl_ascii").faces) == 1
 
 
-@pytest.mark.parametrize(("format", "packages"), [("3mf", "lxml networkx"), ("dae", "pycollada")])
-def test_formats_that_need_more_packages(format: str, packages: str) -> None:
-    trimesh = pytest.importorskip("trimesh")
-    if format in trimesh.available_formats():
-        pytest.skip(f"the packages for {format} are installed")
-    message = error(b"x", format)
-    assert message.startswith(f"<bytes>: files of the format {format} need more packages (")
-    assert message.endswith(f"); pip install {packages}")
+def test_formats_that_need_more_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("trimesh")
+    monkeypatch.setitem(sys.modules, "collada", None)
+    message = error(b"x", "dae")
+    assert message.startswith("<bytes>: files of the format dae need more packages (")
+    assert "pip install pycollada" in message
 
 
 def test_a_package_that_a_reader_of_trimesh_misses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +131,6 @@ def test_a_package_that_a_reader_of_trimesh_misses_is_named(monkeypatch: pytest.
         ("dae", "<up_axis>Y_UP</up_axis>", "y"),
         ("dae", "<up_axis> Z_UP </up_axis>", "z"),
         ("dae", "", "y"),  # what COLLADA says then
-        ("3mf", "", "z"),
         ("step", "", "z"),
         ("xyz", "", None),
     ],
@@ -222,3 +219,50 @@ def test_reading_imports_neither_trimesh_nor_torch(shared_data: Path) -> None:
         [sys.executable, "-c", code, *map(str, paths)], capture_output=True, text=True, check=True
     )
     assert run.stdout == "[]\n"
+
+
+COLLADA = """<?xml version="1.0" encoding="utf-8"?>
+<COLLADA xmlns="http://www.collada.org/2005/11/COLLADASchema" version="1.4.1">
+<asset><up_axis>Z_UP</up_axis></asset>
+<library_effects><effect id="fx"><profile_COMMON><technique sid="common"><lambert>
+<diffuse><color>1 0 0 1</color></diffuse></lambert></technique></profile_COMMON></effect></library_effects>
+<library_materials><material id="mat"><instance_effect url="#fx"/></material></library_materials>
+<library_geometries><geometry id="g"><mesh>
+<source id="s"><float_array id="a" count="12">0 0 0 1 0 0 1 1 0 0 1 0</float_array><technique_common>
+<accessor source="#a" count="4" stride="3"><param name="X" type="float"/><param name="Y" type="float"/>
+<param name="Z" type="float"/></accessor></technique_common></source>
+<vertices id="v"><input semantic="POSITION" source="#s"/></vertices>{}</mesh></geometry></library_geometries>
+<library_visual_scenes><visual_scene id="scene"><node><instance_geometry url="#g"><bind_material>
+<technique_common><instance_material symbol="m" target="#{}"/></technique_common></bind_material>
+</instance_geometry></node></visual_scene></library_visual_scenes>
+<scene><instance_visual_scene url="#scene"/></scene></COLLADA>
+"""
+INPUT = '<input semantic="VERTEX" source="#v" offset="0"/>'
+SHAPES = {
+    "triangles": f'<triangles count="2" material="m">{INPUT}<p>0 1 2 0 2 3</p></triangles>',
+    "polylist": f'<polylist count="1" material="m">{INPUT}<vcount>4</vcount><p>0 1 2 3</p></polylist>',
+    "polygons": f'<polygons count="1" material="m">{INPUT}<p>0 1 2 3</p></polygons>',
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_collada(shape: str, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("collada")
+    mesh = read_mesh(COLLADA.format(SHAPES[shape], "mat").encode(), "dae")
+    corners = mesh.verts[mesh.faces]
+    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    np.testing.assert_allclose(areas, [0.5, 0.5])
+    assert [material.base_color for material in mesh.materials] == [(1, 0, 0, 1)]
+    assert (mesh.up, mesh.warnings) == ("z", [])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_lost_of_collada_is_said() -> None:
+    pytest.importorskip("collada")
+    shapes = SHAPES["polygons"] + f'<lines count="1" material="m">{INPUT}<p>0 1</p></lines>'
+    shapes += f'<polygons count="1" material="m">{INPUT}<ph><p>0 1 2</p><h>0 1 3</h></ph></polygons>'
+    mesh = read_mesh(COLLADA.format(shapes, "mat").encode(), "dae", name="a.dae")
+    assert mesh.warnings == ["a.dae: lacks what is not read: polygons with holes, lines"]
+    broken = read_mesh(COLLADA.format(SHAPES["polygons"], "lost").encode(), "dae", name="a.dae")
+    assert not len(broken.faces)
+    assert "lost not found" in broken.warnings[0]

@@ -211,10 +211,6 @@ BINARY = encode(
             ASCII.replace("4 0 1 2 3", "4 0 1 2"),
             "a.ply:14: this face has nothing where the number 'vertex_indices'",
         ),
-        (
-            ASCII.replace("4 0 1 2 3", "4 0 1 2 3 9"),
-            "a.ply:14: this face has more values than the header declares",
-        ),
         (ASCII.replace("4 0 1 2 3", "-4 0 1 2 3"), "a.ply:14: this face has a list 'vertex_indices'"),
         (ASCII.replace("4 0 1 2 3", "4 0 1 2.5 3"), "a.ply:14: this face names a vertex by something"),
         (
@@ -288,21 +284,25 @@ def faces_with_colors(rows: str, count: int = 2, kind: str = "uchar") -> RawMesh
     return read_mesh((header + rows).encode(), "ply", name="a.ply")
 
 
-def test_colours_of_faces_become_materials() -> None:
-    pytest.importorskip("trimesh")
-    mesh = faces_with_colors("3 0 1 2 255 0 0\n3 0 2 3 0 128 0\n3 1 2 3 255 0 0\n", 3)
-    assert [material.name for material in mesh.materials] == ["#008000ff", "#ff0000ff"]
-    assert mesh.materials[0].base_color == pytest.approx((0, float(srgb_to_linear(128 / 255)), 0, 1))
-    assert mesh.faces_material is not None
-    assert mesh.faces_material.tolist() == [1, 0, 1]
-    assert len(mesh.verts) == 4
-    assert mesh.warnings == []
-
-
-def test_colours_of_polygons_are_warned_of() -> None:
-    mesh = faces_with_colors("4 0 1 2 3 255 0 0\n", 1)
-    assert len(mesh.faces) == 2
+def test_rows_longer_than_the_header_says_are_read_with_a_warning() -> None:
+    mesh = read(ASCII.replace("4 0 1 2 3", "4 0 1 2 3 6 0 0 1 0 1 1 -1").encode())
+    assert mesh.faces.tolist() == read(ASCII.encode()).faces.tolist()
     assert mesh.warnings == [
-        "a.ply: has colours of faces, which are read of triangles only; "
-        "drawn without them: give its vertices colours"
+        "a.ply:14: this face has more values than the header declares, from '6' on; 1 such rows are read "
+        "without them"
     ]
+
+
+def test_colours_of_faces() -> None:
+    mesh = faces_with_colors("3 0 1 2 255 0 0\n3 0 2 3 0 128 0\n3 1 2 3 255 0 0\n", 3)
+    assert mesh.face_colors is not None
+    half = float(srgb_to_linear(128 / 255))
+    np.testing.assert_allclose(mesh.face_colors, [[1, 0, 0, 1], [0, half, 0, 1], [1, 0, 0, 1]], atol=1e-6)
+    assert (len(mesh.verts), mesh.colors, mesh.materials, mesh.warnings) == (4, None, [], [])
+
+
+def test_a_polygons_colour_is_that_of_all_its_triangles() -> None:
+    mesh = faces_with_colors("4 0 1 2 3 255 0 0\n2 0 1 9 9 9\n3 1 2 3 0 0 255\n", 3)
+    assert mesh.face_colors is not None
+    np.testing.assert_allclose(mesh.face_colors[:, :3], [[1, 0, 0], [1, 0, 0], [0, 0, 1]])
+    assert mesh.warnings == ["a.ply: 1 faces have fewer than three corners and were left out"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +11,13 @@ import numpy as np
 
 from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.model import MeshError, RawMesh
+from r3d_cli.scene.readers.content import fault_of, is_whole_stl, told_format
+from r3d_cli.scene.readers.converters import way_from
+from r3d_cli.scene.readers.mend_normals import mend_normals
 from r3d_cli.scene.readers.source import Source
 
-# Names of formats are their extensions. The last three are trimesh's; 3mf and dae need packages of their own.
+# Names of formats are their extensions. xyz and dae are trimesh's; dae needs the extra [formats].
 FORMATS = ("obj", "ply", "stl", "off", "glb", "gltf", "xyz", "3mf", "dae")
-
-# What the first statement of an OBJ file may be.
-_OBJ_KEYWORDS = {b"v", b"vn", b"vt", b"f", b"o", b"g", b"s", b"mtllib", b"usemtl"}
 
 # float32 squares of coordinates beyond this are infinite.
 _HUGE = 1e18
@@ -63,62 +62,88 @@ def read_mesh(
         folder=Path(folder) if folder else source.folder,
         textures=textures,
     )
-    kind = _known(source, format) if format else detect_format(source, path_or_bytes)
+    return read_source(source, path_or_bytes, format, linear_colors=linear_colors)
+
+
+def read_source(
+    source: Source,
+    path_or_bytes: str | os.PathLike[str] | bytes,
+    format: str | None = None,
+    *,
+    linear_colors: bool = True,
+) -> RawMesh:
+    """`read_mesh` of a file that is open already."""
     if not source.data:
         source.fail("is empty; fetch it again or export the mesh again")
+    if fault := fault_of(source.data):
+        source.fail(fault)
+    warning = None
+    if format is None:
+        kind, warning = detect_format(source, path_or_bytes)
+    else:
+        kind = _known(source, format)
     try:
         with np.errstate(all="ignore"):  # files may hold any number
             mesh = _reader(kind)(source)
     except MemoryError:
         source.fail("needs more memory than there is; reduce the mesh")
+    mesh.format = kind
+    if warning:
+        mesh.warnings.insert(0, warning)
+    if kind != "stl":  # whose normals are those of the faces
+        mend_normals(mesh)
     _warn_of_wild_coordinates(mesh, source)
-    if linear_colors and mesh.display_colors and mesh.colors is not None:
-        mesh.colors[:, :3] = srgb_to_linear(mesh.colors[:, :3])
+    if linear_colors and mesh.display_colors:
+        for colors in (mesh.colors, mesh.face_colors):
+            if colors is not None:
+                colors[:, :3] = srgb_to_linear(colors[:, :3])
         mesh.display_colors = False
     return mesh
 
 
-def detect_format(source: Source, path_or_bytes: str | os.PathLike[str] | bytes) -> str:
-    """The format by the path's extension; of files without one and of streams by the content."""
-    if not isinstance(path_or_bytes, bytes):
-        extension = os.path.splitext(os.fspath(path_or_bytes))[1]
-        if extension:
-            return _known(source, extension)
-    start = source.data[:4096].removeprefix(b"\xef\xbb\xbf")
-    for kind, pattern in (
-        ("ply", rb"ply\s"),
-        ("glb", rb"glTF"),
-        ("gltf", rb"\s*\{"),
-        ("stl", rb"\s*solid\b"),
-    ):
-        if re.match(pattern, start):
-            return kind
-    for line in start.splitlines():
-        word = line.split(None, 1)[:1]
-        if word and not word[0].startswith(b"#"):
-            if re.fullmatch(rb"(ST)?C?N?4?n?OFF\d*", word[0]):
-                return "off"
-            if word[0] in _OBJ_KEYWORDS:
-                return "obj"
-            break
-    facets = int.from_bytes(source.data[80:84], "little")
-    if len(source.data) >= 84 and len(source.data) == 84 + 50 * facets:
-        return "stl"
-    source.fail(f"its format is not told by its name or content; name one of {', '.join(FORMATS)}")
+def detect_format(source: Source, path_or_bytes: str | os.PathLike[str] | bytes) -> tuple[str, str | None]:
+    """The format by the path's extension, unless the content is that of another; of files without one and of
+    streams by the content. And a warning where the two differ."""
+    told = told_format(source.data)
+    extension = "" if isinstance(path_or_bytes, bytes) else _extension(os.fspath(path_or_bytes))
+    if told is None and not extension:
+        source.fail(f"its format is not told by its name or content; name one of {', '.join(FORMATS)}")
+    if not extension or (told and told != extension and not _may_hold(extension, told, source.data)):
+        kind = _known(source, str(told))
+        return kind, f"{source.name}: is {kind} by its content, and is read as that" if extension else None
+    return _known(source, extension), None
+
+
+def _extension(path: str) -> str:
+    """In lower case, without its dot; of packed files that of what is packed."""
+    stem, extension = os.path.splitext(path.lower())
+    return (os.path.splitext(stem)[1] if extension == ".gz" else extension).removeprefix(".")
+
+
+def _may_hold(extension: str, told: str, data: bytes) -> bool:
+    """Whether a file of the extension may look as if it were of the other format."""
+    if extension == "stl":
+        return is_whole_stl(data)
+    return {extension, told} == {"glb", "gltf"} or (
+        extension not in FORMATS and told in ("obj", "off", "gltf")
+    )
 
 
 def _known(source: Source, format: str) -> str:
     kind = format.lower().removeprefix(".")
-    if kind not in FORMATS:
-        from r3d_cli.scene.readers.via_trimesh import formats
+    if kind in FORMATS:
+        return kind
+    if way := way_from(kind, source.name):
+        source.fail(way)
+    from r3d_cli.scene.readers.via_trimesh import formats
 
-        known = formats()
-        if kind not in known:
-            names = [*FORMATS, *(name for name in known if name not in FORMATS)]
-            source.fail(
-                f"'{kind}' is not a known mesh format; convert it to one of {', '.join(names)}, or name the "
-                "one it is in (--format)"
-            )
+    known = formats()
+    if kind not in known:
+        names = [*FORMATS, *(name for name in known if name not in FORMATS)]
+        source.fail(
+            f"'{kind}' is not a known mesh format; convert it to one of {', '.join(names)}, or name the "
+            "one it is in (--format)"
+        )
     return kind
 
 
@@ -135,6 +160,10 @@ def _reader(kind: str) -> Callable[[Source], RawMesh]:
         from r3d_cli.scene.readers.gltf import read_gltf
 
         return read_gltf
+    if kind == "3mf":
+        from r3d_cli.scene.readers.threemf import read_3mf
+
+        return read_3mf
     from r3d_cli.scene.readers.via_trimesh import read_via_trimesh
 
     return lambda source: read_via_trimesh(source, kind)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from r3d_cli.scene.json_entry import read_start
+from r3d_cli.scene.readers.content import is_git_lfs_pointer
 from r3d_cli.scene.readers.source import Source
 
 
@@ -32,6 +34,8 @@ def read_image(file: Path | bytes, *, alpha: bool) -> NDArray[np.uint8]:  # (H, 
                 return to_array(image, alpha=alpha)
     # Pillow's decoders raise whatever comes up on broken files.
     except Exception as error:
+        if is_git_lfs_pointer(file if isinstance(file, bytes) else read_start(file)):
+            raise ImageError("is a Git LFS pointer, not the image; fetch it with: git lfs pull") from None
         raise ImageError(f"{type(error).__name__}: {error}".splitlines()[0]) from None
 
 

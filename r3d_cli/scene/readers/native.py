@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from r3d_cli.scene.color import linear_to_srgb
 from r3d_cli.scene.model import Material, MeshError, RawMesh, Texture
 from r3d_cli.scene.normals import compute_face_normals
-from r3d_cli.scene.readers.face_colors import add_face_colors, has_face_colors
 from r3d_cli.scene.readers.images import TextureLoader
 from r3d_cli.scene.readers.precision import compact
 from r3d_cli.scene.readers.source import Source, decode
+from r3d_cli.scene.surface import DEFAULT_MATERIAL
 
 
 def read_ply(source: Source) -> RawMesh:
@@ -23,8 +24,8 @@ def read_ply(source: Source) -> RawMesh:
         texture = None if image is None else Texture(image)
         mesh.materials.append(Material(name, (1.0, 1.0, 1.0, 1.0), texture) if texture else Material(name))
     mesh.warnings += loader.warnings
-    if source.textures and mesh.colors is None and not mesh.materials and has_face_colors(source.data):
-        add_face_colors(mesh, source)
+    if mesh.uvs is not None and any(material.base_color_texture for material in mesh.materials):
+        mesh.colors = mesh.face_colors = None  # the photographs are what they were taken from
     return mesh
 
 
@@ -61,11 +62,25 @@ def read_arrays(source: Source, kind: str) -> tuple[RawMesh, dict[str, Any]]:
         arrays["uvs"],
         arrays["faces_uvs"],
         arrays["colors"],
+        arrays["face_colors"],
         faces_material=arrays["faces_material"],
         display_colors=True,
         warnings=[f"{source.name}{warning}" for warning in arrays["warnings"]],
     )
+    _choose_colors(mesh)
     return mesh, arrays
+
+
+def _choose_colors(mesh: RawMesh) -> None:
+    """Of colours of vertices and of faces those that tell more, the vertices' where both do."""
+    if mesh.face_colors is None:
+        return
+    if mesh.colors is not None and len(mesh.colors) and (mesh.colors != mesh.colors[0]).any():
+        mesh.face_colors = None
+        return
+    mesh.colors = None
+    without = mesh.face_colors[:, 0] < 0
+    mesh.face_colors[without] = (*linear_to_srgb(np.array(DEFAULT_MATERIAL.base_color[:3])), 1.0)
 
 
 def unit_face_normals(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
 from r3d_cli.scene.model import MeshError
+from r3d_cli.scene.readers.content import in_utf8, is_git_lfs_pointer, unpacked
 
 
 def decode(text: bytes) -> str:
@@ -30,15 +31,16 @@ class Source:
     def open(path_or_bytes: str | os.PathLike[str] | bytes) -> Source:
         """Read a file, standard input ("-") or bytes."""
         if isinstance(path_or_bytes, bytes):
-            return Source(path_or_bytes, "<bytes>", Path())
+            return Source.of(path_or_bytes, "<bytes>", Path())
         path = os.fspath(path_or_bytes)
         if path == "-":
             try:
-                return Source(sys.stdin.buffer.read(), "<stdin>", Path())
+                data = sys.stdin.buffer.read()
             except OSError as error:  # it is closed, or a folder
                 raise MeshError(f"<stdin>: cannot be read ({error.strerror}); pipe a mesh into it") from None
+            return Source.of(data, "<stdin>", Path())
         try:
-            return Source(Path(path).read_bytes(), path, Path(path).parent)
+            data = Path(path).read_bytes()
         except FileNotFoundError:
             raise MeshError(f"{path}: no such file; check the path") from None
         except IsADirectoryError:
@@ -46,6 +48,18 @@ class Source:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise MeshError(f"{path}: cannot be read ({reason}); check its permissions") from None
+        return Source.of(data, path, Path(path).parent)
+
+    @staticmethod
+    def of(data: bytes, name: str, folder: Path) -> Source:
+        """Bytes as the readers take them: unpacked, and text in UTF-8."""
+        source = Source(data, name, folder)
+        if is_git_lfs_pointer(data):
+            source.fail("is a Git LFS pointer, not the file itself; fetch it with: git lfs pull")
+        try:
+            return replace(source, data=in_utf8(unpacked(data)))
+        except ValueError as error:
+            source.fail(str(error))
 
     def fail(self, what: str, line: int | None = None) -> NoReturn:
         """Raise a MeshError of one line; `what` says what is wrong and what to do."""

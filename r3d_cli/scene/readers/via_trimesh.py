@@ -17,7 +17,6 @@ from r3d_cli.scene.readers.source import Source
 # What trimesh's readers of these formats import, by the names that pip knows.
 _PACKAGES = {
     "3dxml": "lxml networkx",
-    "3mf": "lxml networkx",
     "ctm": "openctm",
     "dae": "pycollada",
     "step": "cascadio",
@@ -27,8 +26,14 @@ _PACKAGES = {
 }
 
 
+_COLLADA_LOSSES = (
+    (rb"<instance_controller\b", "skinned or morphed meshes"),
+    (rb"<ph>", "polygons with holes"),
+    (rb"<line(?:s|strips)\b", "lines"),
+)
+
 # Of printers and of CAD.
-_Z_UP = "3mf", "step", "stp"
+_Z_UP = "step", "stp"
 
 
 def formats() -> list[str]:
@@ -57,7 +62,8 @@ def read_via_trimesh(source: Source, kind: str) -> RawMesh:
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         packages = None
-        if kind in _PACKAGES and kind not in trimesh.available_formats():
+        missing = isinstance(error, ImportError) or kind not in trimesh.available_formats()
+        if kind in _PACKAGES and missing:
             packages = _PACKAGES[kind]
         elif isinstance(error, ImportError) and error.name:
             packages = error.name.partition(".")[0].replace("_", "-")
@@ -65,15 +71,28 @@ def read_via_trimesh(source: Source, kind: str) -> RawMesh:
             source.fail(f"files of the format {kind} need more packages ({reason}); pip install {packages}")
         source.fail(f"cannot be read as {kind} ({reason}); check that the file is complete")
     mesh = merge([part for part in parts if part is not None])
+    if kind == "dae":
+        mesh.warnings += _collada_losses(source, len(mesh.faces))
     mesh.display_colors = True
     mesh.up = up_axis(kind, source.data)
     return mesh
 
 
+def _collada_losses(source: Source, num_faces: int) -> list[str]:
+    """A warning of what trimesh passes over in a COLLADA file; where nothing is left, why."""
+    lost = [what for pattern, what in _COLLADA_LOSSES if re.search(pattern, source.data)]
+    if not num_faces:
+        import collada
+
+        errors = collada.Collada(io.BytesIO(source.data), ignore=[collada.common.DaeError]).errors
+        lost += [" ".join(str(error).split()) for error in errors[:1]]
+    return [f"{source.name}: lacks what is not read: {', '.join(lost)}"] if lost else []
+
+
 def up_axis(kind: str, data: bytes) -> str | None:
     """The axis that a format, or in COLLADA the file, says is up: "y", "z", or None where neither does.
 
-    >>> up_axis("3mf", b""), up_axis("dae", b"<asset><up_axis>Z_UP</up_axis></asset>"), up_axis("xyz", b"")
+    >>> up_axis("step", b""), up_axis("dae", b"<asset><up_axis>Z_UP</up_axis></asset>"), up_axis("xyz", b"")
     ('z', 'z', None)
     """
     if kind == "dae":
