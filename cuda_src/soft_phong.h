@@ -101,7 +101,7 @@ template <class T>
 struct PhongPoint {
   Unit3<T> normal, light, view;
   T cosine, along;  // between normal and light, mirrored light and view
-  T power;          // along to the shininess, 0 where the light does not reach
+  T power;          // along to the shininess; where the light does not reach 0 to it, which is 1 of 0
   Vec3<T> base;     // ambient + diffuse, what texels are multiplied by
   Vec3<T> color;
 };
@@ -129,7 +129,8 @@ R3D_FN PhongPoint<T> light_point(const Vec3<T>& position, const Vec3<T>& normal,
     p.base = p.base + Vec3<T>{reached * look.diffuse.x, reached * look.diffuse.y, reached * look.diffuse.z};
     p.along = dot(p.view.direction, (2 * p.cosine) * p.normal.direction - p.light.direction);
     const auto seen = (p.cosine > 0) & (p.along > 0);
-    p.power = select(seen, exp_of(look.shininess * log_of(select(seen, p.along, one))), zero);
+    const T unseen = splat<T>(look.shininess == 0 ? 1 : 0);
+    p.power = select(seen, exp_of(look.shininess * log_of(select(seen, p.along, one))), unseen);
   }
   p.color = p.base * texel;
   p.color.x += p.power * look.specular.x;

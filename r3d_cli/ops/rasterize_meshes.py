@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -31,6 +32,19 @@ class Fragments(NamedTuple):
     def detach(self) -> Fragments:
         """The same without gradients."""
         return Fragments(*(field.detach() for field in self))
+
+
+@dataclass
+class _Fields:
+    pix_to_face: Tensor
+    zbuf: Tensor
+    bary_coords: Tensor
+    dists: Tensor
+
+
+# PyTorch3D's are a named tuple in one module and a dataclass in another: fields, replace and asdict of
+# dataclasses take these too.
+Fragments.__dataclass_fields__ = _Fields.__dataclass_fields__  # type: ignore[attr-defined]
 
 
 def rasterize_meshes(

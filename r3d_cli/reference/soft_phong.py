@@ -56,7 +56,9 @@ def shade_fragments(
         cosine = (normal * direction).sum(-1, keepdim=True)
         along = (view * (2 * cosine * normal - direction)).sum(-1, keepdim=True)
         seen = (cosine > 0) & (along > 0)
-        highlight = torch.where(seen, torch.where(seen, along, 1) ** shininess[..., None], 0)
+        exponent = shininess[..., None]
+        unseen = (exponent == 0).to(along.dtype)  # 0 to the power of 0 is 1
+        highlight = torch.where(seen, torch.where(seen, along, 1) ** exponent, unseen)
         colors = (ambient + diffuse * cosine.clamp(min=0)) * texels + specular * highlight
     probability = torch.where(covered, torch.sigmoid(-dists / sigma), 0)
     nearness = torch.where(covered, (zfar - z) / (zfar - znear), 0)

@@ -34,13 +34,16 @@ from r3d_cli.renderer.rasterizer import Fragments, MeshRasterizer, Rasterization
 from r3d_cli.renderer.renderer import MeshRenderer, MeshRendererWithFragments
 from r3d_cli.renderer.screen import Screen, ScreenFragments
 from r3d_cli.renderer.shaders import (
+    HardDepthShader,
     HardFlatShader,
     HardGouraudShader,
     HardPhongShader,
     ShaderBase,
+    SoftDepthShader,
     SoftGouraudShader,
     SoftPhongShader,
     SoftSilhouetteShader,
+    TexturedSoftPhongShader,
 )
 from r3d_cli.renderer.shading import flat_shading, gouraud_shading, phong_shading
 from r3d_cli.renderer.splatter_blend import SplatterBlender
@@ -66,6 +69,7 @@ __all__ = [
     "FoVOrthographicCameras",
     "FoVPerspectiveCameras",
     "Fragments",
+    "HardDepthShader",
     "HardFlatShader",
     "HardGouraudShader",
     "HardPhongShader",
@@ -80,12 +84,14 @@ __all__ = [
     "Screen",
     "ScreenFragments",
     "ShaderBase",
+    "SoftDepthShader",
     "SoftGouraudShader",
     "SoftPhongShader",
     "SoftSilhouetteShader",
     "SplatterBlender",
     "SplatterPhongShader",
     "TensorProperties",
+    "TexturedSoftPhongShader",
     "TexturesAtlas",
     "TexturesUV",
     "TexturesVertex",

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from r3d_cli.checks import check_shape
+from r3d_cli.renderer.utils import format_tensor
 
 _SMALLEST_WEIGHT = 1e-10  # of the background, and the depth at which it lies
 
@@ -19,7 +20,7 @@ class BlendParams(NamedTuple):
     Attributes:
         sigma: Width of a face's soft edge, squared NDC distance.
         gamma: How fast weights fall with depth; small is opaque.
-        background_color: Three channels, (3,) numbers or tensor.
+        background_color: Three channels, (3,) or (1, 3), numbers or tensor.
 
     Example:
         >>> BlendParams(sigma=1e-5).background_color
@@ -39,7 +40,9 @@ def background_of(blend_params: BlendParams, colors: Tensor) -> Tensor:  # (C,)
     """
     background = blend_params.background_color
     if not isinstance(background, Tensor):
-        background = colors.new_tensor(background)
+        background = format_tensor(background, colors.dtype, colors.device)
+    if background.dim() == 2 and len(background) == 1:
+        background = background[0]
     check_shape("BlendParams", "background_color", background, "C", C=colors.shape[-1])
     return background.to(colors)
 

@@ -76,10 +76,12 @@ class FishEyeCameras(LensCameras):
         image_size: Any = None,
     ) -> None:
         super().__init__(
-            focal_length,
-            principal_point,
-            R,
-            T,
+            focal_length=focal_length,
+            principal_point=principal_point,
+            R=R,
+            T=T,
+            K=None,
+            _in_ndc=True,
             device=device,
             image_size=image_size,
             radial_params=radial_params,

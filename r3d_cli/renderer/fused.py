@@ -75,6 +75,9 @@ def _phong(rasterizer: Any, shader: Any, meshes_world: Any, kwargs: dict[str, An
     # One channel of ambient light is spread over all; any other number is no colour.
     if kind is None or type(materials) is not Materials or lights.ambient_color.shape[-1] not in (1, 3):
         return None
+    colors = materials.ambient_color, materials.diffuse_color, materials.specular_color
+    if any(color.shape[-1] != 3 for color in colors):
+        return None
     shader._check_textures(meshes_world, "TexturesVertex, TexturesUV or TexturesAtlas")
     texture = packed_texture(meshes_world)
     if texture is None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_shape
-from r3d_cli.renderer.utils import TensorProperties
+from r3d_cli.renderer.utils import TensorProperties, format_tensor
 
 _SHORTEST = 1e-6  # a vector shorter than this is divided by it, rather than by its length
 
@@ -32,13 +32,13 @@ class _Directions(torch.autograd.Function):
         return (grad - share * vectors) / squared.clamp(min=_SHORTEST**2).sqrt()
 
 
-def diffuse(normals: Tensor, color: Tensor, direction: Tensor) -> Tensor:
+def diffuse(normals: Tensor, color: Any, direction: Any) -> Tensor:
     """Lambertian reflection.
 
     Args:
         normals: (N, ..., 3); need not be of unit length.
-        color: (N, 3) or (N, ..., 3), of the light.
-        direction: Towards the light, (N, 3) or (N, ..., 3); need not be of unit length.
+        color: (3,), (N, 3) or (N, ..., 3), of the light.
+        direction: Towards the light, (3,), (N, 3) or (N, ..., 3); need not be of unit length.
 
     Returns:
         (N, ..., 3): the colour times the cosine between normal and direction, where that is positive.
@@ -61,23 +61,24 @@ def diffuse(normals: Tensor, color: Tensor, direction: Tensor) -> Tensor:
 def specular(
     points: Tensor,
     normals: Tensor,
-    direction: Tensor,
-    color: Tensor,
-    camera_position: Tensor,
-    shininess: Tensor,
+    direction: Any,
+    color: Any,
+    camera_position: Any,
+    shininess: Any,
 ) -> Tensor:
     """Mirror-like reflection, on the side that the light reaches.
 
     Args:
         points: (N, ..., 3) where the light is reflected.
         normals: (N, ..., 3) there.
-        direction: Towards the light, (N, 3) or (N, ..., 3).
-        color: (N, 3) or (N, ..., 3), of the light.
-        camera_position: (N, 3) or (N, ..., 3), in the space of ``points``.
-        shininess: (N,) or (N, ...) exponents.
+        direction: Towards the light, (3,), (N, 3) or (N, ..., 3).
+        color: (3,), (N, 3) or (N, ..., 3), of the light.
+        camera_position: (3,), (N, 3) or (N, ..., 3), in the space of ``points``.
+        shininess: A number, (N,) or (N, ...) exponents.
 
     Returns:
-        (N, ..., 3): the colour times the cosine between the reflected ray and the view, to that power.
+        (N, ..., 3): the colour times the cosine between the reflected ray and the view, to that power. Where
+        the light or the view does not reach, that is 0 to the power: 1 of the exponent 0.
 
     Raises:
         ValueError: Shapes that do not fit each other.
@@ -96,23 +97,49 @@ def specular(
     mirrored = 2 * cosine[..., None] * normals - direction
     along = (view * mirrored).sum(-1)
     seen = (cosine > 0) & (along > 0)
-    if shininess.dim() < along.dim():
-        shininess = shininess.reshape(-1, *[1] * (along.dim() - 1))
+    exponent = _tensor(where, "shininess", shininess, points)
+    if exponent.dim() < along.dim():
+        exponent = exponent.reshape(-1, *[1] * (along.dim() - 1))
     # The power of zero has no finite derivative below the exponent 1: it is taken of what is seen only.
-    power = torch.where(seen, torch.where(seen, along, 1).pow(shininess), 0)
+    unseen = (exponent == 0).to(along.dtype)
+    power = torch.where(seen, torch.where(seen, along, 1).pow(exponent), unseen)
     return _spread(where, "color", color, points) * power[..., None]
 
 
-def _spread(where: str, name: str, values: Tensor, points: Tensor) -> Tensor:
-    """Values a batch element (N, 3), or (1, 3), as they go with points (N, ..., 3)."""
+def _spread(where: str, name: str, given: Any, points: Tensor) -> Tensor:
+    """Values (3,), or of batch elements (N, 3) or (N, 1, ..., 3), as they go with points (N, ..., 3)."""
+    values = _tensor(where, name, given, points)
     if values.dim() == points.dim():
         return values
-    if values.dim() != 2:
+    if values.dim() == 1:
+        values = values[None]
+    if not 2 <= values.dim() < points.dim() or any(size != 1 for size in values.shape[1:-1]):
         raise ValueError(
             f"{where}: {name} has shape {tuple(values.shape)}, which does not fit points or normals of shape "
             f"{tuple(points.shape)}"
         )
     return values.reshape(len(values), *[1] * (points.dim() - 2), values.shape[-1])
+
+
+def _tensor(where: str, name: str, given: Any, like: Tensor) -> Tensor:
+    """A number, a sequence, an array or a tensor as a tensor."""
+    if isinstance(given, Tensor):
+        return given
+    try:
+        return format_tensor(given, like.dtype, like.device)
+    except (TypeError, ValueError):
+        raise ValueError(f"{where}: {name} must be numbers or a tensor, got {type(given).__name__}") from None
+
+
+def one_row(value: Any) -> Any:
+    """A colour, direction or place (C,) as that of one element, (1, C); all else as it is."""
+    if value is None or (isinstance(value, Tensor) and value.dim() != 1):
+        return value
+    try:
+        tensor = format_tensor(value)
+    except (TypeError, ValueError):  # to be told with the others
+        return value
+    return tensor[None] if tensor.dim() == 1 else value
 
 
 class _Lights(TensorProperties):
@@ -121,7 +148,7 @@ class _Lights(TensorProperties):
     ambient_color: Tensor
 
     def __init__(self, device: torch.device | str, **kwargs: Any) -> None:
-        super().__init__(device=device, **kwargs)
+        super().__init__(device=device, **{name: one_row(value) for name, value in kwargs.items()})
         for name, tensor in self._tensors():
             if tensor.dim() != 2 or (name != "ambient_color" and tensor.shape[-1] != 3):
                 raise ValueError(
@@ -152,7 +179,7 @@ class AmbientLights(_Lights):
         """Zeros, of as many channels as the colour."""
         return normals.new_zeros((*normals.shape[:-1], self.ambient_color.shape[-1]))
 
-    def specular(self, normals: Tensor, points: Tensor, camera_position: Tensor, shininess: Tensor) -> Tensor:
+    def specular(self, normals: Tensor, points: Tensor, camera_position: Any, shininess: Any) -> Tensor:
         """Zeros, of as many channels as the colour."""
         return self.diffuse(normals, points)
 
@@ -197,7 +224,7 @@ class DirectionalLights(_Lights):
         """`diffuse` of these lights at (N, ..., 3) normals."""
         return diffuse(normals, self.diffuse_color, self.direction)
 
-    def specular(self, normals: Tensor, points: Tensor, camera_position: Tensor, shininess: Tensor) -> Tensor:
+    def specular(self, normals: Tensor, points: Tensor, camera_position: Any, shininess: Any) -> Tensor:
         """`specular` of these lights at (N, ..., 3) points."""
         return specular(points, normals, self.direction, self.specular_color, camera_position, shininess)
 
@@ -246,7 +273,7 @@ class PointLights(_Lights):
         """`diffuse` of these lights at (N, ..., 3) points."""
         return diffuse(normals, self.diffuse_color, self.reshape_location(points) - points)
 
-    def specular(self, normals: Tensor, points: Tensor, camera_position: Tensor, shininess: Tensor) -> Tensor:
+    def specular(self, normals: Tensor, points: Tensor, camera_position: Any, shininess: Any) -> Tensor:
         """`specular` of these lights at (N, ..., 3) points."""
         direction = self.reshape_location(points) - points
         return specular(points, normals, direction, self.specular_color, camera_position, shininess)

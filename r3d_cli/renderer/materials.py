@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from r3d_cli.renderer.lighting import one_row
 from r3d_cli.renderer.utils import TensorProperties
 
 
@@ -14,7 +15,7 @@ class Materials(TensorProperties):
     """What the colours of lights are multiplied by, and how sharp highlights are.
 
     Args:
-        ambient_color: (N, 3) or (3,).
+        ambient_color: (N, C) or (C,): of as many channels as the lights and textures have, mostly 3.
         diffuse_color: Of Lambertian reflection.
         specular_color: Of highlights.
         shininess: (N,) or a number: Phong's exponent.
@@ -43,14 +44,16 @@ class Materials(TensorProperties):
     ) -> None:
         super().__init__(
             device=device,
-            ambient_color=ambient_color,
-            diffuse_color=diffuse_color,
-            specular_color=specular_color,
+            ambient_color=one_row(ambient_color),
+            diffuse_color=one_row(diffuse_color),
+            specular_color=one_row(specular_color),
             shininess=shininess,
         )
+        if self.shininess.dim() == 2 and self.shininess.shape[1] == 1:
+            self.shininess = self.shininess[:, 0]
         for name, tensor in self._tensors():
-            letters, wanted = ("(N,)", 1) if name == "shininess" else ("(N, 3)", 2)
-            if tensor.dim() != wanted or (wanted == 2 and tensor.shape[-1] != 3):
+            letters, wanted = ("(N,)", 1) if name == "shininess" else ("(N, C)", 2)
+            if tensor.dim() != wanted:
                 raise ValueError(f"Materials: {name} must have shape {letters}, got {tuple(tensor.shape)}")
 
     def clone(self) -> Materials:  # type: ignore[override]

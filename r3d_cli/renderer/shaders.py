@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -59,16 +60,26 @@ class ShaderBase(nn.Module):
                 setattr(self, name, getattr(self, name).to(device))
         return self
 
-    def _get_cameras(self, kwargs: dict[str, Any]) -> Any:
+    def _get_cameras(self, **kwargs: Any) -> Any:
+        """The cameras of a call, of ``forward``'s keyword arguments, or else the shader's own.
+
+        R and T of the call are left in them, as the rasterizer leaves them in its own.
+
+        Raises:
+            ValueError: There are none.
+        """
         cameras = kwargs.get("cameras", self.cameras)
         if cameras is None:
             raise ValueError(f"{type(self).__name__}: no cameras; give them when it is made or called")
-        return cameras.replaced(**kwargs)  # such as R and T, which the rasterizer also takes
+        pose = {name: kwargs[name] for name in ("R", "T") if kwargs.get(name) is not None}
+        if pose:
+            cameras.get_world_to_view_transform(**pose)
+        return cameras
 
     def _parts(self, meshes: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Cameras, lights and materials of a call: of the meshes' number, or one."""
         parts = {
-            "cameras": self._get_cameras(kwargs),
+            "cameras": self._get_cameras(**kwargs),
             "lights": kwargs.get("lights", self.lights),
             "materials": kwargs.get("materials", self.materials),
         }
@@ -106,11 +117,17 @@ class ShaderBase(nn.Module):
 
     def _depth_range(self, kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """znear and zfar, between which nearness falls from 1 to 0."""
-        cameras = self._get_cameras(kwargs)
+        cameras = self._get_cameras(**kwargs)
         return (
             kwargs.get("znear", getattr(cameras, "znear", 1.0)),
             kwargs.get("zfar", getattr(cameras, "zfar", 100.0)),
         )
+
+    def _far(self, fragments: Any, kwargs: dict[str, Any]) -> Tensor:  # (N or 1, 1, 1, 1)
+        """zfar, as it goes with depths."""
+        far = self._depth_range(kwargs)[1]
+        far = far if isinstance(far, Tensor) else fragments.zbuf.new_tensor(far)
+        return far.to(fragments.zbuf).reshape(-1, 1, 1, 1)
 
     def _softmax_blend(self, colors: Tensor, fragments: Any, kwargs: dict[str, Any]) -> Tensor:
         znear, zfar = self._depth_range(kwargs)
@@ -197,6 +214,66 @@ class HardFlatShader(ShaderBase):
         texels = self._texels(fragments, meshes)
         colors = flat_shading(meshes, fragments, texels=texels, **self._parts(meshes, kwargs))
         return hard_rgb_blend(colors, fragments, self._blend_params(kwargs))
+
+
+class TexturedSoftPhongShader(SoftPhongShader):
+    """`SoftPhongShader` under the name that PyTorch3D gave up.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     isinstance(TexturedSoftPhongShader(), SoftPhongShader)
+        True
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn(
+            "TexturedSoftPhongShader is deprecated; use SoftPhongShader", DeprecationWarning, stacklevel=2
+        )
+        super().__init__(*args, **kwargs)
+
+
+class HardDepthShader(ShaderBase):
+    """The depth of the nearest face, (N, H, W, 1); ``zfar`` of the cameras, else 100, where there is none.
+
+    ``zfar`` may be given in a call; the other arguments are those of `ShaderBase`.
+
+    Example:
+        >>> from r3d_cli.renderer import Fragments, FoVPerspectiveCameras
+        >>> ids, z = torch.tensor([0, -1]).reshape(1, 1, 2, 1), torch.tensor([2.0, -1.0]).reshape(1, 1, 2, 1)
+        >>> fragments = Fragments(ids, z, torch.ones(1, 1, 2, 1, 3) / 3, -torch.ones(1, 1, 2, 1))
+        >>> HardDepthShader(cameras=FoVPerspectiveCameras())(fragments, None).flatten().tolist()
+        [2.0, 100.0]
+    """
+
+    def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
+        covered = fragments.pix_to_face[..., :1] >= 0
+        return torch.where(covered, fragments.zbuf[..., :1], self._far(fragments, kwargs))
+
+
+class SoftDepthShader(ShaderBase):
+    """A mean of the depths of a pixel's faces, (N, H, W, 1), that fades across their edges.
+
+    From the nearest face on, each takes its probability sigmoid(-dist / sigma), as far as those before it
+    leave any of the whole; the rest is ``zfar``'s. Arguments: `HardDepthShader`.
+
+    Example:
+        >>> from r3d_cli.renderer import Fragments, FoVPerspectiveCameras
+        >>> one = torch.ones(1, 1, 1, 1)
+        >>> on_an_edge = Fragments(one.long() * 0, 2 * one, torch.ones(1, 1, 1, 1, 3) / 3, 0 * one)
+        >>> SoftDepthShader(cameras=FoVPerspectiveCameras())(on_an_edge, None).flatten().tolist()
+        [51.0]
+    """
+
+    def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:
+        covered = fragments.pix_to_face >= 0
+        sigma = self._blend_params(kwargs).sigma
+        probability = torch.where(covered, torch.sigmoid(-fragments.dists / sigma), 0)
+        taken = probability.cumsum(-1).clamp(max=1)
+        shares = torch.cat([taken[..., :1], taken.diff(dim=-1)], -1)
+        near = (shares * fragments.zbuf).sum(-1, keepdim=True)
+        return near + (1 - taken[..., -1:]) * self._far(fragments, kwargs)
 
 
 class SoftSilhouetteShader(nn.Module):

@@ -66,7 +66,7 @@ class SplatterPhongShader(ShaderBase):
         corners = meshes.verts_packed()[meshes.faces_packed()]
         points = interpolate_face_attributes(sampled.pix_to_face, sampled.bary_coords, corners)
         blender = self._blender(tuple(colors.shape[:4]), colors.device)
-        return blender(colors, points, self._get_cameras(kwargs), sampled.pix_to_face < 0, blend_params)
+        return blender(colors, points, self._get_cameras(**kwargs), sampled.pix_to_face < 0, blend_params)
 
     def check_blend_params(self, blend_params: BlendParams) -> None:
         """Warn of a sigma that does not fit the 3 x 3 neighbourhood: anything but 0.5 pixels."""

@@ -28,9 +28,10 @@ class CamerasBase(TensorProperties):
     In NDC +X is to the left, +Y up, and the shorter image side spans [-1, 1]. The screen is in pixels, with
     +X to the right and +Y down from the outer corner of the top-left pixel, whose centre is (0.5, 0.5).
 
-    Every parameter of a camera can be replaced for one call, as in ``cameras.transform_points(points, R=R)``;
-    the camera itself does not change. Points (P, 3) go to every camera of a batch, and points (N, P, 3) to
-    each its own; batches of one camera or one cloud are repeated.
+    Every parameter of a camera can be replaced in a call, as in ``cameras.transform_points(points, K=K)``. R
+    and T that are given so stay in the camera, as in PyTorch3D: what is called after it, such as a shader
+    behind a rasterizer, sees the camera where it stood. Others are for the call. Points (P, 3) go to every
+    camera of a batch, and points (N, P, 3) to each its own; batches of one camera or one cloud are repeated.
 
     A subclass names its parameters in ``_FIELDS`` (one value a camera) and ``_SHARED_FIELDS`` (one for all),
     and defines ``get_projection_transform`` and ``unproject_points``.
@@ -69,6 +70,10 @@ class CamerasBase(TensorProperties):
                 check_shape(type(self).__name__, name, getattr(self, name), shape)
         if isinstance(self.get_image_size(), Tensor):
             image_size_of(type(self).__name__, self, self.get_image_size())
+        self._check()
+
+    def _check(self) -> None:
+        """Raise a ValueError where the values of a class do not fit it."""
 
     def get_projection_transform(self, **kwargs: Any) -> Transform3d:
         """The transform from view space to the camera's own plane: NDC, or pixels if not ``in_ndc()``."""
@@ -99,8 +104,11 @@ class CamerasBase(TensorProperties):
         return getattr(self, "image_size", None)
 
     def get_world_to_view_transform(self, **kwargs: Any) -> Transform3d:
-        """The transform ``X_view = X_world @ R + T``."""
-        return get_world_to_view_transform(self._value("R", kwargs), self._value("T", kwargs))
+        """The transform ``X_view = X_world @ R + T``; R and T that are given stay in the camera."""
+        for name in ("R", "T"):
+            if kwargs.get(name) is not None:
+                setattr(self, name, self._value(name, kwargs))
+        return get_world_to_view_transform(self.R, self.T)
 
     def get_camera_center(self, **kwargs: Any) -> Tensor:  # (N, 3)
         """The cameras' positions in the world."""

@@ -32,29 +32,7 @@ class FocalLengthCameras(CamerasBase):
     #: Whether the projection divides by the depth.
     _CENTRAL = True
 
-    def __init__(
-        self,
-        focal_length: Any = 1.0,
-        principal_point: Any = ((0.0, 0.0),),
-        R: Any = IDENTITY,
-        T: Any = ORIGIN,
-        K: Any = None,
-        device: torch.device | str = "cpu",
-        in_ndc: bool = True,
-        image_size: Any = None,
-        **more: Any,
-    ) -> None:
-        super().__init__(
-            device=device,
-            focal_length=focal_length,
-            principal_point=principal_point,
-            R=R,
-            T=T,
-            K=K,
-            image_size=image_size,
-            _in_ndc=in_ndc,
-            **more,
-        )
+    def _check(self) -> None:
         check_shape(type(self).__name__, "principal_point", self.principal_point, "N 2")
         self._focal_lengths({})
 
@@ -161,6 +139,23 @@ class PerspectiveCameras(FocalLengthCameras):
         tensor([[89.0000, 75.0000,  0.2500]])
     """
 
+    def __init__(
+        self,
+        focal_length: Any = 1.0,
+        principal_point: Any = ((0.0, 0.0),),
+        R: Any = IDENTITY,
+        T: Any = ORIGIN,
+        K: Any = None,
+        device: torch.device | str = "cpu",
+        in_ndc: bool = True,
+        image_size: Any = None,
+    ) -> None:
+        # By name, and straight to CamerasBase, as classes that derive from this one may do too.
+        super().__init__(
+            device=device, focal_length=focal_length, principal_point=principal_point, R=R, T=T, K=K,
+            image_size=image_size, _in_ndc=in_ndc,
+        )  # fmt: skip
+
 
 class OrthographicCameras(FocalLengthCameras):
     """Orthographic cameras described by a scale (the focal length) and a principal point.
@@ -183,3 +178,20 @@ class OrthographicCameras(FocalLengthCameras):
     """
 
     _CENTRAL = False
+
+    def __init__(
+        self,
+        focal_length: Any = 1.0,
+        principal_point: Any = ((0.0, 0.0),),
+        R: Any = IDENTITY,
+        T: Any = ORIGIN,
+        K: Any = None,
+        device: torch.device | str = "cpu",
+        in_ndc: bool = True,
+        image_size: Any = None,
+    ) -> None:
+        # By name, and straight to CamerasBase, as classes that derive from this one may do too.
+        super().__init__(
+            device=device, focal_length=focal_length, principal_point=principal_point, R=R, T=T, K=K,
+            image_size=image_size, _in_ndc=in_ndc,
+        )  # fmt: skip

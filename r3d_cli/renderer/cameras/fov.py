@@ -59,8 +59,24 @@ class _FieldOfViewCameras(CamerasBase):
     def _matrix(self, kwargs: dict[str, Any]) -> Tensor:  # (N, 4, 4)
         K = self._value("K", kwargs)
         if K is None:
-            K = self.compute_projection_matrix(*(self._value(name, kwargs) for name in self._PARAMETERS))
+            K = self.compute_projection_matrix(*(self._number(name, kwargs) for name in self._PARAMETERS))
         return K
+
+    def _number(self, name: str, kwargs: dict[str, Any]) -> Any:
+        """A parameter of which each camera has one number, (N,) from (N, 1) too, or three of scale_xyz."""
+        value = self._value(name, kwargs)
+        if not isinstance(value, Tensor) or name == "scale_xyz":
+            return value
+        if value.dim() > 1 and value.shape[1:].numel() != 1:
+            raise ValueError(
+                f"{type(self).__name__}: {name} must have shape (N,) or (N, 1), got {tuple(value.shape)}"
+            )
+        return value.flatten()
+
+    def _check(self) -> None:
+        for name in self._PARAMETERS:
+            if hasattr(self, name):
+                self._number(name, {})
 
 
 class FoVPerspectiveCameras(_FieldOfViewCameras):

@@ -118,16 +118,16 @@ class DistortedCameras(LensCameras):
         if model not in MODELS:
             raise ValueError(f"DistortedCameras: model must be one of {', '.join(MODELS)}, got {model!r}")
         super().__init__(
-            focal_length,
-            principal_point,
-            R,
-            T,
-            K,
-            device,
-            in_ndc,
-            image_size,
+            focal_length=focal_length,
+            principal_point=principal_point,
+            R=R,
+            T=T,
+            K=K,
+            device=device,
+            image_size=image_size,
             distortion=distortion,
             model=model,
+            _in_ndc=in_ndc,
         )
         self.distortion = self._coefficients({})
 
