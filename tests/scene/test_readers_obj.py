@@ -219,8 +219,7 @@ def test_materials(tmp_path: Path) -> None:
     assert mesh.faces_material.tolist() == [0, 1]
     assert (red.name, blue.name) == ("red", "blue")
     assert red.base_color == pytest.approx((1, float(srgb_to_linear(0.5)), 0, 1))
-    assert red.specular == pytest.approx(srgb_to_linear([0.2] * 3).tolist())
-    assert red.shininess == 50
+    assert red.statements["ns"] == (50,)
     assert red.alpha_mode == "opaque"
     assert blue.base_color == pytest.approx((0, 0, 1, 0.25))  # d goes before Tr
     assert blue.alpha_mode == "blend"
@@ -308,15 +307,6 @@ def test_other_maps_place_and_clamp_their_textures_where_there_is_no_colour_map(
     assert mesh.materials[0].base_color_texture.wrap == ("clamp", "clamp")
     assert mesh.uvs is not None
     assert mesh.uvs[mesh.faces_uvs].tolist() == [[[0, 0], [2, 0], [2, 3]], [[0.5, 0], [1.5, 0], [1.5, 1]]]
-
-
-def test_black_beside_a_texture_is_white(tmp_path: Path) -> None:
-    write_image(tmp_path / "t.png")
-    mesh = write_scene(
-        tmp_path, "newmtl red\nKd 0 0 0\nmap_Kd t.png\nnewmtl blue\nKd 0.5 0.5 0.5\nmap_Kd t.png\n"
-    )
-    assert mesh.materials[0].base_color[:3] == (1, 1, 1)
-    assert mesh.materials[1].base_color[0] == pytest.approx(float(srgb_to_linear(0.5)))
 
 
 def test_opacity_map(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from r3d_cli.scene.model import Material, MeshError, Texture
 from r3d_cli.scene.readers.gltf_document import GltfDocument
 from r3d_cli.scene.readers.gltf_primitive import Primitive
 from r3d_cli.scene.readers.images import ImageError, read_image
+from r3d_cli.scene.readers.phong import highlight
 
 _WRAPS = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 _NEAREST = 9728
@@ -155,25 +156,16 @@ def _placement(info: dict[str, Any] | None) -> tuple[int, float, tuple[float, ..
 def _highlight(
     pbr: dict[str, Any], base_color: tuple[float, float, float]
 ) -> tuple[tuple[float, float, float], float]:
-    """Phong's specular colour and exponent that come near a metallic-roughness material.
-
-    The exponent has the width of the microfacet distribution (2 / roughness^4 - 2); the colour, 0.04 for
-    dielectrics and the base colour for metals, fades with roughness, which spreads the highlight's energy.
-    """
+    """Phong's highlight that comes near a metallic-roughness material, which reflects 0.04, or if it is
+    metal its base colour."""
     metallic, roughness = _clamped(pbr.get("metallicFactor", 1)), _clamped(pbr.get("roughnessFactor", 1))
-    r, g, b = ((0.04 * (1 - metallic) + value * metallic) * (1 - roughness) for value in base_color)
-    return (r, g, b), _exponent(roughness)
+    return highlight([0.04 * (1 - metallic) + value * metallic for value in base_color], roughness)
 
 
 def _glossy_highlight(older: dict[str, Any]) -> tuple[tuple[float, float, float], float]:
     """The same of a specular-glossiness material, whose glossiness is 1 - roughness."""
     glossiness = _clamped(older.get("glossinessFactor", 1))
-    r, g, b = (_clamped(value) * glossiness for value in older.get("specularFactor", (1, 1, 1)))
-    return (r, g, b), _exponent(1 - glossiness)
-
-
-def _exponent(roughness: float) -> float:
-    return min(max(2 / max(roughness, 0.1) ** 4 - 2, 1.0), 1000.0)
+    return highlight([_clamped(value) for value in older.get("specularFactor", (1, 1, 1))], 1 - glossiness)
 
 
 def _clamped(value: float, most: float = 1.0) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from r3d_cli.scene.model import Material, MeshError, RawMesh
-from r3d_cli.scene.readers.mtl import MtlMap
+from r3d_cli.scene.readers.mtl_names import MtlMap, library_names
 from r3d_cli.scene.readers.native import read_arrays
 from r3d_cli.scene.readers.obj_materials import read_materials
 from r3d_cli.scene.readers.source import Source, decode
@@ -13,30 +15,45 @@ from r3d_cli.scene.readers.source import Source, decode
 
 def read_obj(source: Source) -> RawMesh:
     mesh, arrays = read_arrays(source, "obj")
+    names = arrays["materials"]
     defined: dict[str, Material] = {}
     maps: dict[str, MtlMap] = {}
+    # Names that were quoted, commented or written in another case are found too.
+    wanted = {reading for name in names for reading in _readings(name)} or None
     for line, text in arrays["libraries"] if source.textures else ():
-        for name in _library_names(source, decode(text)):
+        for name in library_names(decode(text), source.find):
             library = _open(source, name, line, mesh.warnings)
             if library is not None:
-                materials, material_maps, warnings = read_materials(library)
-                defined |= materials
-                maps |= material_maps
-                mesh.warnings += warnings
-    names = arrays["materials"]
-    mesh.materials = [defined.get(name, Material(name)) for name in names]
-    unknown = [name for name in names if name not in defined]
+                found = read_materials(library, wanted)
+                defined |= found.materials
+                maps |= found.maps
+                mesh.warnings += found.warnings
+    meant = {name: _meant(name, defined) for name in names}
+    mesh.materials = [
+        replace(defined[meant[name]], name=name) if meant[name] in defined else Material(name)
+        for name in names
+    ]
+    unknown = [name for name in names if meant[name] not in defined]
     if defined and unknown:
         mesh.warnings.append(f"{source.name}: no library defines the material '{unknown[0]}'; drawn in grey")
     for index, name in enumerate(names):
-        if name in maps:
-            place_texture(mesh, index, maps[name])
+        if meant[name] in maps:
+            place_texture(mesh, index, maps[meant[name]])
     return mesh
 
 
-def _library_names(source: Source, text: str) -> list[str]:
-    """The files of an mtllib statement: one whose name holds blanks, or several."""
-    return [text] if text and source.find(text) else text.split()
+def _readings(name: str) -> list[str]:
+    """What a usemtl statement may mean, the likeliest first."""
+    return [name, name.partition(" #")[0].rstrip(), name.strip('"')]
+
+
+def _meant(name: str, defined: dict[str, Material]) -> str:
+    """The name in the library that a usemtl statement means; its own where there is none."""
+    if name in defined:
+        return name
+    folded = {key.casefold(): key for key in defined}
+    found = [folded[reading.casefold()] for reading in _readings(name) if reading.casefold() in folded]
+    return found[0] if found else name
 
 
 def _open(source: Source, name: str, line: int, warnings: list[str]) -> Source | None:

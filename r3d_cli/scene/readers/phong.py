@@ -1,0 +1,29 @@
+"""Phong's highlight of a roughness: what MTL's exponents and glTF's microfacets have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+#: The exponents of MTL files go from 0, the roughest, to this, a mirror.
+MTL_EXPONENTS = 1000.0
+
+
+def roughness_of(exponent: float) -> float:
+    """The roughness, 0 to 1, that an MTL file's exponent ``Ns`` stands for.
+
+    The scale is Blender's, whose exporter writes (1 - roughness)^2 * 1000. Taken by the letter, as the power
+    of a cosine, the 0 that many exporters write for "no highlight" would be one that covers everything.
+    """
+    return 1.0 - (min(max(exponent, 0.0), MTL_EXPONENTS) / MTL_EXPONENTS) ** 0.5
+
+
+def highlight(
+    specular: Sequence[float], roughness: float
+) -> tuple[tuple[float, float, float], float]:  # colour, exponent
+    """Phong's specular colour and exponent for what a surface reflects (linear light) at a roughness.
+
+    The exponent has the width of the microfacet distribution (2 / roughness^4 - 2); the colour fades with
+    roughness, which spreads the highlight's energy.
+    """
+    r, g, b = (value * (1 - roughness) for value in specular)
+    return (r, g, b), min(max(2 / max(roughness, 0.1) ** 4 - 2, 1.0), 1000.0)

@@ -1,0 +1,359 @@
+"""MTL as exporters write it: what they mean goes before the letter of the format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from r3d_cli.scene.color import srgb_to_linear
+from r3d_cli.scene.draw import draw
+from r3d_cli.scene.framing import frame
+from r3d_cli.scene.model import Material, RawMesh
+from r3d_cli.scene.readers import read_mesh
+from r3d_cli.scene.readers.mtl_names import library_names
+
+SQUARE = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
+PICTURE = np.array([[[200, 40, 30], [40, 180, 60]]], np.uint8)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Callable[..., RawMesh]:
+    """Reads a square with a material "m" of an MTL text; the picture tex.png lies beside it."""
+    Image.fromarray(PICTURE).save(tmp_path / "tex.png")
+
+    def read(mtl: str, library: str = "a.mtl", use: str = "m") -> RawMesh:
+        (tmp_path / "a.mtl").write_text(mtl)
+        (tmp_path / "a.obj").write_text(f"mtllib {library}\n{SQUARE}usemtl {use}\nf 1/1 2/2 3/3 4/4\n")
+        return read_mesh(tmp_path / "a.obj")
+
+    return read
+
+
+def warnings(mesh: RawMesh, folder: Path) -> list[str]:
+    return [line.replace(f"{folder}/", "") for line in mesh.warnings]
+
+
+def sphere(folder: Path, mtl: str) -> np.ndarray:  # (64, 64, 3)
+    """A picture of a sphere of that material."""
+    turns, heights = np.linspace(0, 2 * np.pi, 25), np.linspace(0, np.pi, 13)
+    u, v = np.meshgrid(turns, heights)
+    points = np.stack([np.sin(v) * np.cos(u), np.cos(v), np.sin(v) * np.sin(u)], axis=-1).reshape(-1, 3)
+    text = "mtllib a.mtl\nusemtl m\n" + "".join(
+        "v {0:.5f} {1:.5f} {2:.5f}\nvn {0:.5f} {1:.5f} {2:.5f}\n".format(*p) for p in points
+    )
+    for row in range(12):
+        for i in range(25 * row + 1, 25 * row + 25):
+            text += "f " + " ".join(f"{k}//{k}" for k in (i, i + 1, i + 26, i + 25)) + "\n"
+    (folder / "a.obj").write_text(text)
+    (folder / "a.mtl").write_text("newmtl m\n" + mtl)
+    mesh = read_mesh(folder / "a.obj")
+    assert mesh.warnings == []
+    return draw(mesh, frame(mesh), size=(64, 64)).image.astype(int)
+
+
+# -- Highlights -------------------------------------------------------------------------------------------
+
+
+def test_exponent_0_is_matte_however_bright_the_highlight(tmp_path: Path) -> None:
+    matte = sphere(tmp_path, "Kd 0.6 0.2 0.2\nKs 0 0 0\nillum 2\n")
+    for ks in ("0.5 0.5 0.5", "0.8 0.8 0.8", "1 1 1"):
+        np.testing.assert_array_equal(sphere(tmp_path, f"Ns 0\nKd 0.6 0.2 0.2\nKs {ks}\nillum 2\n"), matte)
+
+
+def test_highlights_narrow_and_strengthen_with_the_exponent(tmp_path: Path) -> None:
+    matte = sphere(tmp_path, "Kd 0.3 0.3 0.3\nKs 0 0 0\n")
+    covered = np.count_nonzero((matte < 250).any(axis=2))
+    peaks, shares = [], []
+    for ns in (1, 10, 96.078431, 225, 324, 1000):
+        added = (sphere(tmp_path, f"Kd 0.3 0.3 0.3\nKs 0.9 0.9 0.9\nNs {ns}\n") - matte).max(axis=2)
+        peaks.append(int(added.max()))
+        shares.append(np.count_nonzero(added > peaks[-1] / 2) / covered)
+    assert peaks == sorted(peaks)
+    assert peaks[0] < 20
+    assert peaks[-1] > 100
+    assert shares[1:] == sorted(shares[1:], reverse=True)  # 1 is too faint to measure
+    assert shares[-1] < 0.02
+
+
+@pytest.mark.parametrize(("ns", "roughness"), [(0, 1), (-3, 1), (250, 0.5), (360, 0.4), (1000, 0), (4096, 0)])
+def test_exponents_are_roughness_on_the_scale_of_blender(
+    scene: Callable[..., RawMesh], ns: float, roughness: float
+) -> None:
+    material = scene(f"newmtl m\nKs 0.5 0.5 0.5\nNs {ns}\n").materials[0]
+    assert material.specular[0] == pytest.approx((1 - roughness) * float(srgb_to_linear(0.5)), abs=1e-9)
+    expected = min(max(2 / max(roughness, 0.1) ** 4 - 2, 1), 1000)
+    assert material.shininess == pytest.approx(expected)
+    # Pr says the roughness itself, and goes before Ns.
+    itself = scene(f"newmtl m\nKs 0.5 0.5 0.5\nNs 7\nPr {roughness}\n").materials[0]
+    assert itself.specular == pytest.approx(material.specular)
+    assert itself.shininess == pytest.approx(material.shininess)
+
+
+@pytest.mark.parametrize(("illum", "shines"), [(i, i >= 2) for i in range(11)])
+def test_illumination_models(scene: Callable[..., RawMesh], illum: int, shines: bool) -> None:
+    material = scene(f"newmtl m\nKd 1 0 0\nKs 1 1 1\nNs 500\nillum {illum}\n").materials[0]
+    assert (max(material.specular) > 0) == shines
+    assert (material.unlit, material.alpha_mode) == (False, "opaque")
+
+
+# -- Colours beside textures, opacity ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kd", [None, 0, 0.2, 0.588, 0.6, 0.64, 0.752941, 0.8, 1])
+def test_a_grey_colour_leaves_the_texture_as_it_is(scene: Callable[..., RawMesh], kd: float | None) -> None:
+    statement = "" if kd is None else f"Kd {kd} {kd} {kd}\n"
+    material = scene(f"newmtl m\n{statement}map_Kd tex.png\n").materials[0]
+    assert material.base_color == (1, 1, 1, 1)
+    if kd is not None:
+        assert material.statements["kd"] == (kd,) * 3  # what load_obj tells
+
+
+def test_a_coloured_one_multiplies(scene: Callable[..., RawMesh]) -> None:
+    material = scene("newmtl m\nKd 0.8 0.4 0.4\nmap_Kd tex.png\n").materials[0]
+    assert material.base_color[:3] == pytest.approx(srgb_to_linear(np.array([0.8, 0.4, 0.4])).tolist())
+
+
+def test_black_beside_a_texture_that_is_missing_is_grey(scene: Callable[..., RawMesh]) -> None:
+    assert scene("newmtl m\nKd 0 0 0\nmap_Kd none.png\n").materials[0].base_color == (0.8, 0.8, 0.8, 1)
+    assert scene("newmtl m\nKd 0 0 0\n").materials[0].base_color == (0, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("statements", "opacity", "warned"),
+    [
+        ("d 0.0", 1, True),
+        ("d 0\nTr 0", 1, True),
+        ("d 0\nTr 1", 1, True),
+        ("Tr 1", 1, False),  # MeshLab's way to say opaque
+        ("Tr 0", 1, False),
+        ("d 1\nTr 1", 1, False),
+        ("d 0.25\nTr 0.5", 0.25, False),
+        ("Tr 0.25", 0.75, False),
+        ("d -halo 0.5", 0.5, False),
+    ],
+)
+def test_opacity(
+    scene: Callable[..., RawMesh], tmp_path: Path, statements: str, opacity: float, warned: bool
+) -> None:
+    mesh = scene(f"newmtl m\nKd 1 0 0\n{statements}\n")
+    assert mesh.materials[0].base_color == (1, 0, 0, opacity)
+    assert mesh.materials[0].alpha_mode == ("opaque" if opacity == 1 else "blend")
+    expected = (
+        "a.mtl:1: the material 'm' is invisible by its 'd 0', which exporters write by mistake; drawn opaque"
+    )
+    assert warnings(mesh, tmp_path) == [expected] * warned
+
+
+def test_invisible_materials_are_one_warning(tmp_path: Path) -> None:
+    (tmp_path / "a.mtl").write_text("".join(f"newmtl m{i}\nd 0\n" for i in range(5)))
+    faces = "".join(f"usemtl m{i}\nf 1 2 3\n" for i in range(4))
+    (tmp_path / "a.obj").write_text(f"mtllib a.mtl\n{SQUARE}{faces}")
+    (warning,) = read_mesh(tmp_path / "a.obj").warnings
+    assert warning.endswith("drawn opaque, as 3 others are")  # m4 is not used
+
+
+def test_an_opacity_map_goes_before_d_0(scene: Callable[..., RawMesh], tmp_path: Path) -> None:
+    Image.fromarray(np.array([[255, 0]], np.uint8)).save(tmp_path / "cut.png")
+    mesh = scene("newmtl m\nd 0\nmap_Kd tex.png\nmap_d cut.png\n")
+    assert mesh.warnings == []
+    assert mesh.materials[0].base_color[3] == 1
+    assert mesh.materials[0].base_color_texture is not None
+    assert mesh.materials[0].base_color_texture.image[0, :, 3].tolist() == [255, 0]
+
+
+@pytest.mark.parametrize(
+    ("statement", "alphas"),
+    [
+        ("map_d tex.png", None),  # the colour map again, for an alpha that it does not have
+        ("map_d -imfchan l tex.png", [90, 93]),
+        ("map_d -imfchan r tex.png", [200, 40]),
+        ("map_d -imfchan m alpha.png", [9, 99]),
+        ("map_d alpha.png", [9, 99]),
+        ("map_d -imfchan g alpha.png", [40, 180]),
+    ],
+)
+def test_channels_of_opacity_maps(
+    scene: Callable[..., RawMesh], tmp_path: Path, statement: str, alphas: list[int] | None
+) -> None:
+    rgba = np.dstack([PICTURE, np.array([[9, 99]], np.uint8)])
+    Image.fromarray(rgba).save(tmp_path / "alpha.png")
+    texture = scene(f"newmtl m\nmap_Kd tex.png\n{statement}\n").materials[0].base_color_texture
+    assert texture is not None
+    assert (texture.image[0, :, 3].tolist() if texture.image.shape[2] == 4 else None) == alphas
+
+
+# -- Syntax -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        'map_Kd "tex.png"',
+        "map_Kd 'tex.png'",
+        'map_Kd "my texture.png"  # a comment',
+        r"map_Kd my\ texture.png",
+        "map_Kd my texture.png",
+        "map_Kd tex.png # a comment",
+        "map_Kd tex.png   \t",
+        "\tMAP_KD\ttex.png",
+        "map_kd tex.png",
+        'map_Kd "C:\\My Models\\My Texture.png"',
+        r"map_Kd ..\..\textures\tex.png",
+        "map_Kd -blendu on -blendv off -bm 1.0 -boost 2 -cc off -clamp off -imfchan l tex.png",
+        "map_Kd -mm 0 1 -o 0 0 0 -s 1 1 1 -t 0 0 0 -texres 512 tex.png",
+        "map_Kd -colorspace sRGB tex.png",
+        "map_Kd -type sphere tex.png",
+        "map_Kd -o 0 -s 1 1 tex.png",
+        "map_Kd -clamp tex.png",
+        "map_Kd -mm 0 tex.png",
+        'map_Kd -S 1 1 1 "my texture.png"',
+        "map_Kd -unheard-of tex.png",
+        "map_Kd -unheardof 1 2 tex.png",
+        "map_Kd -unheardof tex.png",
+        "map_Kd -dash.png",
+        "map_Kd tex.png -s 1 1 1 -o 0 0 0",
+        "map_Kd \\\n  tex.png",
+        "map_Ka tex.png",
+    ],
+)
+def test_statements_of_maps(scene: Callable[..., RawMesh], tmp_path: Path, statement: str) -> None:
+    for name in ("my texture.png", "-dash.png"):
+        Image.fromarray(PICTURE).save(tmp_path / name)
+    mesh = scene(f"newmtl m\nKd 1 1 1\n{statement}\n")
+    assert mesh.warnings == []
+    texture = mesh.materials[0].base_color_texture
+    assert texture is not None
+    np.testing.assert_array_equal(texture.image, PICTURE)
+    assert texture.wrap == ("repeat", "repeat")
+
+
+@pytest.mark.parametrize("statement", ["-s 2 3 -clamp on tex.png", "tex.png -s 2 3 -clamp on"])
+def test_options_before_and_behind_the_name(scene: Callable[..., RawMesh], statement: str) -> None:
+    mesh = scene(f"newmtl m\nmap_Kd {statement}\n")
+    assert mesh.uvs is not None
+    assert mesh.uvs[mesh.faces_uvs].max(axis=(0, 1)).tolist() == [2, 3]
+    assert mesh.materials[0].base_color_texture is not None
+    assert mesh.materials[0].base_color_texture.wrap == ("clamp", "clamp")
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [('"no such.png"', "no such.png"), ("-foo no.png # x", "no.png"), (r"no\ such.png", "no such.png")],
+)
+def test_missing_textures_are_named_as_they_are_meant(
+    scene: Callable[..., RawMesh], tmp_path: Path, statement: str, name: str
+) -> None:
+    (warning,) = warnings(scene(f"newmtl m\nmap_Kd {statement}\n"), tmp_path)
+    assert warning.startswith(f"a.mtl:2: the texture '{name}' is not in ")
+
+
+@pytest.mark.parametrize(
+    ("mtl", "use"),
+    [
+        ("\ufeffnewmtl m\nKd 1 0 0", "m"),
+        ("NEWMTL m\nKD 1 0 0", "m"),
+        ("newmtl\tm\t\n\tkd\t1\t0\t0\t", "m"),
+        ("newmtl my red one  \nKd 1 0 0", "my red one"),
+        ("newmtl Red\nKd 1 0 0", "red"),
+        ("newmtl m\nKd 1 0 0", "m # the red one"),
+        ("newmtl m\nKd 1 0 0", '"m"'),
+        ("newmtl m\nKd 1 \\\n 0 0", "m"),
+        ("newmtl m\r\nKd 1 \\\r\n 0 0\r\n", "m"),
+        ("newmtl m\rKd 1 0 0\r", "m"),
+        ("Kd 9 9 9\nnewmtl m\nKd 1 0 0# red", "m"),
+        ("newmtl m\nKd 1 0 0 1", "m"),
+    ],
+)
+def test_layout(scene: Callable[..., RawMesh], mtl: str, use: str) -> None:
+    mesh = scene(mtl, use=use)
+    assert mesh.warnings == []
+    assert mesh.materials[0].base_color == (1, 0, 0, 1)
+
+
+@pytest.mark.parametrize("number", ["1.#IND", "-1.#IND00", "1.#QNAN", "1.#INF", "nan", "-nan", "nan(ind)"])
+def test_what_is_no_number_is_passed_over(scene: Callable[..., RawMesh], tmp_path: Path, number: str) -> None:
+    mesh = scene(f"newmtl m\nKd 1 0 0\nNs {number}\nKs 0 0 {number}\nd {number}\n")
+    assert mesh.materials[0] == Material("m", (1, 0, 0, 1), statements={"kd": (1, 0, 0)})
+    assert warnings(mesh, tmp_path) == [
+        f"a.mtl:3: 'Ns' needs a finite number, got '{number}'; the line was passed over",
+        f"a.mtl:4: 'Ks' needs 3 finite numbers, got '0 0 {number}'; the line was passed over",
+        f"a.mtl:5: 'd' needs a finite number, got '{number}'; the line was passed over",
+    ]
+
+
+def test_a_fault_of_every_material_is_one_warning(scene: Callable[..., RawMesh], tmp_path: Path) -> None:
+    mesh = scene("newmtl m\nNs 1.#IND\n" * 50)
+    assert warnings(mesh, tmp_path) == [
+        "a.mtl:2: 'Ns' needs a finite number, got '1.#IND'; the line was passed over, as 49 more like it"
+    ]
+
+
+@pytest.mark.parametrize(
+    "library",
+    ["my lib.mtl", r"my\ lib.mtl", '"my lib.mtl"', "'my lib.mtl'", "my lib.mtl # x", r"C:\x\my lib.mtl"],
+)
+def test_names_of_libraries(scene: Callable[..., RawMesh], tmp_path: Path, library: str) -> None:
+    (tmp_path / "my lib.mtl").write_text("newmtl m\nKd 1 0 0\n")
+    mesh = scene("newmtl other\n", library=library)
+    assert mesh.warnings == []
+    assert mesh.materials[0].base_color == (1, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a.mtl b.mtl", ["a.mtl", "b.mtl"]),
+        ("a.mtl my lib.mtl b.mtl", ["a.mtl", "my lib.mtl", "b.mtl"]),
+        (r'my\ lib.mtl "my lib.mtl" none.mtl', ["my lib.mtl", "my lib.mtl", "none.mtl"]),
+        ("", []),
+        ("# nothing", []),
+    ],
+)
+def test_several_libraries(text: str, names: list[str]) -> None:
+    assert library_names(text, {"a.mtl", "b.mtl", "my lib.mtl"}.__contains__) == names
+
+
+# -- What is not drawn is said ----------------------------------------------------------------------------
+
+
+def test_looks_that_are_not_drawn_are_one_warning(scene: Callable[..., RawMesh], tmp_path: Path) -> None:
+    mesh = scene(
+        "newmtl m\nmap_Kd tex.png\nmap_Ka tex.png\nmap_Ks a.png\nmap_Bump -bm 2 b.png\nnorm n.png\nPm 1\n"
+        "disp d.png\nrefl -type sphere r.png\nmap_Ns s.png\nPs 0\nPc 0\nmap_Pr r.png\nmap_aat on\n"
+        "newmtl m2\ndecal x.png\n"
+    )
+    assert warnings(mesh, tmp_path) == [
+        "a.mtl:4: map_Ks, map_Bump, norm, Pm, disp, refl, map_Ns, map_Pr are not drawn; the materials do "
+        "without"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statements", "lost"),
+    [
+        ("map_Ka other.png", "map_Ka is not drawn"),
+        ("illum 4\nTf 0.3 0.3 0.3", "Tf is not drawn"),
+        ("map_Ke -s 2 2 tex.png", "the placement of map_Ke is not drawn"),
+        ("bump b.png", "bump is not drawn"),
+        ("illum 4\nTf 1 1 1\nNi 1.5\nsharpness 60", ""),  # what Maya writes for opaque
+        ("illum 4\nd 1\nTf 0.5 0.5 0.5", ""),
+        ("Pm 0\nPs 0\nPc 0.0\nPcr 0.03\naniso 0\nanisor 0", ""),  # Blender's way to say nothing
+        ("Ka 1 1 1\nNi 1.45\nTf 0.588 0.588 0.588\nTr 0\nd 1\nillum 2", ""),
+    ],
+)
+def test_what_else_is_said_or_no_loss(
+    scene: Callable[..., RawMesh], tmp_path: Path, statements: str, lost: str
+) -> None:
+    mesh = scene(f"newmtl m\nmap_Kd tex.png\n{statements}\n")
+    found = [warning.split(": ", 1)[1].partition(";")[0] for warning in warnings(mesh, tmp_path)]
+    assert found == ([lost] if lost else [])
+
+
+def test_materials_that_no_face_uses_are_not_read(scene: Callable[..., RawMesh]) -> None:
+    mesh = scene("newmtl m\nKd 1 0 0\nnewmtl other\nmap_Kd none.png\nbump none.png\nd 0\n")
+    assert mesh.warnings == []
+    assert len(mesh.materials) == 1
