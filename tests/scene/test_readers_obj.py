@@ -72,7 +72,8 @@ def test_corners_without_texture_coordinates_are_marked() -> None:
         SQUARE + "f 1 2 \\\n  3 4\n",
         SQUARE + "f 1 2 \\\r\n3 \\  \r\n4\r\n",
         "# a comment\n" + SQUARE.replace("\n", " # another\n") + "f 1 2 3 4#last\n",
-        "o thing\ng a b\ns off\n" + SQUARE + "p 1\nl 1 2\ncurv 0 1 1 2\nf 1 2 3 4\n",
+        "o thing\ng a b\ns off\nmg 1 0.5\nlod 1\n" + SQUARE + "f 1 2 3 4\n",
+        SQUARE.replace("v", "V") + "VN 0 0 1\nF 1 2 3 4\n",
         SQUARE.replace("1", "+1.0E0") + "f 1 2 3 4\n",
     ],
 )
@@ -93,6 +94,57 @@ def test_numbers_are_correctly_rounded(number: str) -> None:
     mesh = read(f"v {number} 1e30 0\nv {number} 1e30 1\n")
     assert mesh.verts.dtype == np.float64
     assert mesh.verts[0, 0] == float(number)
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1.#IND", "-1.#IND", "-1.#IND00", "1.#QNAN", "1.#QNAN0", "1.#SNAN", "1.#J", "-1.#IO", "1.#R", "nan",
+     "NaN", "-nan", "nan(ind)", "-nan(ind)"],
+)  # fmt: skip
+def test_what_is_not_a_number_is_nan(number: str) -> None:
+    for place in range(3):
+        words = ["0.25", "0.5", "0.75"]
+        words[place] = number
+        mesh = read(f"{SQUARE}v {' '.join(words)}\nf 1 2 3\n")
+        assert np.isnan(mesh.verts[4]).tolist() == [i == place for i in range(3)]
+        assert mesh.warnings[0].startswith("a.obj: 1 of 5 vertices have coordinates that are not finite")
+
+
+@pytest.mark.parametrize("kind", ["ply", "off", "stl"])
+def test_nor_is_it_one_in_other_formats(kind: str) -> None:
+    corners = ["0 0 0", "1 0 0", "0 -1.#IND 0"]
+    text = {
+        "off": "OFF\n3 1 0\n{}\n3 0 1 2\n",
+        "ply": "ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\n"
+        "property float z\nelement face 1\nproperty list uchar int vertex_indices\nend_header\n{}\n3 0 1 2\n",
+        "stl": "solid a\nfacet normal 0 0 1\nouter loop\n{}\nendloop\nendfacet\nendsolid a\n",
+    }[kind]
+    lines = "\n".join(("vertex " if kind == "stl" else "") + corner for corner in corners)
+    mesh = read_mesh(text.format(lines).encode(), kind)
+    assert np.isnan(mesh.verts).sum() == 1
+
+
+@pytest.mark.parametrize(("number", "value"), [("1.#INF", np.inf), ("-1.#INF00", -np.inf), ("1.#comment", 1)])
+def test_infinity_and_a_comment(number: str, value: float) -> None:
+    assert read(f"v 0 0 {number}\n").verts[0, 2] == value
+
+
+def test_texture_coordinates_that_are_not_finite() -> None:
+    mesh = read(SQUARE + "vt 1.#QNAN 0\nvt 1 0\nvt 1 inf\nf 1/1 2/2 3/3\nf 1/2 2/2 3/2\n")
+    assert mesh.faces_uvs is not None
+    assert mesh.faces_uvs.tolist() == [[-1, 1, -1], [1, 1, 1]]
+    assert mesh.warnings == [
+        "a.obj:5: 2 texture coordinates are not finite (this is the first); such corners go without"
+    ]
+
+
+def test_what_is_not_drawn_is_one_warning() -> None:
+    mesh = read(SQUARE + "l 1 2\nf 1 2 3\np 1\nl 2 3\nvp 0.1\ncurv 0 1 1 2\nsurf 0 1 0 1 1 2\nend\n")
+    assert mesh.faces.tolist() == [[0, 1, 2]]
+    assert mesh.warnings == [
+        "a.obj:5: 2 lines (l), 1 points (p), 1 curves (curv), 1 surfaces (surf) are not drawn (this is the "
+        "first); only polygons are"
+    ]
 
 
 def test_concave_polygon_is_covered_once() -> None:
