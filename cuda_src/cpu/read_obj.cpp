@@ -213,7 +213,7 @@ class ObjReader {
       if (not_drawn_[i])
         text +=
             (text.empty() ? "" : ", ") + std::to_string(not_drawn_[i]) + " " + std::string(kNotDrawn[i].what);
-    mesh_.warnings.push_back(
+    mesh_.not_drawn.push_back(
         at_line(first_not_drawn_, text + " are not drawn (this is the first); only polygons are"));
   }
 

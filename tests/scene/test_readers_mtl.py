@@ -357,3 +357,12 @@ def test_materials_that_no_face_uses_are_not_read(scene: Callable[..., RawMesh])
     mesh = scene("newmtl m\nKd 1 0 0\nnewmtl other\nmap_Kd none.png\nbump none.png\nd 0\n")
     assert mesh.warnings == []
     assert len(mesh.materials) == 1
+
+
+def test_textures_without_coordinates_are_said(scene: Callable[..., RawMesh], tmp_path: Path) -> None:
+    scene("newmtl m\nmap_Kd tex.png\n")
+    (tmp_path / "a.obj").write_text("mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nusemtl m\nf 1 2 3\n")
+    mesh = read_mesh(tmp_path / "a.obj")
+    assert warnings(mesh, tmp_path) == [
+        "a.obj: has no texture coordinates ('vt'); drawn without its textures"
+    ]

@@ -250,7 +250,7 @@ def test_file_without_vertices() -> None:
 def write_scene(folder: Path, mtl: str, name: str = "a.mtl", library: str | None = None) -> RawMesh:
     (folder / name).write_text(mtl)
     (folder / "a.obj").write_text(
-        f"mtllib {library or name}\n{SQUARE}usemtl red\nf 1 2 3\nusemtl blue\nf 1 3 4\n"
+        f"mtllib {library or name}\n{SQUARE}vt 0 0\nusemtl red\nf 1/1 2/1 3/1\nusemtl blue\nf 1 3 4\n"
     )
     return read_mesh(folder / "a.obj")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from r3d_cli.scene.model import Material, MeshError, RawMesh, Texture
+from r3d_cli.scene.model import Material, MeshError, NotDrawn, RawMesh, Texture
 from r3d_cli.scene.normals import compute_face_normals
 from r3d_cli.scene.readers.face_colors import add_face_colors, has_face_colors
 from r3d_cli.scene.readers.images import TextureLoader
@@ -63,7 +63,10 @@ def read_arrays(source: Source, kind: str) -> tuple[RawMesh, dict[str, Any]]:
         arrays["colors"],
         faces_material=arrays["faces_material"],
         display_colors=True,
-        warnings=[f"{source.name}{warning}" for warning in arrays["warnings"]],
+        warnings=[
+            *(f"{source.name}{warning}" for warning in arrays["warnings"]),
+            *(NotDrawn(f"{source.name}{warning}") for warning in arrays["not_drawn"]),
+        ],
     )
     return mesh, arrays
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from r3d_cli.scene.model import Material, MeshError, RawMesh
+from r3d_cli.scene.model import Material, MeshError, NotDrawn, RawMesh
 from r3d_cli.scene.readers.mtl_names import MtlMap, library_names
 from r3d_cli.scene.readers.native import read_arrays
 from r3d_cli.scene.readers.obj_materials import read_materials
@@ -36,6 +36,9 @@ def read_obj(source: Source) -> RawMesh:
     unknown = [name for name in names if meant[name] not in defined]
     if defined and unknown:
         mesh.warnings.append(f"{source.name}: no library defines the material '{unknown[0]}'; drawn in grey")
+    if mesh.uvs is None and any(material.base_color_texture for material in mesh.materials):
+        problem = "has no texture coordinates ('vt'); drawn without its textures"
+        mesh.warnings.append(NotDrawn(f"{source.name}: {problem}"))
     for index, name in enumerate(names):
         if meant[name] in maps:
             place_texture(mesh, index, maps[meant[name]])

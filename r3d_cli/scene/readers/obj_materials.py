@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from r3d_cli.scene.color import srgb_to_linear
-from r3d_cli.scene.model import Material, Texture
+from r3d_cli.scene.model import Material, NotDrawn, Texture
 from r3d_cli.scene.readers.images import TextureLoader
 from r3d_cli.scene.readers.mtl import MtlMaterial, parse_mtl
 from r3d_cli.scene.readers.mtl_names import MtlMap
@@ -116,22 +116,20 @@ def _opacity(section: MtlMaterial) -> float:
 
 def _losses(source: Source, sections: list[MtlMaterial]) -> list[str]:
     """One warning for the materials that would be invisible, one for all looks that are not drawn."""
-    warnings = []
+    warnings: list[str] = []
     invisible = [section for section in sections if section.dissolve is not None and section.dissolve <= 0]
     invisible = [section for section in invisible if "map_d" not in section.maps]
     if invisible:
         first, others = invisible[0], f", as {len(invisible) - 1} others are" if len(invisible) > 1 else ""
-        warnings.append(
-            f"{source.name}:{first.line}: the material '{first.name}' is invisible by its 'd 0', which "
-            f"exporters write by mistake; drawn opaque{others}"
-        )
+        problem = f"the material '{first.name}' is invisible by its 'd 0', which exporters write by mistake"
+        warnings.append(NotDrawn(f"{source.name}:{first.line}: {problem}; drawn opaque{others}"))
     lost: dict[str, int] = {}
     for section in sections:
         for look, line in _not_drawn(section).items():
             lost.setdefault(look, line)
     if lost:
         looks = f"{', '.join(lost)} {'are' if len(lost) > 1 else 'is'} not drawn"
-        warnings.append(f"{source.name}:{min(lost.values())}: {looks}; the materials do without")
+        warnings.append(NotDrawn(f"{source.name}:{min(lost.values())}: {looks}; the materials do without"))
     return warnings
 
 
