@@ -366,3 +366,57 @@ def test_textures_without_coordinates_are_said(scene: Callable[..., RawMesh], tm
     assert warnings(mesh, tmp_path) == [
         "a.obj: has no texture coordinates ('vt'); drawn without its textures"
     ]
+
+
+# What exporters write by default for a textured mesh, matte and opaque, from files of theirs.
+EXPORTERS = {
+    "blender_2.79": "Ns 96.078431\nKa 1 1 1\nKd 0.64 0.64 0.64\nKs 0 0 0\nKe 0 0 0\nNi 1.0\nd 1.0\nillum 2",
+    "blender_2.79_without_a_material": "Ns 0\nKa 0 0 0\nKd 0.8 0.8 0.8\nKs 0.8 0.8 0.8\nd 1\nillum 2",
+    "blender_4": "Ns 0.000000\nKs 0.5 0.5 0.5\nKe 0 0 0\nNi 1.5\nillum 2\nd 1",
+    "blender_4_pbr": "Pr 1.0\nPs 0\nPc 0\nPcr 0.03\nPm 0\naniso 0\nanisor 0\nTf 1 1 1\nd 1\nillum 2",
+    "meshlab": "Ka 0.2 0.2 0.2\nKd 0.752941 0.752941 0.752941\nKs 1.0 1.0 1.0\nTr 1.0\nillum 2\nNs 0.0",
+    "metashape": "Ka 1 1 1\nKd 1 1 1\nKs 0 0 0\nd 1.0\nNs 0.0\nillum 0",
+    "realitycapture": "Ka 1 1 1\nKd 1 1 1\nd 1.0\nNs 0.0\nillum 0",
+    "meshroom": "Ka 0.6 0.6 0.6\nKd 0.6 0.6 0.6\nKs 0 0 0\nd 1.0\nNs 0.0\nillum 2",
+    "3dsmax": "\tNs 0.0000\n\tNi 1.5000\n\td 1.0000\n\tTr 0.0000\n\tTf 1.0 1.0 1.0 \n\tillum 2\n"
+    "\tKa 0.5880 0.5880 0.5880\n\tKd 0.5880 0.5880 0.5880\n\tKs 0 0 0\n\tKe 0 0 0\n\tmap_Ka tex.png",
+    "maya": "illum 4\nKd 0.00 0.00 0.00\nKa 0.00 0.00 0.00\nTf 1.00 1.00 1.00\nNi 1.00\nKs 0 0 0",
+    "blockbench": "",
+    "magicavoxel": "illum 1\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0",
+    "kenney": "Ka 1 1 1\nKd 1 1 1\nKs 0 0 0\nillum 0",
+}
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_exporters_defaults_show_the_texture_itself(scene: Callable[..., RawMesh], exporter: str) -> None:
+    mesh = scene(f"newmtl m\n{EXPORTERS[exporter]}\nmap_Kd tex.png\n")
+    assert mesh.warnings == []
+    material = mesh.materials[0]
+    assert material.base_color_texture is not None
+    assert (material.base_color, material.alpha_mode) == ((1, 1, 1, 1), "opaque")
+    assert max(material.specular) <= 0.04  # no more than any surface has
+    assert material.emissive == (0, 0, 0)
+
+
+def test_glass_and_metal_that_reflect_only_surroundings_are_said(
+    scene: Callable[..., RawMesh], tmp_path: Path
+) -> None:
+    mesh = scene("newmtl m\nKd 0 0 0\nKs 1 0.8 0.3\nNs 900\nillum 3\n")
+    assert warnings(mesh, tmp_path) == [
+        "a.mtl:1: reflections of surroundings are not drawn; the materials do without"
+    ]
+    for quiet in ("illum 2", "illum 3\nmap_Kd tex.png", "illum 3\nKs 0 0 0", "illum 3\nKd 1 1 1"):
+        assert scene(f"newmtl m\nKd 0 0 0\nKs 1 0.8 0.3\nNs 900\n{quiet}\n").warnings == []
+
+
+def test_materials_that_the_library_lacks_are_said(scene: Callable[..., RawMesh], tmp_path: Path) -> None:
+    mesh = scene("newmtl other\nKd 1 0 0\n")
+    assert warnings(mesh, tmp_path) == ["a.obj: no library defines the material 'm'; drawn in grey"]
+
+
+def test_a_library_that_was_renamed_with_its_mesh(scene: Callable[..., RawMesh], tmp_path: Path) -> None:
+    mesh = scene("newmtl m\nKd 1 0 0\n", library="model.mtl")
+    assert mesh.materials[0].base_color == (1, 0, 0, 1)
+    assert warnings(mesh, tmp_path) == [
+        f"a.obj:1: the material library 'model.mtl' is not in '{tmp_path}'; 'a.mtl' taken instead"
+    ]

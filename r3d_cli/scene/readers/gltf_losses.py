@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from r3d_cli.scene.model import Material, NotDrawn
+from r3d_cli.scene.readers.phong import is_mirror
 
 # Extensions of materials that are read, or that change next to nothing.
 _NO_LOSS = {
@@ -50,9 +51,8 @@ def of_material(found: dict[str, Any], material: Material) -> Iterator[str]:
     for name, extension in extensions.items():
         if _is_lost(name, extension):
             yield name
-    diffuse = material.base_color[:3]
-    if material.base_color_texture is None and max(material.specular) > max(diffuse):
-        yield "reflections of surroundings"  # without which it is all but black
+    if is_mirror(material):
+        yield "reflections of surroundings"
 
 
 def _is_lost(name: str, extension: dict[str, Any]) -> bool:

@@ -23,6 +23,8 @@ _LATER_OPTIONS = re.compile(rf"\s+-(?:{'|'.join(_OPTIONS)})\s.*", re.IGNORECASE)
 _COMMENT = re.compile(r"(?:^|\s+)#.*")
 _QUOTED = re.compile(r""""([^"]+)"|'([^']+)'""")
 _WORD = re.compile(r""""[^"]+"|'[^']+'|(?:\\[ \t]|\S)+""")
+# What a name that can be read in one way only does not hold.
+_UNPLAIN = re.compile(r"""['"#]|\\[ \t]|(?:^|\s)-""")
 # An mtllib of more words than this is not tried for names with blanks.
 _MOST_WORDS = 16
 
@@ -61,7 +63,7 @@ def parse_map(text: str, line: int, find: Find) -> MtlMap:
 
 def library_names(text: str, find: Find) -> list[str]:
     """The files of an mtllib statement: several, one whose name holds blanks, or both."""
-    if not text or find(text):
+    if not text or (len(text.split()) == 1 and not _UNPLAIN.search(text)) or find(text):
         return [text] if text else []
     words = list(_WORD.finditer(_COMMENT.sub("", text)))
     names = []
@@ -91,7 +93,7 @@ def _options(text: str) -> tuple[dict[str, list[str]], str]:
 def _file_name(text: str, find: Find) -> str:
     """The name that the rest of a map statement means: the first reading of it that is a file, else the
     likeliest."""
-    if not text or find(text):
+    if not _UNPLAIN.search(text) or find(text):
         return text
     likeliest = ""
     unknown = len(text.split()) - 1 if text.startswith("-") else 0

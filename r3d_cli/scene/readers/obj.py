@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from r3d_cli.scene.readers.source import Source, decode
 def read_obj(source: Source) -> RawMesh:
     mesh, arrays = read_arrays(source, "obj")
     names = arrays["materials"]
+    read = False
     defined: dict[str, Material] = {}
     maps: dict[str, MtlMap] = {}
     # Names that were quoted, commented or written in another case are found too.
@@ -24,6 +26,7 @@ def read_obj(source: Source) -> RawMesh:
         for name in library_names(decode(text), source.find):
             library = _open(source, name, line, mesh.warnings)
             if library is not None:
+                read = True
                 found = read_materials(library, wanted)
                 defined |= found.materials
                 maps |= found.maps
@@ -34,7 +37,7 @@ def read_obj(source: Source) -> RawMesh:
         for name in names
     ]
     unknown = [name for name in names if meant[name] not in defined]
-    if defined and unknown:
+    if read and unknown:
         mesh.warnings.append(f"{source.name}: no library defines the material '{unknown[0]}'; drawn in grey")
     if mesh.uvs is None and any(material.base_color_texture for material in mesh.materials):
         problem = "has no texture coordinates ('vt'); drawn without its textures"
@@ -65,6 +68,12 @@ def _open(source: Source, name: str, line: int, warnings: list[str]) -> Source |
         if path is not None:
             return Source.open(path)
         problem = f"{source.name}:{line}: the material library '{name}' is not in '{source.folder}'"
+        # The two were renamed together, which the name in the file does not follow.
+        path = source.find(f"{Path(source.name).stem}.mtl")
+        if path is not None:
+            library = Source.open(path)
+            warnings.append(f"{problem}; '{path.name}' taken instead")
+            return library
     except MeshError as error:
         problem = str(error)
     warnings.append(f"{problem}; drawn without it")

@@ -12,7 +12,7 @@ from r3d_cli.scene.model import Material, NotDrawn, Texture
 from r3d_cli.scene.readers.images import TextureLoader
 from r3d_cli.scene.readers.mtl import MtlMaterial, parse_mtl
 from r3d_cli.scene.readers.mtl_names import MtlMap
-from r3d_cli.scene.readers.phong import highlight, roughness_of
+from r3d_cli.scene.readers.phong import highlight, is_mirror, roughness_of
 from r3d_cli.scene.readers.source import Source
 
 # A mesh has one set of texture coordinates, which the first of these places.
@@ -58,7 +58,7 @@ def read_materials(source: Source, used: Collection[str] | None = None) -> Libra
     loader = TextureLoader(source)
     materials = {section.name: _material(section, loader) for section in sections}
     maps = {section.name: _first_map(section) for section in sections if section.maps}
-    return Library(materials, maps, warnings + loader.warnings + _losses(source, sections))
+    return Library(materials, maps, warnings + loader.warnings + _losses(source, sections, materials))
 
 
 def _first_map(section: MtlMaterial) -> MtlMap:
@@ -114,7 +114,7 @@ def _opacity(section: MtlMaterial) -> float:
     return min(max(opacity, 0.0), 1.0) or 1.0
 
 
-def _losses(source: Source, sections: list[MtlMaterial]) -> list[str]:
+def _losses(source: Source, sections: list[MtlMaterial], materials: dict[str, Material]) -> list[str]:
     """One warning for the materials that would be invisible, one for all looks that are not drawn."""
     warnings: list[str] = []
     invisible = [section for section in sections if section.dissolve is not None and section.dissolve <= 0]
@@ -125,15 +125,16 @@ def _losses(source: Source, sections: list[MtlMaterial]) -> list[str]:
         warnings.append(NotDrawn(f"{source.name}:{first.line}: {problem}; drawn opaque{others}"))
     lost: dict[str, int] = {}
     for section in sections:
-        for look, line in _not_drawn(section).items():
+        for look, line in _not_drawn(section, materials[section.name]).items():
             lost.setdefault(look, line)
     if lost:
-        looks = f"{', '.join(lost)} {'are' if len(lost) > 1 else 'is'} not drawn"
+        several = len(lost) > 1 or next(iter(lost)).startswith("reflections")
+        looks = f"{', '.join(lost)} {'are' if several else 'is'} not drawn"
         warnings.append(NotDrawn(f"{source.name}:{min(lost.values())}: {looks}; the materials do without"))
     return warnings
 
 
-def _not_drawn(section: MtlMaterial) -> dict[str, int]:
+def _not_drawn(section: MtlMaterial, material: Material) -> dict[str, int]:
     """What the file asks for and the picture will lack, and the lines that ask."""
     lost = dict(section.not_drawn)
     maps = section.maps
@@ -148,6 +149,9 @@ def _not_drawn(section: MtlMaterial) -> dict[str, int]:
     says_opacity = section.dissolve is not None or section.transparency is not None
     if section.illumination in _GLASS and not says_opacity and any(0 < value < 1 for value in passes):
         lost["Tf"] = section.line
+    reflects = section.illumination is not None and section.illumination > 2
+    if reflects and is_mirror(material):
+        lost["reflections of surroundings"] = section.line
     return lost
 
 

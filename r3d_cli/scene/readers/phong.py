@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from r3d_cli.scene.model import Material
+
 #: The exponents of MTL files go from 0, the roughest, to this, a mirror.
 MTL_EXPONENTS = 1000.0
 
@@ -27,3 +29,9 @@ def highlight(
     """
     r, g, b = (value * (1 - roughness) for value in specular)
     return (r, g, b), min(max(2 / max(roughness, 0.1) ** 4 - 2, 1.0), 1000.0)
+
+
+def is_mirror(material: Material) -> bool:
+    """Whether a surface is all but black without the surroundings that it would reflect, which are not
+    drawn."""
+    return material.base_color_texture is None and max(material.specular) > max(material.base_color[:3])
