@@ -401,12 +401,12 @@ def test_what_is_missing_is_warned_of(tmp_path: Path) -> None:
     assert len(mesh.materials) == 2
     mtl, obj = tmp_path / "a.mtl", tmp_path / "a.obj"
     starts = [
+        f"{obj}:1: the material library 'none.mtl' is not in '{tmp_path}'",
         f"{mtl}:3: 'Ks' needs 3 finite numbers, got 'one two'",
         f"{mtl}:4: 'Ns' needs a finite number, got ''",
         f"{mtl}:5: a map names no file",
         f"{mtl}:2: the texture 'none.png' is not in '{tmp_path}'",
         f"{mtl}:6: the texture '{tmp_path / 'broken.png'}' cannot be read",
-        f"{obj}:1: the material library 'none.mtl' is not in '{tmp_path}'",
         f"{obj}: no library defines the material 'blue'",
     ]
     assert len(mesh.warnings) == len(starts)

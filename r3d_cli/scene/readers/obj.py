@@ -17,27 +17,23 @@ from r3d_cli.scene.readers.source import Source, decode
 def read_obj(source: Source) -> RawMesh:
     mesh, arrays = read_arrays(source, "obj")
     names = arrays["materials"]
-    read = False
     defined: dict[str, Material] = {}
     maps: dict[str, MtlMap] = {}
     # Names that were quoted, commented or written in another case are found too.
     wanted = {reading for name in names for reading in _readings(name)} or None
-    for line, text in arrays["libraries"] if source.textures else ():
-        for name in library_names(decode(text), source.find):
-            library = _open(source, name, line, mesh.warnings)
-            if library is not None:
-                read = True
-                found = read_materials(library, wanted)
-                defined |= found.materials
-                maps |= found.maps
-                mesh.warnings += found.warnings
+    libraries = _libraries(source, arrays["libraries"], mesh.warnings) if source.textures else []
+    for library in libraries:
+        found = read_materials(library, wanted)
+        defined |= found.materials
+        maps |= found.maps
+        mesh.warnings += found.warnings
     meant = {name: _meant(name, defined) for name in names}
     mesh.materials = [
         replace(defined[meant[name]], name=name) if meant[name] in defined else Material(name)
         for name in names
     ]
     unknown = [name for name in names if meant[name] not in defined]
-    if read and unknown:
+    if libraries and unknown:
         mesh.warnings.append(f"{source.name}: no library defines the material '{unknown[0]}'; drawn in grey")
     if mesh.uvs is None and any(material.base_color_texture for material in mesh.materials):
         problem = "has no texture coordinates ('vt'); drawn without its textures"
@@ -62,22 +58,30 @@ def _meant(name: str, defined: dict[str, Material]) -> str:
     return found[0] if found else name
 
 
-def _open(source: Source, name: str, line: int, warnings: list[str]) -> Source | None:
-    path = source.find(name)
-    try:
-        if path is not None:
-            return Source.open(path)
-        problem = f"{source.name}:{line}: the material library '{name}' is not in '{source.folder}'"
-        # The two were renamed together, which the name in the file does not follow.
+def _libraries(source: Source, statements: list[tuple[int, bytes]], warnings: list[str]) -> list[Source]:
+    """The material libraries that a file names; the one of its own name where it has none of those."""
+    libraries, problems = [], []
+    for line, text in statements:
+        for name in library_names(decode(text), source.find):
+            path = source.find(name)
+            try:
+                if path is not None:
+                    libraries.append(Source.open(path))
+                    continue
+                problem = f"{source.name}:{line}: the material library '{name}' is not in '{source.folder}'"
+            except MeshError as error:
+                problem = str(error)
+            problems.append(problem)
+    mend = "drawn without it"
+    if problems and not libraries:  # mesh and library may have been renamed together
         path = source.find(f"{Path(source.name).stem}.mtl")
-        if path is not None:
-            library = Source.open(path)
-            warnings.append(f"{problem}; '{path.name}' taken instead")
-            return library
-    except MeshError as error:
-        problem = str(error)
-    warnings.append(f"{problem}; drawn without it")
-    return None
+        try:
+            libraries += [Source.open(path)] if path is not None else []
+        except MeshError:  # it is one of those
+            path = None
+        mend = mend if path is None else f"'{path.name}' taken instead"
+    warnings += [f"{problem}; {mend}" for problem in problems]
+    return libraries
 
 
 def place_texture(mesh: RawMesh, material: int, placement: MtlMap) -> None:
