@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mtl_scene import PICTURE, SQUARE, Scene, warnings
 from PIL import Image
 
 from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.draw import draw
 from r3d_cli.scene.framing import frame
-from r3d_cli.scene.model import Material, RawMesh
 from r3d_cli.scene.readers import read_mesh
-from r3d_cli.scene.readers.mtl_names import library_names
-
-SQUARE = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
-PICTURE = np.array([[[200, 40, 30], [40, 180, 60]]], np.uint8)
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Callable[..., RawMesh]:
-    """Reads a square with a material "m" of an MTL text; the picture tex.png lies beside it."""
-    Image.fromarray(PICTURE).save(tmp_path / "tex.png")
-
-    def read(mtl: str, library: str = "a.mtl", use: str = "m") -> RawMesh:
-        (tmp_path / "a.mtl").write_text(mtl)
-        (tmp_path / "a.obj").write_text(f"mtllib {library}\n{SQUARE}usemtl {use}\nf 1/1 2/2 3/3 4/4\n")
-        return read_mesh(tmp_path / "a.obj")
-
-    return read
-
-
-def warnings(mesh: RawMesh, folder: Path) -> list[str]:
-    return [line.replace(f"{folder}/", "") for line in mesh.warnings]
 
 
 def sphere(folder: Path, mtl: str) -> np.ndarray:  # (64, 64, 3)
@@ -80,9 +58,7 @@ def test_highlights_narrow_and_strengthen_with_the_exponent(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("ns", "roughness"), [(0, 1), (-3, 1), (250, 0.5), (360, 0.4), (1000, 0), (4096, 0)])
-def test_exponents_are_roughness_on_the_scale_of_blender(
-    scene: Callable[..., RawMesh], ns: float, roughness: float
-) -> None:
+def test_exponents_are_roughness_on_the_scale_of_blender(scene: Scene, ns: float, roughness: float) -> None:
     material = scene(f"newmtl m\nKs 0.5 0.5 0.5\nNs {ns}\n").materials[0]
     assert material.specular[0] == pytest.approx((1 - roughness) * float(srgb_to_linear(0.5)), abs=1e-9)
     expected = min(max(2 / max(roughness, 0.1) ** 4 - 2, 1), 1000)
@@ -94,7 +70,7 @@ def test_exponents_are_roughness_on_the_scale_of_blender(
 
 
 @pytest.mark.parametrize(("illum", "shines"), [(i, i >= 2) for i in range(11)])
-def test_illumination_models(scene: Callable[..., RawMesh], illum: int, shines: bool) -> None:
+def test_illumination_models(scene: Scene, illum: int, shines: bool) -> None:
     material = scene(f"newmtl m\nKd 1 0 0\nKs 1 1 1\nNs 500\nillum {illum}\n").materials[0]
     assert (max(material.specular) > 0) == shines
     assert (material.unlit, material.alpha_mode) == (False, "opaque")
@@ -104,7 +80,7 @@ def test_illumination_models(scene: Callable[..., RawMesh], illum: int, shines: 
 
 
 @pytest.mark.parametrize("kd", [None, 0, 0.2, 0.588, 0.6, 0.64, 0.752941, 0.8, 1])
-def test_a_grey_colour_leaves_the_texture_as_it_is(scene: Callable[..., RawMesh], kd: float | None) -> None:
+def test_a_grey_colour_leaves_the_texture_as_it_is(scene: Scene, kd: float | None) -> None:
     statement = "" if kd is None else f"Kd {kd} {kd} {kd}\n"
     material = scene(f"newmtl m\n{statement}map_Kd tex.png\n").materials[0]
     assert material.base_color == (1, 1, 1, 1)
@@ -112,12 +88,12 @@ def test_a_grey_colour_leaves_the_texture_as_it_is(scene: Callable[..., RawMesh]
         assert material.statements["kd"] == (kd,) * 3  # what load_obj tells
 
 
-def test_a_coloured_one_multiplies(scene: Callable[..., RawMesh]) -> None:
+def test_a_coloured_one_multiplies(scene: Scene) -> None:
     material = scene("newmtl m\nKd 0.8 0.4 0.4\nmap_Kd tex.png\n").materials[0]
     assert material.base_color[:3] == pytest.approx(srgb_to_linear(np.array([0.8, 0.4, 0.4])).tolist())
 
 
-def test_black_beside_a_texture_that_is_missing_is_grey(scene: Callable[..., RawMesh]) -> None:
+def test_black_beside_a_texture_that_is_missing_is_grey(scene: Scene) -> None:
     assert scene("newmtl m\nKd 0 0 0\nmap_Kd none.png\n").materials[0].base_color == (0.8, 0.8, 0.8, 1)
     assert scene("newmtl m\nKd 0 0 0\n").materials[0].base_color == (0, 0, 0, 1)
 
@@ -136,9 +112,7 @@ def test_black_beside_a_texture_that_is_missing_is_grey(scene: Callable[..., Raw
         ("d -halo 0.5", 0.5, False),
     ],
 )
-def test_opacity(
-    scene: Callable[..., RawMesh], tmp_path: Path, statements: str, opacity: float, warned: bool
-) -> None:
+def test_opacity(scene: Scene, tmp_path: Path, statements: str, opacity: float, warned: bool) -> None:
     mesh = scene(f"newmtl m\nKd 1 0 0\n{statements}\n")
     assert mesh.materials[0].base_color == (1, 0, 0, opacity)
     assert mesh.materials[0].alpha_mode == ("opaque" if opacity == 1 else "blend")
@@ -156,7 +130,7 @@ def test_invisible_materials_are_one_warning(tmp_path: Path) -> None:
     assert warning.endswith("drawn opaque, as 3 others are")  # m4 is not used
 
 
-def test_an_opacity_map_goes_before_d_0(scene: Callable[..., RawMesh], tmp_path: Path) -> None:
+def test_an_opacity_map_goes_before_d_0(scene: Scene, tmp_path: Path) -> None:
     Image.fromarray(np.array([[255, 0]], np.uint8)).save(tmp_path / "cut.png")
     mesh = scene("newmtl m\nd 0\nmap_Kd tex.png\nmap_d cut.png\n")
     assert mesh.warnings == []
@@ -177,7 +151,7 @@ def test_an_opacity_map_goes_before_d_0(scene: Callable[..., RawMesh], tmp_path:
     ],
 )
 def test_channels_of_opacity_maps(
-    scene: Callable[..., RawMesh], tmp_path: Path, statement: str, alphas: list[int] | None
+    scene: Scene, tmp_path: Path, statement: str, alphas: list[int] | None
 ) -> None:
     rgba = np.dstack([PICTURE, np.array([[9, 99]], np.uint8)])
     Image.fromarray(rgba).save(tmp_path / "alpha.png")
@@ -186,141 +160,10 @@ def test_channels_of_opacity_maps(
     assert (texture.image[0, :, 3].tolist() if texture.image.shape[2] == 4 else None) == alphas
 
 
-# -- Syntax -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        'map_Kd "tex.png"',
-        "map_Kd 'tex.png'",
-        'map_Kd "my texture.png"  # a comment',
-        r"map_Kd my\ texture.png",
-        "map_Kd my texture.png",
-        "map_Kd tex.png # a comment",
-        "map_Kd tex.png   \t",
-        "\tMAP_KD\ttex.png",
-        "map_kd tex.png",
-        'map_Kd "C:\\My Models\\My Texture.png"',
-        r"map_Kd ..\..\textures\tex.png",
-        "map_Kd -blendu on -blendv off -bm 1.0 -boost 2 -cc off -clamp off -imfchan l tex.png",
-        "map_Kd -mm 0 1 -o 0 0 0 -s 1 1 1 -t 0 0 0 -texres 512 tex.png",
-        "map_Kd -colorspace sRGB tex.png",
-        "map_Kd -type sphere tex.png",
-        "map_Kd -o 0 -s 1 1 tex.png",
-        "map_Kd -clamp tex.png",
-        "map_Kd -mm 0 tex.png",
-        'map_Kd -S 1 1 1 "my texture.png"',
-        "map_Kd -unheard-of tex.png",
-        "map_Kd -unheardof 1 2 tex.png",
-        "map_Kd -unheardof tex.png",
-        "map_Kd -dash.png",
-        "map_Kd tex.png -s 1 1 1 -o 0 0 0",
-        "map_Kd \\\n  tex.png",
-        "map_Ka tex.png",
-    ],
-)
-def test_statements_of_maps(scene: Callable[..., RawMesh], tmp_path: Path, statement: str) -> None:
-    for name in ("my texture.png", "-dash.png"):
-        Image.fromarray(PICTURE).save(tmp_path / name)
-    mesh = scene(f"newmtl m\nKd 1 1 1\n{statement}\n")
-    assert mesh.warnings == []
-    texture = mesh.materials[0].base_color_texture
-    assert texture is not None
-    np.testing.assert_array_equal(texture.image, PICTURE)
-    assert texture.wrap == ("repeat", "repeat")
-
-
-@pytest.mark.parametrize("statement", ["-s 2 3 -clamp on tex.png", "tex.png -s 2 3 -clamp on"])
-def test_options_before_and_behind_the_name(scene: Callable[..., RawMesh], statement: str) -> None:
-    mesh = scene(f"newmtl m\nmap_Kd {statement}\n")
-    assert mesh.uvs is not None
-    assert mesh.uvs[mesh.faces_uvs].max(axis=(0, 1)).tolist() == [2, 3]
-    assert mesh.materials[0].base_color_texture is not None
-    assert mesh.materials[0].base_color_texture.wrap == ("clamp", "clamp")
-
-
-@pytest.mark.parametrize(
-    ("statement", "name"),
-    [('"no such.png"', "no such.png"), ("-foo no.png # x", "no.png"), (r"no\ such.png", "no such.png")],
-)
-def test_missing_textures_are_named_as_they_are_meant(
-    scene: Callable[..., RawMesh], tmp_path: Path, statement: str, name: str
-) -> None:
-    (warning,) = warnings(scene(f"newmtl m\nmap_Kd {statement}\n"), tmp_path)
-    assert warning.startswith(f"a.mtl:2: the texture '{name}' is not in ")
-
-
-@pytest.mark.parametrize(
-    ("mtl", "use"),
-    [
-        ("\ufeffnewmtl m\nKd 1 0 0", "m"),
-        ("NEWMTL m\nKD 1 0 0", "m"),
-        ("newmtl\tm\t\n\tkd\t1\t0\t0\t", "m"),
-        ("newmtl my red one  \nKd 1 0 0", "my red one"),
-        ("newmtl Red\nKd 1 0 0", "red"),
-        ("newmtl m\nKd 1 0 0", "m # the red one"),
-        ("newmtl m\nKd 1 0 0", '"m"'),
-        ("newmtl m\nKd 1 \\\n 0 0", "m"),
-        ("newmtl m\r\nKd 1 \\\r\n 0 0\r\n", "m"),
-        ("newmtl m\rKd 1 0 0\r", "m"),
-        ("Kd 9 9 9\nnewmtl m\nKd 1 0 0# red", "m"),
-        ("newmtl m\nKd 1 0 0 1", "m"),
-    ],
-)
-def test_layout(scene: Callable[..., RawMesh], mtl: str, use: str) -> None:
-    mesh = scene(mtl, use=use)
-    assert mesh.warnings == []
-    assert mesh.materials[0].base_color == (1, 0, 0, 1)
-
-
-@pytest.mark.parametrize("number", ["1.#IND", "-1.#IND00", "1.#QNAN", "1.#INF", "nan", "-nan", "nan(ind)"])
-def test_what_is_no_number_is_passed_over(scene: Callable[..., RawMesh], tmp_path: Path, number: str) -> None:
-    mesh = scene(f"newmtl m\nKd 1 0 0\nNs {number}\nKs 0 0 {number}\nd {number}\n")
-    assert mesh.materials[0] == Material("m", (1, 0, 0, 1), statements={"kd": (1, 0, 0)})
-    assert warnings(mesh, tmp_path) == [
-        f"a.mtl:3: 'Ns' needs a finite number, got '{number}'; the line was passed over",
-        f"a.mtl:4: 'Ks' needs 3 finite numbers, got '0 0 {number}'; the line was passed over",
-        f"a.mtl:5: 'd' needs a finite number, got '{number}'; the line was passed over",
-    ]
-
-
-def test_a_fault_of_every_material_is_one_warning(scene: Callable[..., RawMesh], tmp_path: Path) -> None:
-    mesh = scene("newmtl m\nNs 1.#IND\n" * 50)
-    assert warnings(mesh, tmp_path) == [
-        "a.mtl:2: 'Ns' needs a finite number, got '1.#IND'; the line was passed over, as 49 more like it"
-    ]
-
-
-@pytest.mark.parametrize(
-    "library",
-    ["my lib.mtl", r"my\ lib.mtl", '"my lib.mtl"', "'my lib.mtl'", "my lib.mtl # x", r"C:\x\my lib.mtl"],
-)
-def test_names_of_libraries(scene: Callable[..., RawMesh], tmp_path: Path, library: str) -> None:
-    (tmp_path / "my lib.mtl").write_text("newmtl m\nKd 1 0 0\n")
-    mesh = scene("newmtl other\n", library=library)
-    assert mesh.warnings == []
-    assert mesh.materials[0].base_color == (1, 0, 0, 1)
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("a.mtl b.mtl", ["a.mtl", "b.mtl"]),
-        ("a.mtl my lib.mtl b.mtl", ["a.mtl", "my lib.mtl", "b.mtl"]),
-        (r'my\ lib.mtl "my lib.mtl" none.mtl', ["my lib.mtl", "my lib.mtl", "none.mtl"]),
-        ("", []),
-        ("# nothing", []),
-    ],
-)
-def test_several_libraries(text: str, names: list[str]) -> None:
-    assert library_names(text, {"a.mtl", "b.mtl", "my lib.mtl"}.__contains__) == names
-
-
 # -- What is not drawn is said ----------------------------------------------------------------------------
 
 
-def test_looks_that_are_not_drawn_are_one_warning(scene: Callable[..., RawMesh], tmp_path: Path) -> None:
+def test_looks_that_are_not_drawn_are_one_warning(scene: Scene, tmp_path: Path) -> None:
     mesh = scene(
         "newmtl m\nmap_Kd tex.png\nmap_Ka tex.png\nmap_Ks a.png\nmap_Bump -bm 2 b.png\nnorm n.png\nPm 1\n"
         "disp d.png\nrefl -type sphere r.png\nmap_Ns s.png\nPs 0\nPc 0\nmap_Pr r.png\nmap_aat on\n"
@@ -345,21 +188,19 @@ def test_looks_that_are_not_drawn_are_one_warning(scene: Callable[..., RawMesh],
         ("Ka 1 1 1\nNi 1.45\nTf 0.588 0.588 0.588\nTr 0\nd 1\nillum 2", ""),
     ],
 )
-def test_what_else_is_said_or_no_loss(
-    scene: Callable[..., RawMesh], tmp_path: Path, statements: str, lost: str
-) -> None:
+def test_what_else_is_said_or_no_loss(scene: Scene, tmp_path: Path, statements: str, lost: str) -> None:
     mesh = scene(f"newmtl m\nmap_Kd tex.png\n{statements}\n")
     found = [warning.split(": ", 1)[1].partition(";")[0] for warning in warnings(mesh, tmp_path)]
     assert found == ([lost] if lost else [])
 
 
-def test_materials_that_no_face_uses_are_not_read(scene: Callable[..., RawMesh]) -> None:
+def test_materials_that_no_face_uses_are_not_read(scene: Scene) -> None:
     mesh = scene("newmtl m\nKd 1 0 0\nnewmtl other\nmap_Kd none.png\nbump none.png\nd 0\n")
     assert mesh.warnings == []
     assert len(mesh.materials) == 1
 
 
-def test_textures_without_coordinates_are_said(scene: Callable[..., RawMesh], tmp_path: Path) -> None:
+def test_textures_without_coordinates_are_said(scene: Scene, tmp_path: Path) -> None:
     scene("newmtl m\nmap_Kd tex.png\n")
     (tmp_path / "a.obj").write_text("mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nusemtl m\nf 1 2 3\n")
     mesh = read_mesh(tmp_path / "a.obj")
@@ -388,7 +229,7 @@ EXPORTERS = {
 
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
-def test_exporters_defaults_show_the_texture_itself(scene: Callable[..., RawMesh], exporter: str) -> None:
+def test_exporters_defaults_show_the_texture_itself(scene: Scene, exporter: str) -> None:
     mesh = scene(f"newmtl m\n{EXPORTERS[exporter]}\nmap_Kd tex.png\n")
     assert mesh.warnings == []
     material = mesh.materials[0]
@@ -398,9 +239,7 @@ def test_exporters_defaults_show_the_texture_itself(scene: Callable[..., RawMesh
     assert material.emissive == (0, 0, 0)
 
 
-def test_glass_and_metal_that_reflect_only_surroundings_are_said(
-    scene: Callable[..., RawMesh], tmp_path: Path
-) -> None:
+def test_glass_and_metal_that_reflect_only_surroundings_are_said(scene: Scene, tmp_path: Path) -> None:
     mesh = scene("newmtl m\nKd 0 0 0\nKs 1 0.8 0.3\nNs 900\nillum 3\n")
     assert warnings(mesh, tmp_path) == [
         "a.mtl:1: reflections of surroundings are not drawn; the materials do without"
@@ -409,14 +248,49 @@ def test_glass_and_metal_that_reflect_only_surroundings_are_said(
         assert scene(f"newmtl m\nKd 0 0 0\nKs 1 0.8 0.3\nNs 900\n{quiet}\n").warnings == []
 
 
-def test_materials_that_the_library_lacks_are_said(scene: Callable[..., RawMesh], tmp_path: Path) -> None:
+def test_materials_that_the_library_lacks_are_said(scene: Scene, tmp_path: Path) -> None:
     mesh = scene("newmtl other\nKd 1 0 0\n")
     assert warnings(mesh, tmp_path) == ["a.obj: no library defines the material 'm'; drawn in grey"]
 
 
-def test_a_library_that_was_renamed_with_its_mesh(scene: Callable[..., RawMesh], tmp_path: Path) -> None:
+def test_a_library_that_was_renamed_with_its_mesh(scene: Scene, tmp_path: Path) -> None:
     mesh = scene("newmtl m\nKd 1 0 0\n", library="model.mtl")
     assert mesh.materials[0].base_color == (1, 0, 0, 1)
     assert warnings(mesh, tmp_path) == [
         f"a.obj:1: the material library 'model.mtl' is not in '{tmp_path}'; 'a.mtl' taken instead"
     ]
+
+
+COLORED = "v 0 0 0 1 0.5 0\nv 1 0 0 1 0.5 0\nv 0 1 0 1 0.5 0\nv 1 1 0 0 0 1\nvt 0 0\nvt 1 0\nvt 0 1\n"
+
+
+@pytest.mark.parametrize(
+    "mtl", ["newmtl m\nKd 0.8 0.8 0.8\nKs 0 0 0", "newmtl m\nKs 0 0 0", "newmtl other", ""]
+)
+def test_grey_does_not_darken_colours_of_vertices(tmp_path: Path, mtl: str) -> None:
+    (tmp_path / "a.mtl").write_text(mtl)
+    faces = COLORED + "f 1 2 3\n"
+    (tmp_path / "a.obj").write_text(f"mtllib a.mtl\nusemtl m\n{faces}")
+    mesh, bare = read_mesh(tmp_path / "a.obj"), read_mesh(faces.encode(), "obj")
+    camera = frame(bare, azimuth=0, elevation=0)
+    pictures = [draw(one, camera, size=(32, 32), shading="unlit").image for one in (mesh, bare)]
+    np.testing.assert_array_equal(*pictures)
+
+
+def test_a_texture_goes_before_colours_of_vertices(tmp_path: Path) -> None:
+    Image.fromarray(PICTURE).save(tmp_path / "tex.png")
+    (tmp_path / "a.mtl").write_text("newmtl m\nmap_Kd tex.png\nnewmtl plain\nKd 1 1 1\n")
+    textured = f"mtllib a.mtl\n{COLORED}usemtl m\nf 1/1 2/2 3/3\n"
+    (tmp_path / "a.obj").write_text(textured)
+    mesh = read_mesh(tmp_path / "a.obj")
+    assert mesh.colors is None
+    assert [warning.partition("; ")[0] for warning in warnings(mesh, tmp_path)] == [
+        "a.obj: colours of vertices are not drawn where there is a texture"
+    ]
+    (tmp_path / "a.obj").write_text(textured.replace("0 0 1\n", "1 0.5 0\n"))  # all of one colour
+    assert read_mesh(tmp_path / "a.obj").warnings == []
+    (tmp_path / "a.obj").write_text(f"{textured}usemtl plain\nf 4 4 4\nusemtl m\nf 4 4 4\n")
+    colors = read_mesh(tmp_path / "a.obj").colors
+    assert colors is not None
+    assert colors.tolist() == [[1, 1, 1, 1]] * 3 + [[0, 0, 1, 1]]
+    assert read_mesh(tmp_path / "a.obj", textures=False).colors is not None

@@ -23,7 +23,7 @@ def read_obj(source: Source) -> RawMesh:
     wanted = {reading for name in names for reading in _readings(name)} or None
     libraries = _libraries(source, arrays["libraries"], mesh.warnings) if source.textures else []
     for library in libraries:
-        found = read_materials(library, wanted)
+        found = read_materials(library, wanted, vertex_colors=mesh.colors is not None)
         defined |= found.materials
         maps |= found.maps
         mesh.warnings += found.warnings
@@ -38,10 +38,28 @@ def read_obj(source: Source) -> RawMesh:
     if mesh.uvs is None and any(material.base_color_texture for material in mesh.materials):
         problem = "has no texture coordinates ('vt'); drawn without its textures"
         mesh.warnings.append(NotDrawn(f"{source.name}: {problem}"))
+    _prefer_textures(mesh, source)
     for index, name in enumerate(names):
         if meant[name] in maps:
             place_texture(mesh, index, maps[meant[name]])
     return mesh
+
+
+def _prefer_textures(mesh: RawMesh, source: Source) -> None:
+    """Where a face has a texture, the colours of its vertices go: the two are versions of one thing."""
+    if mesh.colors is None or mesh.uvs is None or mesh.faces_material is None:
+        return
+    has_texture = np.array([m.base_color_texture is not None for m in mesh.materials] + [False])
+    textured = has_texture[mesh.faces_material]
+    if mesh.faces_uvs is not None:
+        textured &= (mesh.faces_uvs >= 0).all(axis=1)
+    if textured.any() and (mesh.colors != mesh.colors[0]).any():
+        problem = "colours of vertices are not drawn where there is a texture"
+        mesh.warnings.append(NotDrawn(f"{source.name}: {problem}; take the mtllib line out to see them"))
+    if textured.all():
+        mesh.colors = None
+    elif textured.any():
+        mesh.colors[mesh.faces[textured].ravel()] = 1
 
 
 def _readings(name: str) -> list[str]:

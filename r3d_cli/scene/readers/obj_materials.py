@@ -35,8 +35,11 @@ class Library(NamedTuple):
     warnings: list[str]
 
 
-def read_materials(source: Source, used: Collection[str] | None = None) -> Library:
+def read_materials(
+    source: Source, used: Collection[str] | None = None, *, vertex_colors: bool = False
+) -> Library:
     """The materials of an MTL file by name, or only those whose names (in any case) are `used`.
+    `vertex_colors`: whether the mesh has any.
 
     MTL does not say what space its colours are in; authoring tools show them unconverted, so Kd, Ks and Ke
     are taken as sRGB display values and turned to linear light. Ka is left aside: it belongs to a light that
@@ -44,6 +47,7 @@ def read_materials(source: Source, used: Collection[str] | None = None) -> Libra
 
     - A coloured Kd multiplies a texture; a grey or black one leaves it as it is. Most exporters write their
       default grey beside a texture (0.588, 0.6, 0.64, 0.75, 0.8), some black, and show the texture alone.
+      The same goes for colours of vertices, but of black ones: nothing says that the black was not meant.
     - Ns is a roughness on Blender's scale from 0, rough, to 1000, a mirror (see `phong`); Pr says it itself.
     - `illum` 0 and 1 have no highlight. All others do, reflections and glass are not traced. What is under
       `illum` 0 is lit all the same: tools write it for meshes that would be shapeless without light.
@@ -56,7 +60,7 @@ def read_materials(source: Source, used: Collection[str] | None = None) -> Libra
         names = {name.casefold() for name in used}
         sections = [section for section in sections if section.name.casefold() in names]
     loader = TextureLoader(source)
-    materials = {section.name: _material(section, loader) for section in sections}
+    materials = {section.name: _material(section, loader, vertex_colors) for section in sections}
     maps = {section.name: _first_map(section) for section in sections if section.maps}
     return Library(materials, maps, warnings + loader.warnings + _losses(source, sections, materials))
 
@@ -65,7 +69,7 @@ def _first_map(section: MtlMaterial) -> MtlMap:
     return next(section.maps[key] for key in _MAPS if key in section.maps)
 
 
-def _material(section: MtlMaterial, loader: TextureLoader) -> Material:
+def _material(section: MtlMaterial, loader: TextureLoader, vertex_colors: bool) -> Material:
     material = Material(section.name, base_color=(0.8, 0.8, 0.8, _opacity(section)))
     material.statements = {key: section.colors[key] for key in ("ka", "kd", "ks") if key in section.colors}
     if section.shininess is not None:
@@ -73,7 +77,8 @@ def _material(section: MtlMaterial, loader: TextureLoader) -> Material:
     color_map = section.maps.get("map_kd", section.maps.get("map_ka"))
     material.base_color_texture = _texture(color_map, loader)
     kd = section.colors.get("kd")
-    if material.base_color_texture and (kd is None or max(kd) - min(kd) < _GREY):
+    grey = kd is None or max(kd) - min(kd) < _GREY
+    if grey and (material.base_color_texture or (vertex_colors and kd != (0, 0, 0))):
         kd = 1.0, 1.0, 1.0
     if color_map and kd == (0, 0, 0):  # black stood for a texture that is missing
         kd = None
