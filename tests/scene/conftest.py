@@ -1,4 +1,4 @@
-"""For the tests of the readers and of the golden pictures: gltf_builder.py and mtl_scene.py make their files."""
+"""For the tests of the readers and of the golden pictures; `gltf_builder.py` and `mtl_scene.py` help."""
 
 from __future__ import annotations
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from r3d_cli.scene.readers.mtl_names import MtlMap, parse_map
 from r3d_cli.scene.readers.source import Source, decode
@@ -15,6 +14,7 @@ from r3d_cli.scene.readers.source import Source, decode
 _OTHER_MAPS = {"bump": "bump", "norm": "norm", "disp": "disp", "decal": "decal", "refl": "refl"}
 _OTHER_NUMBERS = {"pm": "Pm", "ps": "Ps", "pc": "Pc", "aniso": "aniso"}
 _DRAWN_MAPS = "map_ka", "map_kd", "map_ke", "map_d"
+_COMMENT = re.compile(r"(?<!\d\.)#")
 _ANTIALIASING = "map_aat"  # is no map
 
 
@@ -97,7 +97,7 @@ def _numbers(text: str, count: int, statement: str) -> list[float]:
             values.append(float(word))
         except ValueError:
             break
-    if len(values) < count or not np.isfinite(values).all():
+    if len(values) < count or not all(map(math.isfinite, values)):
         numbers = "a finite number" if count == 1 else f"{count} finite numbers"
         raise ValueError(f"'{statement}' needs {numbers}, got '{text[:40]}'")
     return values
@@ -105,7 +105,7 @@ def _numbers(text: str, count: int, statement: str) -> list[float]:
 
 def _words(text: str) -> list[str]:
     """The words before a comment; the sign in Microsoft's 1.#IND and 1.#QNAN begins none."""
-    return re.split(r"(?<!\d\.)#", text, maxsplit=1)[0].split()
+    return (_COMMENT.split(text, maxsplit=1)[0] if "#" in text else text).split()
 
 
 def _color(text: str, statement: str) -> tuple[float, float, float]:

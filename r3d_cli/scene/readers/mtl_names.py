@@ -6,8 +6,13 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_SWITCH = r"on|off"
+
+def _argument(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"({pattern})\s+", re.IGNORECASE)
+
+
+_NUMBER = _argument(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?")
+_SWITCH = _argument("on|off")
 # What the options of maps take: a pattern for an argument, and the most of them. What does not fit it is the
 # file's name already.
 _OPTIONS = {
@@ -15,12 +20,12 @@ _OPTIONS = {
     "mm": (_NUMBER, 2),
     **dict.fromkeys(("bm", "boost", "texres"), (_NUMBER, 1)),
     **dict.fromkeys(("blendu", "blendv", "cc", "clamp"), (_SWITCH, 1)),
-    "imfchan": (r"[rgbmlz]", 1),
-    **dict.fromkeys(("type", "colorspace"), (r"\S+", 1)),
+    "imfchan": (_argument("[rgbmlz]"), 1),
+    **dict.fromkeys(("type", "colorspace"), (_argument(r"\S+"), 1)),
 }
 _OPTION = re.compile(r"-([a-z]+)\s+", re.IGNORECASE)
-_LATER_OPTIONS = re.compile(rf"\s+-(?:{'|'.join(_OPTIONS)})\s.*", re.IGNORECASE)
-_COMMENT = re.compile(r"(?:^|\s+)#.*")
+_LATER_OPTIONS = re.compile(rf"(?<=\s)-(?:{'|'.join(_OPTIONS)})\s.*", re.IGNORECASE)
+_COMMENT = re.compile(r"(?<!\S)#.*")
 _QUOTED = re.compile(r""""([^"]+)"|'([^']+)'""")
 _WORD = re.compile(r""""[^"]+"|'[^']+'|(?:\\[ \t]|\S)+""")
 # What a name that can be read in one way only does not hold.
@@ -67,27 +72,29 @@ def library_names(text: str, find: Find) -> list[str]:
         return [text] if text else []
     words = list(_WORD.finditer(_COMMENT.sub("", text)))
     names = []
-    while words:
-        ends = range(len(words), 1, -1) if len(words) <= _MOST_WORDS else ()
-        spans = ((end, text[words[0].start() : words[end - 1].end()]) for end in ends)
-        end, name = next(((end, span) for end, span in spans if find(span)), (1, words[0][0]))
-        names.append(name if end > 1 or find(name) else _bare(name))
-        del words[:end]
+    at = 0
+    while at < len(words):
+        ends = range(len(words), at + 1, -1) if len(words) <= _MOST_WORDS else ()
+        spans = ((end, text[words[at].start() : words[end - 1].end()]) for end in ends)
+        end, name = next(((end, span) for end, span in spans if find(span)), (at + 1, words[at][0]))
+        names.append(name if end > at + 1 or find(name) else _bare(name))
+        at = end
     return names
 
 
 def _options(text: str) -> tuple[dict[str, list[str]], str]:
     """The known options at the text's beginning with their arguments, and what is left."""
     options: dict[str, list[str]] = {}
-    while (match := _OPTION.match(text)) and (known := _OPTIONS.get(match[1].lower())):
+    at = 0
+    while (match := _OPTION.match(text, at)) and (known := _OPTIONS.get(match[1].lower())):
         pattern, most = known
         arguments: list[str] = []
-        text = text[match.end() :]
-        while len(arguments) < most and (argument := re.match(rf"({pattern})\s+", text, re.IGNORECASE)):
+        at = match.end()
+        while len(arguments) < most and (argument := pattern.match(text, at)):
             arguments.append(argument[1].lower())
-            text = text[argument.end() :]
+            at = argument.end()
         options[match[1].lower()] = arguments
-    return options, text
+    return options, text[at:]
 
 
 def _file_name(text: str, find: Find) -> str:
