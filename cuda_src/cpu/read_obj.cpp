@@ -1,6 +1,7 @@
 // Wavefront OBJ: vertices, normals, texture coordinates, polygons and the names of materials. Curves,
 // surfaces, points and lines are counted for a warning; groups and smoothing groups are passed over.
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <unordered_map>
 
@@ -34,6 +35,10 @@ class ObjReader {
 
   MeshData run() {
     for (; !text_.at_end(); text_.next_line()) {
+      if (text_.at_text("#MRGB ")) {
+        polypaint(text_.rest_of_line().substr(6));
+        continue;
+      }
       std::string_view keyword = text_.word();
       if (!keyword.empty() && keyword[0] >= 'A' && keyword[0] <= 'Z') keyword = lower(keyword);
       if (keyword == "v")
@@ -93,6 +98,30 @@ class ObjReader {
         mesh_.colors.push_back(i < count ? static_cast<float>(values[i]) : kNoAlpha);
     else if (!mesh_.colors.empty())
       mesh_.colors.insert(mesh_.colors.end(), 4, 1.0f);
+  }
+
+  // ZBrush's colours of vertices, in a comment: eight hexadecimal digits each, mask, red, green and blue.
+  void polypaint(std::string_view digits) {
+    if (polypaint_.empty()) first_polypaint_ = text_.line();
+    for (; digits.size() >= 8; digits.remove_prefix(8)) {
+      for (size_t i = 2; i < 8; i += 2) {
+        int code = 0;
+        const std::from_chars_result result = std::from_chars(&digits[i], &digits[i] + 2, code, 16);
+        if (result.ec != std::errc() || result.ptr != &digits[i] + 2) return;  // only another comment
+        polypaint_.push_back(static_cast<float>(code) / 255.0f);
+      }
+      polypaint_.push_back(1.0f);
+    }
+  }
+
+  void add_polypaint() {
+    if (!mesh_.colors.empty()) return;  // the file has them in both ways
+    if (polypaint_.size() == static_cast<size_t>(mesh_.num_verts()) * 4)
+      mesh_.colors = std::move(polypaint_);
+    else
+      mesh_.warnings.push_back(at_line(
+          first_polypaint_, "ZBrush's colours (MRGB) are " + std::to_string(polypaint_.size() / 4) + " for " +
+                                std::to_string(mesh_.num_verts()) + " vertices and were left out"));
   }
 
   void normal() {
@@ -203,6 +232,7 @@ class ObjReader {
                                          " faces have fewer than three corners (this is the "
                                          "first) and were left out"));
     if (first_not_drawn_) warn_of_not_drawn();
+    if (!polypaint_.empty()) add_polypaint();
     scale_colors(mesh_);
     triangulate(mesh_);
   }
@@ -245,6 +275,8 @@ class ObjReader {
   std::vector<i64> corners_, corner_uvs_, corner_normals_;  // of the face being read
   LargestIndex largest_vertex_, largest_uv_, largest_normal_;
   i64 short_faces_ = 0, first_short_face_ = 0;
+  std::vector<float> polypaint_;  // (V, 4)
+  i64 first_polypaint_ = 0;
   i64 wild_uvs_ = 0, first_wild_uv_ = 0;
   std::array<i64, kNotDrawn.size()> not_drawn_ = {};
   i64 first_not_drawn_ = 0;

@@ -159,6 +159,11 @@ class TextScanner {
     return true;
   }
 
+  // Whether the text at the very place, comments included, begins so.
+  bool at_text(std::string_view text) const {
+    return static_cast<size_t>(end_ - p_) >= text.size() && std::string_view(p_, text.size()) == text;
+  }
+
   // Consumes `c` at the very place.
   bool take(char c) {
     if (p_ == end_ || *p_ != c) return false;

@@ -192,6 +192,18 @@ def test_vertex_colours_become_linear() -> None:
     assert (bytes_[:, 3] == 1).all()
 
 
+def test_polypaint_of_zbrush() -> None:
+    paint = "#MRGB ffff0000ff00ff00\n#MRGB 000000ffFFffFFff\n# End of MRGB block\n"
+    mesh = read(SQUARE + paint + "f 1 2 3 4\n")
+    assert mesh.colors is not None
+    assert mesh.colors.tolist() == [[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]]
+    assert mesh.warnings == []
+    mesh = read(SQUARE + "#MRGB ffff0000\n" + "f 1 2 3 4\n")
+    assert mesh.colors is None
+    assert mesh.warnings == ["a.obj:5: ZBrush's colours (MRGB) are 1 for 4 vertices and were left out"]
+    assert read(SQUARE + "#MRGB what this is\nf 1 2 3 4\n").colors is None
+
+
 def test_the_weight_of_a_vertex_is_no_colour() -> None:
     assert read("v 0 0 0 1\nv 1 0 0 1\nv 0 1 0 1\nf 1 2 3\n").colors is None
 
