@@ -253,6 +253,11 @@ def test_materials_that_the_library_lacks_are_said(scene: Scene, tmp_path: Path)
     assert warnings(mesh, tmp_path) == ["a.obj: no library defines the material 'm'; drawn in grey"]
 
 
+def test_signs_in_names_are_no_comments(scene: Scene, tmp_path: Path) -> None:
+    mesh = scene("newmtl #1\nKd 1 0 0\n", use="#2")
+    assert warnings(mesh, tmp_path) == ["a.obj: no library defines the material '#2'; drawn in grey"]
+
+
 def test_a_library_that_was_renamed_with_its_mesh(scene: Scene, tmp_path: Path) -> None:
     mesh = scene("newmtl m\nKd 1 0 0\n", library="model.mtl")
     assert mesh.materials[0].base_color == (1, 0, 0, 1)

@@ -66,6 +66,14 @@ def parse_map(text: str, line: int, find: Find) -> MtlMap:
     return MtlMap(line, found, scale, offset, clamp[-1:] == ["on"], "".join(channel[-1:]))
 
 
+def readings(material: str) -> list[str]:
+    """What the name of a material may mean in usemtl and newmtl, the likeliest first: it may be quoted,
+    commented or in another case."""
+    bare = _COMMENT.sub("", material).strip()
+    others = [reading for reading in (bare, bare.strip("\"'")) if reading]
+    return [reading.casefold() for reading in (material, *others)]
+
+
 def library_names(text: str, find: Find) -> list[str]:
     """The files of an mtllib statement: several, one whose name holds blanks, or both."""
     if not text or (len(text.split()) == 1 and not _UNPLAIN.search(text)) or find(text):

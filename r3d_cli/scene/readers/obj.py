@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from r3d_cli.scene.model import Material, MeshError, NotDrawn, RawMesh
-from r3d_cli.scene.readers.mtl_names import MtlMap, library_names
+from r3d_cli.scene.readers.mtl_names import MtlMap, library_names, readings
 from r3d_cli.scene.readers.native import read_arrays
 from r3d_cli.scene.readers.obj_materials import read_materials
 from r3d_cli.scene.readers.source import Source, decode
@@ -19,15 +20,14 @@ def read_obj(source: Source) -> RawMesh:
     names = arrays["materials"]
     defined: dict[str, Material] = {}
     maps: dict[str, MtlMap] = {}
-    # Names that were quoted, commented or written in another case are found too.
-    wanted = {reading for name in names for reading in _readings(name)} or None
+    wanted = {reading for name in names for reading in readings(name)} or None
     libraries = _libraries(source, arrays["libraries"], mesh.warnings) if source.textures else []
     for library in libraries:
         found = read_materials(library, wanted, vertex_colors=mesh.colors is not None)
         defined |= found.materials
         maps |= found.maps
         mesh.warnings += found.warnings
-    meant = {name: _meant(name, defined) for name in names}
+    meant = _meant(names, defined)
     mesh.materials = [
         replace(defined[meant[name]], name=name) if meant[name] in defined else Material(name)
         for name in names
@@ -62,18 +62,14 @@ def _prefer_textures(mesh: RawMesh, source: Source) -> None:
         mesh.colors[mesh.faces[textured].ravel()] = 1
 
 
-def _readings(name: str) -> list[str]:
-    """What a usemtl statement may mean, the likeliest first."""
-    return [name, name.partition(" #")[0].rstrip(), name.strip('"')]
-
-
-def _meant(name: str, defined: dict[str, Material]) -> str:
-    """The name in the library that a usemtl statement means; its own where there is none."""
-    if name in defined:
-        return name
-    folded = {key.casefold(): key for key in defined}
-    found = [folded[reading.casefold()] for reading in _readings(name) if reading.casefold() in folded]
-    return found[0] if found else name
+def _meant(names: list[str], defined: Collection[str]) -> dict[str, str]:
+    """The names in the libraries that those of usemtl statements mean; where there is none, their own."""
+    others = {reading: key for key in defined for reading in readings(key)}
+    meant = {}
+    for name in names:
+        found = [others[reading] for reading in readings(name) if reading in others]
+        meant[name] = found[0] if found and name not in defined else name
+    return meant
 
 
 def _libraries(source: Source, statements: list[tuple[int, bytes]], warnings: list[str]) -> list[Source]:

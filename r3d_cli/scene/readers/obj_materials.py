@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Set
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.model import Material, NotDrawn, Texture
 from r3d_cli.scene.readers.images import TextureLoader
 from r3d_cli.scene.readers.mtl import MtlMaterial, parse_mtl
-from r3d_cli.scene.readers.mtl_names import MtlMap
+from r3d_cli.scene.readers.mtl_names import MtlMap, readings
 from r3d_cli.scene.readers.phong import highlight, is_mirror, roughness_of
 from r3d_cli.scene.readers.source import Source
 
@@ -35,10 +35,8 @@ class Library(NamedTuple):
     warnings: list[str]
 
 
-def read_materials(
-    source: Source, used: Collection[str] | None = None, *, vertex_colors: bool = False
-) -> Library:
-    """The materials of an MTL file by name, or only those whose names (in any case) are `used`.
+def read_materials(source: Source, used: Set[str] | None = None, *, vertex_colors: bool = False) -> Library:
+    """The materials of an MTL file by name, or only those with one of the `used` readings of their names.
     `vertex_colors`: whether the mesh has any.
 
     MTL does not say what space its colours are in; authoring tools show them unconverted, so Kd, Ks and Ke
@@ -57,8 +55,7 @@ def read_materials(
     """
     sections, warnings = parse_mtl(source)
     if used is not None:
-        names = {name.casefold() for name in used}
-        sections = [section for section in sections if section.name.casefold() in names]
+        sections = [section for section in sections if not used.isdisjoint(readings(section.name))]
     loader = TextureLoader(source)
     materials = {section.name: _material(section, loader, vertex_colors) for section in sections}
     maps = {section.name: _first_map(section) for section in sections if section.maps}
