@@ -57,12 +57,19 @@ def test_highlights_narrow_and_strengthen_with_the_exponent(tmp_path: Path) -> N
     assert shares[-1] < 0.02
 
 
+def test_low_exponents_do_not_veil_dark_surfaces(tmp_path: Path) -> None:
+    matte = srgb_to_linear(sphere(tmp_path, "Kd 0.2 0 0\nKs 0 0 0\n") / 255)
+    for ns in (1, 10, 30):  # 10 is what 3ds Max writes by default
+        shiny = srgb_to_linear(sphere(tmp_path, f"Kd 0.2 0 0\nKs 1 1 1\nNs {ns}\n") / 255)
+        assert (shiny - matte).max() < 0.06
+
+
 @pytest.mark.parametrize(("ns", "roughness"), [(0, 1), (-3, 1), (250, 0.5), (360, 0.4), (1000, 0), (4096, 0)])
 def test_exponents_are_roughness_on_the_scale_of_blender(scene: Scene, ns: float, roughness: float) -> None:
     material = scene(f"newmtl m\nKs 0.5 0.5 0.5\nNs {ns}\n").materials[0]
-    assert material.specular[0] == pytest.approx((1 - roughness) * float(srgb_to_linear(0.5)), abs=1e-9)
-    expected = min(max(2 / max(roughness, 0.1) ** 4 - 2, 1), 1000)
-    assert material.shininess == pytest.approx(expected)
+    exponent = 2 / max(roughness, 0.1) ** 4 - 2
+    assert material.shininess == pytest.approx(min(max(exponent, 1), 1000))
+    assert material.specular[0] == pytest.approx(min(exponent / 100, 1) * float(srgb_to_linear(0.5)))
     # Pr says the roughness itself, and goes before Ns.
     itself = scene(f"newmtl m\nKs 0.5 0.5 0.5\nNs 7\nPr {roughness}\n").materials[0]
     assert itself.specular == pytest.approx(material.specular)

@@ -14,7 +14,7 @@ from r3d_cli.scene.readers import gltf_losses
 from r3d_cli.scene.readers.gltf_document import GltfDocument
 from r3d_cli.scene.readers.gltf_primitive import Primitive
 from r3d_cli.scene.readers.images import ImageError, read_image
-from r3d_cli.scene.readers.phong import highlight
+from r3d_cli.scene.readers.phong import exponent_of, reflected
 
 _WRAPS = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 _NEAREST = 9728
@@ -168,13 +168,15 @@ def _highlight(
     """Phong's highlight that comes near a metallic-roughness material, which reflects 0.04, or if it is
     metal its base colour."""
     metallic, roughness = _clamped(pbr.get("metallicFactor", 1)), _clamped(pbr.get("roughnessFactor", 1))
-    return highlight([0.04 * (1 - metallic) + value * metallic for value in base_color], roughness)
+    specular = [0.04 * (1 - metallic) + value * metallic for value in base_color]
+    return reflected(specular, roughness), exponent_of(roughness)
 
 
 def _glossy_highlight(older: dict[str, Any]) -> tuple[tuple[float, float, float], float]:
     """The same of a specular-glossiness material, whose glossiness is 1 - roughness."""
     glossiness = _clamped(older.get("glossinessFactor", 1))
-    return highlight([_clamped(value) for value in older.get("specularFactor", (1, 1, 1))], 1 - glossiness)
+    specular = [_clamped(value) for value in older.get("specularFactor", (1, 1, 1))]
+    return reflected(specular, 1 - glossiness), exponent_of(1 - glossiness)
 
 
 def _clamped(value: float, most: float = 1.0) -> float:

@@ -12,7 +12,7 @@ from r3d_cli.scene.model import Material, NotDrawn, Texture
 from r3d_cli.scene.readers.images import TextureLoader
 from r3d_cli.scene.readers.mtl import MtlMaterial, parse_mtl
 from r3d_cli.scene.readers.mtl_names import MtlMap, readings
-from r3d_cli.scene.readers.phong import highlight, is_mirror, roughness_of
+from r3d_cli.scene.readers.phong import exponent_of, is_mirror, matted, roughness_of
 from r3d_cli.scene.readers.source import Source
 
 # A mesh has one set of texture coordinates, which the first of these places.
@@ -102,7 +102,8 @@ def _add_highlight(material: Material, section: MtlMaterial) -> None:
         if roughness is None:
             roughness = _ROUGHNESS if exponent is None else roughness_of(exponent)
         specular = _REFLECTS if reflects is None else _linear(reflects)
-        material.specular, material.shininess = highlight(specular, min(max(roughness, 0.0), 1.0))
+        roughness = min(max(roughness, 0.0), 1.0)
+        material.specular, material.shininess = matted(specular, roughness), exponent_of(roughness)
 
 
 def _opacity(section: MtlMaterial) -> float:

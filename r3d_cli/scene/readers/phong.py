@@ -19,16 +19,27 @@ def roughness_of(exponent: float) -> float:
     return 1.0 - (min(max(exponent, 0.0), MTL_EXPONENTS) / MTL_EXPONENTS) ** 0.5
 
 
-def highlight(
-    specular: Sequence[float], roughness: float
-) -> tuple[tuple[float, float, float], float]:  # colour, exponent
-    """Phong's specular colour and exponent for what a surface reflects (linear light) at a roughness.
+def exponent_of(roughness: float) -> float:
+    """Phong's exponent for a highlight as wide as the microfacets' of a roughness (2 / roughness^4 - 2)."""
+    return min(max(2 / max(roughness, 0.1) ** 4 - 2, 1.0), 1000.0)
 
-    The exponent has the width of the microfacet distribution (2 / roughness^4 - 2); the colour fades with
-    roughness, which spreads the highlight's energy.
-    """
+
+def reflected(specular: Sequence[float], roughness: float) -> tuple[float, float, float]:
+    """Phong's specular colour of a surface of glTF that reflects so much (linear light): it fades with
+    roughness, which spreads the highlight's energy."""
     r, g, b = (value * (1 - roughness) for value in specular)
-    return (r, g, b), min(max(2 / max(roughness, 0.1) ** 4 - 2, 1.0), 1000.0)
+    return r, g, b
+
+
+def matted(specular: Sequence[float], roughness: float) -> tuple[float, float, float]:
+    """Phong's specular colour of an MTL file's Ks (linear light), which is bright by default.
+
+    The light in a highlight goes with strength / exponent. A rough one gets no more of it than a sharp one:
+    at an exponent of 100 and above the file's colour stands, below it fades, to nothing where all is rough.
+    """
+    fading = min(max(2 / max(roughness, 0.1) ** 4 - 2, 0.0) / 100, 1.0)
+    r, g, b = (value * fading for value in specular)
+    return r, g, b
 
 
 def is_mirror(material: Material) -> bool:
