@@ -58,6 +58,7 @@ nb::dict read_bytes(const nb::bytes& file) {
   result["libraries"] = libraries;
   result["textures"] = to_names(mesh.textures);
   result["warnings"] = nb::cast(mesh.warnings);
+  result["not_drawn"] = nb::cast(mesh.not_drawn);
   return result;
 }
 

@@ -1,5 +1,8 @@
 // Wavefront OBJ: vertices, normals, texture coordinates, polygons and the names of materials. Curves,
-// surfaces, points, lines, groups and smoothing groups are passed over.
+// surfaces, points and lines are counted for a warning; groups and smoothing groups are passed over.
+#include <array>
+#include <charconv>
+#include <cmath>
 #include <unordered_map>
 
 #include "cpu/readers.h"
@@ -8,13 +11,36 @@
 namespace r3d {
 namespace {
 
+// Statements of things that a picture will lack, and what they are.
+struct NotDrawn {
+  std::string_view keyword, what;
+};
+constexpr std::array<NotDrawn, 11> kNotDrawn = {{
+    {"l", "lines (l)"},
+    {"p", "points (p)"},
+    {"curv", "curves (curv)"},
+    {"surf", "surfaces (surf)"},
+    {"bzp", "patches (bzp)"},
+    {"bsp", "patches (bsp)"},
+    {"cdc", "curves (cdc)"},
+    {"usemap", "texture maps (usemap)"},
+    {"call", "other files (call)"},
+    {"shadow_obj", "shadows (shadow_obj)"},
+    {"trace_obj", "reflections (trace_obj)"},
+}};
+
 class ObjReader {
  public:
   explicit ObjReader(std::string_view file) : text_(file.data(), file.data() + file.size(), '#', true) {}
 
   MeshData run() {
     for (; !text_.at_end(); text_.next_line()) {
-      const std::string_view keyword = text_.word();
+      if (text_.at_text("#MRGB ")) {
+        polypaint(text_.rest_of_line().substr(6));
+        continue;
+      }
+      std::string_view keyword = text_.word();
+      if (!keyword.empty() && keyword[0] >= 'A' && keyword[0] <= 'Z') keyword = lower(keyword);
       if (keyword == "v")
         vertex();
       else if (keyword == "f" || keyword == "fo")  // fo: the old name of f
@@ -27,12 +53,28 @@ class ObjReader {
         use_material();
       else if (keyword == "mtllib")
         mesh_.libraries.emplace_back(text_.line(), text_.rest_of_line());
+      else
+        other(keyword);
     }
     finish();
     return std::move(mesh_);
   }
 
  private:
+  // Some exporters write keywords in capitals.
+  std::string_view lower(std::string_view keyword) {
+    lowered_.assign(keyword.substr(0, 12));
+    for (char& c : lowered_)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return lowered_;
+  }
+
+  void other(std::string_view keyword) {
+    for (size_t i = 0; i < kNotDrawn.size(); ++i)
+      if (keyword == kNotDrawn[i].keyword && not_drawn_[i]++ == 0 && first_not_drawn_ == 0)
+        first_not_drawn_ = text_.line();
+  }
+
   // Reads up to `most` numbers, at least `least`.
   int numbers(double* values, int least, int most, const char* statement) {
     int count = 0;
@@ -58,6 +100,30 @@ class ObjReader {
       mesh_.colors.insert(mesh_.colors.end(), 4, 1.0f);
   }
 
+  // ZBrush's colours of vertices, in a comment: eight hexadecimal digits each, mask, red, green and blue.
+  void polypaint(std::string_view digits) {
+    if (polypaint_.empty()) first_polypaint_ = text_.line();
+    for (; digits.size() >= 8; digits.remove_prefix(8)) {
+      for (size_t i = 2; i < 8; i += 2) {
+        int code = 0;
+        const std::from_chars_result result = std::from_chars(&digits[i], &digits[i] + 2, code, 16);
+        if (result.ec != std::errc() || result.ptr != &digits[i] + 2) return;  // only another comment
+        polypaint_.push_back(static_cast<float>(code) / 255.0f);
+      }
+      polypaint_.push_back(1.0f);
+    }
+  }
+
+  void add_polypaint() {
+    if (!mesh_.colors.empty()) return;  // the file has them in both ways
+    if (polypaint_.size() == static_cast<size_t>(mesh_.num_verts()) * 4)
+      mesh_.colors = std::move(polypaint_);
+    else
+      mesh_.warnings.push_back(at_line(
+          first_polypaint_, "ZBrush's colours (MRGB) are " + std::to_string(polypaint_.size() / 4) + " for " +
+                                std::to_string(mesh_.num_verts()) + " vertices and were left out"));
+  }
+
   void normal() {
     double values[3];
     numbers(values, 3, 3, "vn");
@@ -68,6 +134,8 @@ class ObjReader {
     double values[2] = {0, 0};
     numbers(values, 1, 2, "vt");
     for (const double value : values) mesh_.uvs.push_back(static_cast<float>(value));
+    if (!(std::isfinite(values[0]) && std::isfinite(values[1])) && wild_uvs_++ == 0)
+      first_wild_uv_ = text_.line();
   }
 
   void use_material() {
@@ -155,6 +223,7 @@ class ObjReader {
     if (mesh_.verts.empty()) fail(0, "holds no vertices ('v' lines); is it a Wavefront OBJ file?");
     drop_missing(mesh_.faces_uvs, static_cast<i64>(mesh_.uvs.size() / 2), largest_uv_, "texture coordinate");
     drop_missing(mesh_.faces_normals, num_normals(), largest_normal_, "normal");
+    if (wild_uvs_) drop_wild_uvs();
     if (mesh_.faces_uvs.empty()) mesh_.uvs.clear();
     if (mesh_.faces_normals.empty()) mesh_.normals.clear();
     if (short_faces_)
@@ -162,8 +231,29 @@ class ObjReader {
           at_line(first_short_face_, std::to_string(short_faces_) +
                                          " faces have fewer than three corners (this is the "
                                          "first) and were left out"));
+    if (first_not_drawn_) warn_of_not_drawn();
+    if (!polypaint_.empty()) add_polypaint();
     scale_colors(mesh_);
     triangulate(mesh_);
+  }
+
+  void warn_of_not_drawn() {
+    std::string text;
+    for (size_t i = 0; i < kNotDrawn.size(); ++i)
+      if (not_drawn_[i])
+        text +=
+            (text.empty() ? "" : ", ") + std::to_string(not_drawn_[i]) + " " + std::string(kNotDrawn[i].what);
+    mesh_.not_drawn.push_back(
+        at_line(first_not_drawn_, text + " are not drawn (this is the first); only polygons are"));
+  }
+
+  void drop_wild_uvs() {
+    for (i64& id : mesh_.faces_uvs)
+      if (id >= 0 && !(std::isfinite(mesh_.uvs[2 * id]) && std::isfinite(mesh_.uvs[2 * id + 1]))) id = -1;
+    mesh_.warnings.push_back(
+        at_line(first_wild_uv_,
+                std::to_string(wild_uvs_) +
+                    " texture coordinates are not finite (this is the first); such corners go without"));
   }
 
   // Exporters write 1/1/1 although the file has no texture coordinates: a blemish, where a missing vertex is
@@ -185,6 +275,12 @@ class ObjReader {
   std::vector<i64> corners_, corner_uvs_, corner_normals_;  // of the face being read
   LargestIndex largest_vertex_, largest_uv_, largest_normal_;
   i64 short_faces_ = 0, first_short_face_ = 0;
+  std::vector<float> polypaint_;  // (V, 4)
+  i64 first_polypaint_ = 0;
+  i64 wild_uvs_ = 0, first_wild_uv_ = 0;
+  std::array<i64, kNotDrawn.size()> not_drawn_ = {};
+  i64 first_not_drawn_ = 0;
+  std::string lowered_;
 };
 
 }  // namespace

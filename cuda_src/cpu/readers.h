@@ -33,6 +33,7 @@ struct MeshData {
   std::vector<std::pair<i64, std::string>> libraries;  // line and text of each OBJ mtllib statement
   std::vector<std::string> textures;                   // PLY's TextureFile comments
   std::vector<std::string> warnings;                   // as ReadError's text
+  std::vector<std::string> not_drawn;                  // warnings of what only a picture will lack
   std::vector<Fan> fans;
 
   i64 num_verts() const { return static_cast<i64>(verts.size() / 3); }

@@ -15,6 +15,21 @@ namespace r3d {
 // Blanks are everything up to the space except the line feed, so a carriage return before it is one.
 inline bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' ' && c != '\n'; }
 
+// What C on Windows printed for infinity and not-a-number, cut and "rounded" to the digits asked for, with a
+// 1 and a point before it. From the `#` at `q`; null where it is none of them.
+inline const char* scan_no_number(const char* q, const char* end, double& value) {
+  for (const std::string_view name : {"#INF", "#IND", "#IO", "#J", "#QNAN", "#QNB", "#QO", "#R", "#SNAN"}) {
+    if (static_cast<size_t>(end - q) < name.size() || std::string_view(q, name.size()) != name) continue;
+    const char* r = q + name.size();
+    while (r != end && static_cast<unsigned>(*r - '0') < 10) ++r;
+    if (r != end && static_cast<unsigned char>(*r) > ' ') continue;
+    value =
+        name == "#INF" ? std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
+    return r;
+  }
+  return nullptr;
+}
+
 // Reads a decimal number at `p` and moves `p` past it; false, and `p` stays, where there is none. Correctly
 // rounded: up to 2^53 with a power of ten up to 10^22 both are exact in double, so one operation rounds once
 // (Clinger 1990); anything longer goes to std::from_chars.
@@ -36,6 +51,12 @@ inline bool scan_number(const char*& p, const char* end, double& value) {
       digits = digits * 10 + static_cast<u64>(*q - '0');
     count += q - fraction;
     exponent = fraction - q;
+    const char* const last = q != end && *q == '#' ? scan_no_number(q, end, value) : nullptr;
+    if (last) {
+      p = last;
+      if (negative) value = -value;
+      return true;
+    }
   }
   bool plain = count > 0 && count < 20;  // fewer than 20 digits fit 64 bits
   if (count > 0 && q != end && (*q == 'e' || *q == 'E')) {
@@ -136,6 +157,11 @@ class TextScanner {
     value = negative ? -magnitude : magnitude;
     p_ = q;
     return true;
+  }
+
+  // Whether the text at the very place, comments included, begins so.
+  bool at_text(std::string_view text) const {
+    return static_cast<size_t>(end_ - p_) >= text.size() && std::string_view(p_, text.size()) == text;
   }
 
   // Consumes `c` at the very place.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from r3d_cli.checks import check_dtype, check_ids, check_shape
 from r3d_cli.scene.files import write_files
-from r3d_cli.scene.model import RawMesh
+from r3d_cli.scene.model import NotDrawn, RawMesh
 from r3d_cli.scene.readers import read_mesh
 
 File: TypeAlias = "str | os.PathLike[str] | IO[Any]"
@@ -45,7 +45,8 @@ def read_raw(f: File, format: str | None, path_manager: Any = None, *, textures:
             data = _bytes(file.read())
         raw = read_mesh(data, format, name=os.fspath(f), folder=Path(f).parent, **options)
     for warning in raw.warnings:
-        warn(warning)
+        if not isinstance(warning, NotDrawn):
+            warn(warning)
     return raw
 
 

@@ -68,5 +68,9 @@ class RawMesh:
     warnings: list[str] = field(default_factory=list)  # one line each, naming the file
 
 
+class NotDrawn(str):
+    """A warning of what a file asks for and a picture will lack. Who draws no picture may leave it aside."""
+
+
 class MeshError(R3dError, ValueError):
     """A file that cannot be read; the message is one line that names the file, the place and the mend."""

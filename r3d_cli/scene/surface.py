@@ -69,11 +69,19 @@ def _used_materials(mesh: RawMesh) -> tuple[list[Material], NDArray[np.int32] | 
     default = DEFAULT_MATERIAL
     if mesh.colors is not None:
         default = replace(default, base_color=(1.0, 1.0, 1.0, 1.0))
+    materials = [_shown(material, mesh) for material in mesh.materials]
     if mesh.faces_material is None:
-        return mesh.materials[:1] or [default], None
+        return materials[:1] or [default], None
     without = mesh.faces_material < 0
-    faces_material = np.where(without, np.int32(len(mesh.materials)), mesh.faces_material).astype(np.int32)
-    return [*mesh.materials, default], faces_material
+    faces_material = np.where(without, np.int32(len(materials)), mesh.faces_material).astype(np.int32)
+    return [*materials, default], faces_material
+
+
+def _shown(material: Material, mesh: RawMesh) -> Material:
+    """The material; one of which the file holds no more than a name does not darken colours of vertices."""
+    if mesh.colors is None or material != Material(material.name):
+        return material
+    return replace(material, base_color=(1.0, 1.0, 1.0, 1.0))
 
 
 def _pack_materials(

@@ -340,3 +340,19 @@ def test_real_files(shared_data: Path) -> None:
     assert aux.texture_atlas.shape == (5856, 4, 4, 3)
     _, faces, _ = load_obj(shared_data / "suzanne.obj")
     assert len(faces.verts_idx) == 468 * 2 + 32
+
+
+def test_what_only_a_picture_lacks_is_no_warning(tmp_path: Path) -> None:
+    (tmp_path / "a.mtl").write_text("newmtl m\nKd 0.64 0.64 0.64\nKs 0.8 0.8 0.8\nNs 0\nd 0\nbump b.png\n")
+    (tmp_path / "a.obj").write_text("mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nl 1 2\nusemtl m\nf 1 2 3\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        colors = load_obj(tmp_path / "a.obj")[2].material_colors
+    assert colors is not None
+    # Numbers of materials stay those of the file, whatever pictures make of them.
+    assert {name: value.tolist() for name, value in colors["m"].items()} == {
+        "ambient_color": [1, 1, 1],
+        "diffuse_color": pytest.approx([0.64] * 3),
+        "specular_color": pytest.approx([0.8] * 3),
+        "shininess": [0],
+    }

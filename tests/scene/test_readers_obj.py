@@ -72,7 +72,8 @@ def test_corners_without_texture_coordinates_are_marked() -> None:
         SQUARE + "f 1 2 \\\n  3 4\n",
         SQUARE + "f 1 2 \\\r\n3 \\  \r\n4\r\n",
         "# a comment\n" + SQUARE.replace("\n", " # another\n") + "f 1 2 3 4#last\n",
-        "o thing\ng a b\ns off\n" + SQUARE + "p 1\nl 1 2\ncurv 0 1 1 2\nf 1 2 3 4\n",
+        "o thing\ng a b\ns off\nmg 1 0.5\nlod 1\n" + SQUARE + "f 1 2 3 4\n",
+        SQUARE.replace("v", "V") + "VN 0 0 1\nF 1 2 3 4\n",
         SQUARE.replace("1", "+1.0E0") + "f 1 2 3 4\n",
     ],
 )
@@ -93,6 +94,57 @@ def test_numbers_are_correctly_rounded(number: str) -> None:
     mesh = read(f"v {number} 1e30 0\nv {number} 1e30 1\n")
     assert mesh.verts.dtype == np.float64
     assert mesh.verts[0, 0] == float(number)
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1.#IND", "-1.#IND", "-1.#IND00", "1.#QNAN", "1.#QNAN0", "1.#SNAN", "1.#J", "-1.#IO", "1.#R", "nan",
+     "NaN", "-nan", "nan(ind)", "-nan(ind)"],
+)  # fmt: skip
+def test_what_is_not_a_number_is_nan(number: str) -> None:
+    for place in range(3):
+        words = ["0.25", "0.5", "0.75"]
+        words[place] = number
+        mesh = read(f"{SQUARE}v {' '.join(words)}\nf 1 2 3\n")
+        assert np.isnan(mesh.verts[4]).tolist() == [i == place for i in range(3)]
+        assert mesh.warnings[0].startswith("a.obj: 1 of 5 vertices have coordinates that are not finite")
+
+
+@pytest.mark.parametrize("kind", ["ply", "off", "stl"])
+def test_nor_is_it_one_in_other_formats(kind: str) -> None:
+    corners = ["0 0 0", "1 0 0", "0 -1.#IND 0"]
+    text = {
+        "off": "OFF\n3 1 0\n{}\n3 0 1 2\n",
+        "ply": "ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\n"
+        "property float z\nelement face 1\nproperty list uchar int vertex_indices\nend_header\n{}\n3 0 1 2\n",
+        "stl": "solid a\nfacet normal 0 0 1\nouter loop\n{}\nendloop\nendfacet\nendsolid a\n",
+    }[kind]
+    lines = "\n".join(("vertex " if kind == "stl" else "") + corner for corner in corners)
+    mesh = read_mesh(text.format(lines).encode(), kind)
+    assert np.isnan(mesh.verts).sum() == 1
+
+
+@pytest.mark.parametrize(("number", "value"), [("1.#INF", np.inf), ("-1.#INF00", -np.inf), ("1.#comment", 1)])
+def test_infinity_and_a_comment(number: str, value: float) -> None:
+    assert read(f"v 0 0 {number}\n").verts[0, 2] == value
+
+
+def test_texture_coordinates_that_are_not_finite() -> None:
+    mesh = read(SQUARE + "vt 1.#QNAN 0\nvt 1 0\nvt 1 inf\nf 1/1 2/2 3/3\nf 1/2 2/2 3/2\n")
+    assert mesh.faces_uvs is not None
+    assert mesh.faces_uvs.tolist() == [[-1, 1, -1], [1, 1, 1]]
+    assert mesh.warnings == [
+        "a.obj:5: 2 texture coordinates are not finite (this is the first); such corners go without"
+    ]
+
+
+def test_what_is_not_drawn_is_one_warning() -> None:
+    mesh = read(SQUARE + "l 1 2\nf 1 2 3\np 1\nl 2 3\nvp 0.1\ncurv 0 1 1 2\nsurf 0 1 0 1 1 2\nend\n")
+    assert mesh.faces.tolist() == [[0, 1, 2]]
+    assert mesh.warnings == [
+        "a.obj:5: 2 lines (l), 1 points (p), 1 curves (curv), 1 surfaces (surf) are not drawn (this is the "
+        "first); only polygons are"
+    ]
 
 
 def test_concave_polygon_is_covered_once() -> None:
@@ -138,6 +190,18 @@ def test_vertex_colours_become_linear() -> None:
     bytes_ = read("v 0 0 0 255 128 0\nv 1 0 0 0 0 0\nv 0 1 0 51 0 0\nf 1 2 3\n").colors
     np.testing.assert_allclose(bytes_[:, 0], [1, 0, srgb_to_linear(0.2)], rtol=1e-5)
     assert (bytes_[:, 3] == 1).all()
+
+
+def test_polypaint_of_zbrush() -> None:
+    paint = "#MRGB ffff0000ff00ff00\n#MRGB 000000ffFFffFFff\n# End of MRGB block\n"
+    mesh = read(SQUARE + paint + "f 1 2 3 4\n")
+    assert mesh.colors is not None
+    assert mesh.colors.tolist() == [[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]]
+    assert mesh.warnings == []
+    mesh = read(SQUARE + "#MRGB ffff0000\n" + "f 1 2 3 4\n")
+    assert mesh.colors is None
+    assert mesh.warnings == ["a.obj:5: ZBrush's colours (MRGB) are 1 for 4 vertices and were left out"]
+    assert read(SQUARE + "#MRGB what this is\nf 1 2 3 4\n").colors is None
 
 
 def test_the_weight_of_a_vertex_is_no_colour() -> None:
@@ -198,7 +262,7 @@ def test_file_without_vertices() -> None:
 def write_scene(folder: Path, mtl: str, name: str = "a.mtl", library: str | None = None) -> RawMesh:
     (folder / name).write_text(mtl)
     (folder / "a.obj").write_text(
-        f"mtllib {library or name}\n{SQUARE}usemtl red\nf 1 2 3\nusemtl blue\nf 1 3 4\n"
+        f"mtllib {library or name}\n{SQUARE}vt 0 0\nusemtl red\nf 1/1 2/1 3/1\nusemtl blue\nf 1 3 4\n"
     )
     return read_mesh(folder / "a.obj")
 
@@ -219,8 +283,7 @@ def test_materials(tmp_path: Path) -> None:
     assert mesh.faces_material.tolist() == [0, 1]
     assert (red.name, blue.name) == ("red", "blue")
     assert red.base_color == pytest.approx((1, float(srgb_to_linear(0.5)), 0, 1))
-    assert red.specular == pytest.approx(srgb_to_linear([0.2] * 3).tolist())
-    assert red.shininess == 50
+    assert red.statements["ns"] == (50,)
     assert red.alpha_mode == "opaque"
     assert blue.base_color == pytest.approx((0, 0, 1, 0.25))  # d goes before Tr
     assert blue.alpha_mode == "blend"
@@ -310,15 +373,6 @@ def test_other_maps_place_and_clamp_their_textures_where_there_is_no_colour_map(
     assert mesh.uvs[mesh.faces_uvs].tolist() == [[[0, 0], [2, 0], [2, 3]], [[0.5, 0], [1.5, 0], [1.5, 1]]]
 
 
-def test_black_beside_a_texture_is_white(tmp_path: Path) -> None:
-    write_image(tmp_path / "t.png")
-    mesh = write_scene(
-        tmp_path, "newmtl red\nKd 0 0 0\nmap_Kd t.png\nnewmtl blue\nKd 0.5 0.5 0.5\nmap_Kd t.png\n"
-    )
-    assert mesh.materials[0].base_color[:3] == (1, 1, 1)
-    assert mesh.materials[1].base_color[0] == pytest.approx(float(srgb_to_linear(0.5)))
-
-
 def test_opacity_map(tmp_path: Path) -> None:
     write_image(tmp_path / "color.png")
     write_image(tmp_path / "hard.png", (255,))
@@ -359,12 +413,12 @@ def test_what_is_missing_is_warned_of(tmp_path: Path) -> None:
     assert len(mesh.materials) == 2
     mtl, obj = tmp_path / "a.mtl", tmp_path / "a.obj"
     starts = [
+        f"{obj}:1: the material library 'none.mtl' is not in '{tmp_path}'",
         f"{mtl}:3: 'Ks' needs 3 finite numbers, got 'one two'",
         f"{mtl}:4: 'Ns' needs a finite number, got ''",
         f"{mtl}:5: a map names no file",
         f"{mtl}:2: the texture 'none.png' is not in '{tmp_path}'",
         f"{mtl}:6: the texture '{tmp_path / 'broken.png'}' cannot be read",
-        f"{obj}:1: the material library 'none.mtl' is not in '{tmp_path}'",
         f"{obj}: no library defines the material 'blue'",
     ]
     assert len(mesh.warnings) == len(starts)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from r3d_cli.scene.model import MeshError, RawMesh
+from r3d_cli.scene.readers import gltf_losses
 from r3d_cli.scene.readers.gltf_document import GltfDocument
 from r3d_cli.scene.readers.gltf_draco import DRACO
 from r3d_cli.scene.readers.gltf_materials import GltfMaterials
@@ -21,6 +22,7 @@ from r3d_cli.scene.readers.gltf_primitive import Primitive
 from r3d_cli.scene.readers.merge import Part, merge
 from r3d_cli.scene.readers.source import Source
 
+_VISIBILITY = "KHR_node_visibility"
 # Extensions that a file may require: those read here, and those that only add to what is drawn.
 _EXTENSIONS = {
     DRACO,
@@ -30,6 +32,9 @@ _EXTENSIONS = {
     "KHR_animation_pointer",
     "KHR_lights_punctual",
     "KHR_mesh_quantization",
+    "KHR_node_hoverability",
+    "KHR_node_selectability",
+    _VISIBILITY,
     "KHR_texture_basisu",  # warned of, texture by texture
     "KHR_texture_transform",
     "KHR_xmp_json_ld",
@@ -37,6 +42,7 @@ _EXTENSIONS = {
 }
 # All of these are looks; those that are not read leave the material as it is without them.
 _MATERIALS = "KHR_materials_"
+_POINTS = "points"
 _MENDS = {
     "EXT_meshopt_compression": "its meshes are compressed by meshopt, which is not read",
     "KHR_meshopt_compression": "its meshes are compressed by meshopt, which is not read",
@@ -46,8 +52,9 @@ _MENDS = {
 def read_gltf(source: Source) -> RawMesh:
     """All nodes of the default scene, transformed, with their materials; y is up.
 
-    Skins and morph targets stand in the pose that the nodes and weights of the file give; animations, lights
-    and cameras are left aside; lines are passed over; points become vertices without faces.
+    Skins and morph targets stand in the pose that the nodes and weights of the file give; cameras are left
+    aside; points become vertices without faces. One warning names what else is not drawn: animations, lights,
+    lines, maps and extensions of materials.
     """
     try:
         return _Scene(GltfDocument(source)).read()
@@ -66,12 +73,19 @@ class _Scene:
         self.skins = Skins(document)
         self.primitives: dict[int, list[Primitive]] = {}
         self.meshes: dict[tuple[Any, ...], list[Part]] = {}
+        self.losses: dict[str, None] = {}  # what is not drawn, in order
 
     def read(self) -> RawMesh:
         self.check_extensions()
         mesh = merge(list(self.parts()))
         mesh.up = "y"
         mesh.warnings += self.materials.warnings
+        losses = self.materials.losses | self.losses
+        if self.document.source.textures:
+            losses |= dict.fromkeys(gltf_losses.of_document(self.document.json))
+        if len(mesh.faces) == 0:  # a cloud of points
+            losses.pop(_POINTS, None)
+        mesh.warnings += gltf_losses.warning(self.document.source.name, losses)
         return mesh
 
     def check_extensions(self) -> None:
@@ -101,6 +115,9 @@ class _Scene:
         if index not in self.primitives:
             primitives = [Primitive(self.document, found) for found in mesh["primitives"]]
             self.primitives[index] = [primitive for primitive in primitives if primitive.is_drawn]
+            for primitive in primitives:
+                if primitive.kind != "triangles":
+                    self.losses[primitive.kind] = None
         weights = node.get("weights", mesh.get("weights", ()))
         key = index, skin, tuple(weights)
         if key not in self.meshes:

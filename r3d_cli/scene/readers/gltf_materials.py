@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from r3d_cli.scene.model import Material, MeshError, Texture
+from r3d_cli.scene.readers import gltf_losses
 from r3d_cli.scene.readers.gltf_document import GltfDocument
 from r3d_cli.scene.readers.gltf_primitive import Primitive
 from r3d_cli.scene.readers.images import ImageError, read_image
+from r3d_cli.scene.readers.phong import exponent_of, reflected
 
 _WRAPS = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 _NEAREST = 9728
@@ -28,22 +30,36 @@ class GltfMaterials:
     def __init__(self, document: GltfDocument) -> None:
         self.document = document
         self.warnings: list[str] = []
+        self.losses: dict[str, None] = {}  # what is not drawn, in order
         self._materials: dict[int, Material] = {}
         self._images: dict[tuple[int, bool], NDArray[np.uint8] | None] = {}
 
     def material(self, index: int) -> Material:
         if index not in self._materials:
-            self._materials[index] = self._read(self.document.item("materials", index))
+            found = self.document.item("materials", index)
+            self._materials[index] = self._read(found)
+            if self.document.source.textures:
+                self._note_losses(found, self._materials[index])
         return self._materials[index]
+
+    def _note_losses(self, found: dict[str, Any], material: Material) -> None:
+        self.losses |= dict.fromkeys(gltf_losses.of_material(found, material))
+        placements = _placement(_base_color(found)[1]), _placement(found.get("emissiveTexture"))
+        both = material.base_color_texture is not None and material.emissive_texture is not None
+        if both and placements[0] != placements[1]:
+            self.losses["emissive textures' own coordinates"] = None
 
     def uvs(
         self, index: int | None, primitive: Primitive, num_verts: int
     ) -> NDArray[np.float32] | None:  # (V, 2)
         """Texture coordinates, v up, as a material's base colour or else its emissive texture places them."""
         found = {} if index is None else self.document.item("materials", index)
-        coordinates, angle, scale, offset = _placement(_base_color(found)[1] or found.get("emissiveTexture"))
+        texture = _base_color(found)[1] or found.get("emissiveTexture")
+        coordinates, angle, scale, offset = _placement(texture)
         name = f"TEXCOORD_{coordinates}"
         if name not in primitive:
+            if texture is not None and self.document.source.textures:
+                self.losses["textures of parts without texture coordinates"] = None
             return None
         uvs = primitive.floats(name, (2,), num_verts)
         turn = [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
@@ -65,12 +81,6 @@ class GltfMaterials:
             specular, shininess = _glossy_highlight(extensions[_SPECULAR_GLOSSINESS])
         else:
             specular, shininess = _highlight(pbr, (r, g, b))
-        both = base_color_texture is not None and emissive_texture is not None
-        if both and _placement(base_color_texture) != _placement(emissive_texture):
-            self.warnings.append(
-                f"{self.document.source.name}: the material '{found.get('name', '')}' places its emissive "
-                "texture unlike its base colour's; drawn as the base colour's is placed"
-            )
         return Material(
             name=str(found.get("name", "")),
             base_color=(r, g, b, a if see_through else 1.0),
@@ -155,25 +165,18 @@ def _placement(info: dict[str, Any] | None) -> tuple[int, float, tuple[float, ..
 def _highlight(
     pbr: dict[str, Any], base_color: tuple[float, float, float]
 ) -> tuple[tuple[float, float, float], float]:
-    """Phong's specular colour and exponent that come near a metallic-roughness material.
-
-    The exponent has the width of the microfacet distribution (2 / roughness^4 - 2); the colour, 0.04 for
-    dielectrics and the base colour for metals, fades with roughness, which spreads the highlight's energy.
-    """
+    """Phong's highlight that comes near a metallic-roughness material, which reflects 0.04, or if it is
+    metal its base colour."""
     metallic, roughness = _clamped(pbr.get("metallicFactor", 1)), _clamped(pbr.get("roughnessFactor", 1))
-    r, g, b = ((0.04 * (1 - metallic) + value * metallic) * (1 - roughness) for value in base_color)
-    return (r, g, b), _exponent(roughness)
+    specular = [0.04 * (1 - metallic) + value * metallic for value in base_color]
+    return reflected(specular, roughness), exponent_of(roughness)
 
 
 def _glossy_highlight(older: dict[str, Any]) -> tuple[tuple[float, float, float], float]:
     """The same of a specular-glossiness material, whose glossiness is 1 - roughness."""
     glossiness = _clamped(older.get("glossinessFactor", 1))
-    r, g, b = (_clamped(value) * glossiness for value in older.get("specularFactor", (1, 1, 1)))
-    return (r, g, b), _exponent(1 - glossiness)
-
-
-def _exponent(roughness: float) -> float:
-    return min(max(2 / max(roughness, 0.1) ** 4 - 2, 1.0), 1000.0)
+    specular = [_clamped(value) for value in older.get("specularFactor", (1, 1, 1))]
+    return reflected(specular, 1 - glossiness), exponent_of(1 - glossiness)
 
 
 def _clamped(value: float, most: float = 1.0) -> float:

@@ -12,6 +12,7 @@ from r3d_cli.scene.readers.gltf_document import GltfDocument
 from r3d_cli.scene.readers.gltf_draco import DRACO, decode_draco
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
+_POINTS = 0
 _LINES = 1, 2, 3
 
 
@@ -36,6 +37,12 @@ class Primitive:
     @property
     def is_drawn(self) -> bool:
         return self.mode not in _LINES and "POSITION" in self.attributes
+
+    @property
+    def kind(self) -> str:
+        if self.mode in _LINES:
+            return "lines"
+        return "points" if self.mode == _POINTS else "triangles"
 
     def __contains__(self, attribute: str) -> bool:
         return attribute in self.attributes

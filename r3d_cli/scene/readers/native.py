@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from r3d_cli.scene.color import linear_to_srgb
-from r3d_cli.scene.model import Material, MeshError, RawMesh, Texture
+from r3d_cli.scene.model import Material, MeshError, NotDrawn, RawMesh, Texture
 from r3d_cli.scene.normals import compute_face_normals
 from r3d_cli.scene.readers.images import TextureLoader
 from r3d_cli.scene.readers.precision import compact
@@ -65,7 +65,10 @@ def read_arrays(source: Source, kind: str) -> tuple[RawMesh, dict[str, Any]]:
         arrays["face_colors"],
         faces_material=arrays["faces_material"],
         display_colors=True,
-        warnings=[f"{source.name}{warning}" for warning in arrays["warnings"]],
+        warnings=[
+            *(f"{source.name}{warning}" for warning in arrays["warnings"]),
+            *(NotDrawn(f"{source.name}{warning}") for warning in arrays["not_drawn"]),
+        ],
     )
     _choose_colors(mesh)
     return mesh, arrays

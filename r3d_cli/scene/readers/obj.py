@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 
-from r3d_cli.scene.model import Material, MeshError, RawMesh
-from r3d_cli.scene.readers.mtl import MtlMap
+from r3d_cli.scene.model import Material, MeshError, NotDrawn, RawMesh
+from r3d_cli.scene.readers.mtl_names import MtlMap, library_names, readings
 from r3d_cli.scene.readers.native import read_arrays
 from r3d_cli.scene.readers.obj_materials import read_materials
 from r3d_cli.scene.readers.source import Source, decode
@@ -13,42 +17,85 @@ from r3d_cli.scene.readers.source import Source, decode
 
 def read_obj(source: Source) -> RawMesh:
     mesh, arrays = read_arrays(source, "obj")
+    names = arrays["materials"]
     defined: dict[str, Material] = {}
     maps: dict[str, MtlMap] = {}
-    for line, text in arrays["libraries"] if source.textures else ():
-        for name in _library_names(source, decode(text)):
-            library = _open(source, name, line, mesh.warnings)
-            if library is not None:
-                materials, material_maps, warnings = read_materials(library)
-                defined |= materials
-                maps |= material_maps
-                mesh.warnings += warnings
-    names = arrays["materials"]
-    mesh.materials = [defined.get(name, Material(name)) for name in names]
-    unknown = [name for name in names if name not in defined]
-    if defined and unknown:
+    wanted = {reading for name in names for reading in readings(name)} or None
+    libraries = _libraries(source, arrays["libraries"], mesh.warnings) if source.textures else []
+    for library in libraries:
+        found = read_materials(library, wanted, vertex_colors=mesh.colors is not None)
+        defined |= found.materials
+        maps |= found.maps
+        mesh.warnings += found.warnings
+    meant = _meant(names, defined)
+    mesh.materials = [
+        replace(defined[meant[name]], name=name) if meant[name] in defined else Material(name)
+        for name in names
+    ]
+    unknown = [name for name in names if meant[name] not in defined]
+    if libraries and unknown:
         mesh.warnings.append(f"{source.name}: no library defines the material '{unknown[0]}'; drawn in grey")
+    if mesh.uvs is None and any(material.base_color_texture for material in mesh.materials):
+        problem = "has no texture coordinates ('vt'); drawn without its textures"
+        mesh.warnings.append(NotDrawn(f"{source.name}: {problem}"))
+    _prefer_textures(mesh, source)
     for index, name in enumerate(names):
-        if name in maps:
-            place_texture(mesh, index, maps[name])
+        if meant[name] in maps:
+            place_texture(mesh, index, maps[meant[name]])
     return mesh
 
 
-def _library_names(source: Source, text: str) -> list[str]:
-    """The files of an mtllib statement: one whose name holds blanks, or several."""
-    return [text] if text and source.find(text) else text.split()
+def _prefer_textures(mesh: RawMesh, source: Source) -> None:
+    """Where a face has a texture, the colours of its vertices go: the two are versions of one thing."""
+    if mesh.colors is None or mesh.uvs is None or mesh.faces_material is None:
+        return
+    has_texture = np.array([m.base_color_texture is not None for m in mesh.materials] + [False])
+    textured = has_texture[mesh.faces_material]
+    if mesh.faces_uvs is not None:
+        textured &= (mesh.faces_uvs >= 0).all(axis=1)
+    if textured.any() and (mesh.colors != mesh.colors[0]).any():
+        problem = "colours of vertices are not drawn where there is a texture"
+        mesh.warnings.append(NotDrawn(f"{source.name}: {problem}; take the mtllib line out to see them"))
+    if textured.all():
+        mesh.colors = None
+    elif textured.any():
+        mesh.colors[mesh.faces[textured].ravel()] = 1
 
 
-def _open(source: Source, name: str, line: int, warnings: list[str]) -> Source | None:
-    path = source.find(name)
-    try:
-        if path is not None:
-            return Source.open(path)
-        problem = f"{source.name}:{line}: the material library '{name}' is not in '{source.folder}'"
-    except MeshError as error:
-        problem = str(error)
-    warnings.append(f"{problem}; drawn without it")
-    return None
+def _meant(names: list[str], defined: Collection[str]) -> dict[str, str]:
+    """The names in the libraries that those of usemtl statements mean; where there is none, their own."""
+    others = {reading: key for key in defined for reading in readings(key)}
+    meant = {}
+    for name in names:
+        found = [others[reading] for reading in readings(name) if reading in others]
+        meant[name] = found[0] if found and name not in defined else name
+    return meant
+
+
+def _libraries(source: Source, statements: list[tuple[int, bytes]], warnings: list[str]) -> list[Source]:
+    """The material libraries that a file names; the one of its own name where it has none of those."""
+    libraries, problems = [], []
+    for line, text in statements:
+        for name in library_names(decode(text), source.find):
+            path = source.find(name)
+            try:
+                if path is not None:
+                    libraries.append(Source.open(path))
+                    continue
+                problem = f"{source.name}:{line}: the material library '{name}' is not in '{source.folder}'"
+            except MeshError as error:
+                problem = str(error)
+            problems.append(problem)
+    mend = "drawn without it"
+    if problems and not libraries:  # mesh and library may have been renamed together
+        path = source.find(f"{Path(source.name).stem}.mtl")
+        try:
+            libraries += [Source.open(path)] if path is not None else []
+        except MeshError:  # it is one of those
+            path = None
+        mend = mend if path is None else f"'{path.name}' taken instead"
+    warnings += [f"{problem}; {mend}" for problem in problems]
+    return libraries
 
 
 def place_texture(mesh: RawMesh, material: int, placement: MtlMap) -> None:
