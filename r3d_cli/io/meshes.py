@@ -49,11 +49,15 @@ def to_meshes(
         device: Where the meshes go.
         include_textures: Textures of the kind that `texture_kind` tells, one kind for all.
         include_normals: Keep vertex normals, where all files have one a vertex.
-        atlas: Size and wrap, for TexturesAtlas in the place of TexturesUV.
+        atlas: Size and wrap, for TexturesAtlas in the place of TexturesUV, and of none.
         alpha: Keep the alpha of vertex colours as a fourth channel.
         dtype: Of the vertices.
     """
-    textures = _textures(where, raws, atlas, alpha) if include_textures else None
+    textures: Any = None
+    if include_textures:
+        textures = _textures(where, raws, atlas, alpha)
+    if textures is None and atlas and raws:  # asked for by name, and then white
+        textures = TexturesAtlas([bake_atlas(raw, *atlas) for raw in raws])
     normals = [raw.normals for raw in raws if raw.normals is not None and raw.faces_normals is None]
     meshes = Meshes(
         verts=[verts_tensor(raw, "cpu", dtype) for raw in raws],

@@ -66,13 +66,14 @@ def load_obj(
     """Read an OBJ file with its materials and textures.
 
     Polygons are triangulated: convex ones as fans, others by cutting ears. Colours stay as stored: a map's
-    values are its bytes / 255, a material's the numbers of the MTL file. A missing MTL file or image is
-    warned of. Texture placements (``map_Kd -s -o``) are applied to the texture coordinates.
+    values are its bytes / 255, a material's the numbers of the MTL file. Where that holds one material and no
+    usemtl names one, all faces have it. A missing MTL file or image is warned of. Texture placements
+    (``map_Kd -s -o``) are applied to the texture coordinates.
 
     Args:
         f: A path or an open file, text or binary.
         load_textures: Read the MTL files and images.
-        create_texture_atlas: Sample the materials for ``texture_atlas``, unless the file has none.
+        create_texture_atlas: Sample the materials for ``texture_atlas``, which is white where there are none.
         texture_atlas_size: R, texels on each side of a face.
         texture_wrap: What lies outside of a map for the atlas: "repeat", or "clamp" or None for its border.
         device: Where the tensors go.
@@ -95,7 +96,7 @@ def load_obj(
         ([[0, 1, 2], [0, 2, 3]], [-1, -1, -1], None)
     """
     check_atlas("load_obj", texture_atlas_size, texture_wrap)
-    raw = read_raw(f, "obj", path_manager, textures=load_textures)
+    raw = read_raw("load_obj", "f", f, "obj", path_manager, textures=load_textures)
 
     def ids(found: np.ndarray | None, *shape: int) -> Tensor:
         missing = np.full((len(raw.faces), *shape), -1, np.int64)
@@ -116,8 +117,8 @@ def load_obj(
             for material in known
             if material.base_color_texture is not None
         }
-        if create_texture_atlas:
-            atlas = bake_atlas(raw, texture_atlas_size, texture_wrap).to(device)
+    if create_texture_atlas:
+        atlas = bake_atlas(raw, texture_atlas_size, texture_wrap).to(device)
     properties = Properties(optional(raw.normals), optional(raw.uvs), colors, images, atlas)
     return verts_tensor(raw, device, dtype), faces, properties
 
@@ -148,11 +149,12 @@ def load_objs_as_meshes(
       that lack texture coordinates, get a map of one texel. ``texture_images`` of several materials are all
       kept. Where texture coordinates leave [0, 1] and the material does not clamp, maps repeat; else the
       padding is the border's.
-    - With ``create_texture_atlas``: :class:`TexturesAtlas`.
+    - With ``create_texture_atlas``: :class:`TexturesAtlas`, white where the files have no materials.
     - With vertex colours (``v x y z r g b``): :class:`TexturesVertex`.
     - With nothing of these: no textures.
 
-    In a batch where one file has images and another nothing, the other is grey.
+    Where the library holds one material and no usemtl names one, all faces have it. In a batch where one file
+    has images and another nothing, the other is grey.
 
     Args:
         files: Paths or open files.
@@ -179,7 +181,10 @@ def load_objs_as_meshes(
     if isinstance(files, str | os.PathLike) or hasattr(files, "read"):
         raise ValueError(f"{where}: files must be a list of paths, got {files!r}")
     check_atlas(where, texture_atlas_size, texture_wrap)
-    raws = [read_raw(f, "obj", path_manager, textures=load_textures) for f in files]
+    raws = [
+        read_raw(where, f"files[{index}]", f, "obj", path_manager, textures=load_textures)
+        for index, f in enumerate(files)
+    ]
     atlas = (texture_atlas_size, texture_wrap) if create_texture_atlas else None
     return to_meshes(where, raws, device or "cpu", include_textures=load_textures, atlas=atlas)
 
@@ -272,4 +277,4 @@ def _material(where: str, index: int, image: Tensor, count: int) -> Material:
 def save_raw_obj(f: File, raw: RawMesh, decimals: int | None, path_manager: Any) -> None:
     """Write the OBJ of a path ``a/b.obj`` and ``b.mtl``, ``b.png`` beside it."""
     stem = Path(f).stem if isinstance(f, str | os.PathLike) else "mesh"
-    write(f, encode_obj(raw, stem, decimals=decimals), path_manager)
+    write("save_obj", f, encode_obj(raw, stem, decimals=decimals), path_manager)

@@ -52,7 +52,7 @@ def load_ply(
         >>> load_ply(io.BytesIO(file.getvalue()))[1]
         tensor([[0, 1, 2]])
     """
-    raw = read_raw(f, "ply", path_manager, textures=False)
+    raw = read_raw("load_ply", "f", f, "ply", path_manager, textures=False)
     return verts_tensor(raw, device, dtype), to_tensor(raw.faces, device)
 
 
@@ -93,7 +93,8 @@ def save_ply(
     if verts_normals is not None:
         check_shape("save_ply", "verts_normals", verts_normals, "V 3", V=len(verts))
         raw.normals = check_verts("save_ply", "verts_normals", verts_normals)
-    write(f, {"": encode_ply(raw, binary=not ascii, decimals=decimal_places)}, path_manager)
+    data = encode_ply(raw, binary=not ascii, decimals=decimal_places)
+    write("save_ply", f, {"": data}, path_manager, binary=not ascii)
 
 
 def mesh_arrays(where: str, verts: Tensor, faces: Tensor | None) -> RawMesh:

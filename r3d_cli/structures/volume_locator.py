@@ -16,11 +16,11 @@ class VolumeLocator:
     """The lattices of N volumes, padded to one resolution, and their places in the world.
 
     In a volume's local coordinates -1 and 1 are the centres of its first and last voxel with
-    ``align_corners``, else its outer faces: those of `torch.grid_sample`, for a volume without padding. A local
-    unit is (S - 1) / 2 * voxel_size in the world for S voxels along an axis, either way, and 0 lies at minus
-    the translation, as in PyTorch3D. So centres of neighbours are voxel_size apart with ``align_corners``, and
-    (S - 1) / S * voxel_size without. Coordinates are (x, y, z), sizes (depth, height, width): x runs along the
-    width.
+    ``align_corners``, else its outer faces: those of `torch.grid_sample`, for a volume without padding. A
+    local unit is (S - 1) / 2 * voxel_size in the world for S voxels along an axis, either way, and 0 lies at
+    minus the translation, as in PyTorch3D. So centres of neighbours are voxel_size apart with
+    ``align_corners``, and (S - 1) / S * voxel_size without. Coordinates are (x, y, z), sizes (depth, height,
+    width): x runs along the width.
 
     Where a volume has but one voxel along an axis, PyTorch3D's local unit is 0; here it is half a voxel.
 

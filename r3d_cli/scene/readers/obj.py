@@ -23,7 +23,7 @@ def read_obj(source: Source) -> RawMesh:
                 defined |= materials
                 maps |= material_maps
                 mesh.warnings += warnings
-    names = arrays["materials"]
+    names = arrays["materials"] or _only_material(mesh, defined, source.name)
     mesh.materials = [defined.get(name, Material(name)) for name in names]
     unknown = [name for name in names if name not in defined]
     if defined and unknown:
@@ -65,3 +65,16 @@ def place_texture(mesh: RawMesh, material: int, placement: MtlMap) -> None:
     renamed = np.where(ids < 0, -1, np.arange(len(ids)) + len(mesh.uvs))
     mesh.faces_uvs[chosen] = renamed[inverse].reshape(-1, 3)
     mesh.uvs = np.concatenate([mesh.uvs, moved])
+
+
+def _only_material(mesh: RawMesh, defined: dict[str, Material], name: str) -> list[str]:
+    """Give all faces of a file that never says usemtl its library's material, where that holds only one."""
+    if len(defined) == 1:
+        mesh.faces_material = np.zeros(len(mesh.faces), np.int32)
+        return list(defined)
+    if defined:
+        mesh.warnings.append(
+            f"{name}: its library defines {len(defined)} materials and no usemtl says which is whose; read "
+            "without them: name one in the file"
+        )
+    return []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from r3d_cli.scene.file_errors import unopened
 from r3d_cli.scene.model import MeshError
 
 
@@ -39,13 +40,10 @@ class Source:
                 raise MeshError(f"<stdin>: cannot be read ({error.strerror}); pipe a mesh into it") from None
         try:
             return Source(Path(path).read_bytes(), path, Path(path).parent)
-        except FileNotFoundError:
-            raise MeshError(f"{path}: no such file; check the path") from None
-        except IsADirectoryError:
-            raise MeshError(f"{path}: is a directory; name a mesh file in it") from None
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise MeshError(f"{path}: cannot be read ({reason}); check its permissions") from None
+        except OSError as error:
+            raise unopened(path, error) from None
+        except ValueError as error:  # a name that no file system takes
+            raise MeshError(f"{path}: cannot be read ({error}); check its permissions") from None
 
     def fail(self, what: str, line: int | None = None) -> NoReturn:
         """Raise a MeshError of one line; `what` says what is wrong and what to do."""
