@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from r3d_cli.checks import check_dtype, check_ids, check_shape
+from r3d_cli.checks import check_dtype, check_ids, check_tensor
 from r3d_cli.io.streams import as_bytes, check_file, name_of, shown, takes_text
 from r3d_cli.scene.files import write_files
 from r3d_cli.scene.model import RawMesh
@@ -116,8 +116,12 @@ def to_tensor(
     return torch.from_numpy(np.ascontiguousarray(array)).to(device=device, dtype=dtype)
 
 
-def verts_tensor(raw: RawMesh, device: torch.device | str, dtype: torch.dtype) -> torch.Tensor:  # (V, 3)
+def verts_tensor(
+    where: str, raw: RawMesh, device: torch.device | str, dtype: torch.dtype
+) -> torch.Tensor:  # (V, 3)
     """Vertices in the dtype asked for; a warning where the file's are more exact."""
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise ValueError(f"{where}: dtype must be a floating one such as torch.float64, got {dtype!r}")
     if raw.verts.dtype == np.float64 and dtype != torch.float64:
         warn(
             f"the vertices lie so far from the origin that {str(dtype).removeprefix('torch.')} loses detail; "
@@ -132,7 +136,9 @@ def to_numpy(tensor: torch.Tensor) -> NDArray:
 
 def check_verts(where: str, name: str, verts: Any, width: str = "3") -> NDArray[np.floating]:
     """A table of floating numbers that is to be saved, as NumPy's; float16 and bfloat16 as float32."""
-    check_shape(where, name, verts, f"N {width}")
+    if getattr(verts, "shape", None) == (0,):  # as torch.tensor([]) has it
+        verts = verts.reshape(0, int(width))
+    check_tensor(where, name, verts, f"N {width}")
     check_dtype(where, name, verts, "float32", "float64", "float16", "bfloat16")
     return to_numpy(verts if verts.dtype == torch.float64 else verts.float())
 
@@ -141,7 +147,7 @@ def check_faces(
     where: str, name: str, faces: Any, count: int, of: str, **sizes: int
 ) -> NDArray[np.int64]:  # (F, 3)
     """Faces that are to be saved, as NumPy's; their ids name the ``count`` rows of ``of``."""
-    check_shape(where, name, faces, "F 3", **sizes)
+    check_tensor(where, name, faces, "F 3", **sizes)
     check_dtype(where, name, faces, "int64", "int32", "int16", "uint8")
     ids = to_numpy(faces).astype(np.int64, copy=False)
     check_ids(where, name, ids, count, of)
@@ -149,5 +155,6 @@ def check_faces(
 
 
 def check_decimals(where: str, decimals: int | None) -> None:
-    if decimals is not None and not (isinstance(decimals, int) and 0 <= decimals <= 50):
+    whole = isinstance(decimals, int) and not isinstance(decimals, bool)
+    if decimals is not None and not (whole and 0 <= decimals <= 50):
         raise ValueError(f"{where}: decimal_places must be None or an integer from 0 to 50, got {decimals!r}")

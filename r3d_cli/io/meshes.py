@@ -60,7 +60,7 @@ def to_meshes(
         textures = TexturesAtlas([bake_atlas(raw, *atlas) for raw in raws])
     normals = [raw.normals for raw in raws if raw.normals is not None and raw.faces_normals is None]
     meshes = Meshes(
-        verts=[verts_tensor(raw, "cpu", dtype) for raw in raws],
+        verts=[verts_tensor(where, raw, "cpu", dtype) for raw in raws],
         faces=[to_tensor(raw.faces) for raw in raws],
         textures=textures,
         verts_normals=[to_tensor(normal, dtype=dtype) for normal in normals]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_ids, check_shape
+from r3d_cli.checks import check_dtype, check_ids, check_shape, check_tensor
 from r3d_cli.io.atlas import bake_atlas, check_atlas
 from r3d_cli.io.files import (
     File,
@@ -26,6 +25,7 @@ from r3d_cli.io.files import (
 )
 from r3d_cli.io.materials import color_of, image_of, is_known, map_of
 from r3d_cli.io.ply import mesh_arrays
+from r3d_cli.io.streams import is_path
 from r3d_cli.scene.model import Material, RawMesh
 from r3d_cli.scene.writers.obj import encode_obj
 
@@ -120,7 +120,7 @@ def load_obj(
     if create_texture_atlas:
         atlas = bake_atlas(raw, texture_atlas_size, texture_wrap).to(device)
     properties = Properties(optional(raw.normals), optional(raw.uvs), colors, images, atlas)
-    return verts_tensor(raw, device, dtype), faces, properties
+    return verts_tensor("load_obj", raw, device, dtype), faces, properties
 
 
 def _colors(material: Material, device: torch.device | str) -> dict[str, Tensor]:
@@ -178,8 +178,8 @@ def load_objs_as_meshes(
     from r3d_cli.io.meshes import to_meshes
 
     where = "load_objs_as_meshes"
-    if isinstance(files, str | os.PathLike) or hasattr(files, "read"):
-        raise ValueError(f"{where}: files must be a list of paths, got {files!r}")
+    if not isinstance(files, Iterable) or is_path(files) or hasattr(files, "read"):
+        raise ValueError(f"{where}: files must be a list of paths or open files, got {files!r}")
     check_atlas(where, texture_atlas_size, texture_wrap)
     raws = [
         read_raw(where, f"files[{index}]", f, "obj", path_manager, textures=load_textures)
@@ -256,25 +256,27 @@ def save_obj(
         else:
             raw.faces_uvs = check_faces(where, "faces_uvs", faces_uvs, len(verts_uvs), "verts_uvs", F=count)
     if texture_map is not None:
-        maps = [texture_map] if isinstance(texture_map, Tensor) else list(texture_map)
+        maps: list[Any] = list(texture_map) if isinstance(texture_map, list | tuple) else [texture_map]
         raw.materials = [_material(where, index, image, len(maps)) for index, image in enumerate(maps)]
         if maps_ids is None:
             if len(maps) != 1:
                 raise ValueError(f"{where}: {len(maps)} maps need maps_ids of shape (F,), got None")
             raw.faces_material = np.zeros(count, np.int32)
         else:
-            check_shape(where, "maps_ids", maps_ids, "F", F=count)
+            check_tensor(where, "maps_ids", maps_ids, "F", F=count)
+            check_dtype(where, "maps_ids", maps_ids, "int64", "int32", "int16", "uint8")
             check_ids(where, "maps_ids", maps_ids, len(maps), "texture_map")
             raw.faces_material = to_numpy(maps_ids).astype(np.int32)
     save_raw_obj(f, raw, decimal_places, path_manager)
 
 
 def _material(where: str, index: int, image: Tensor, count: int) -> Material:
-    check_shape(where, "texture_map", image, "H W 3")
+    check_tensor(where, "texture_map", image, "H W 3")
+    check_dtype(where, "texture_map", image, "float32", "float64", "float16", "bfloat16")
     return image_of(image, "mesh" if count == 1 else f"mesh_{index}")
 
 
 def save_raw_obj(f: File, raw: RawMesh, decimals: int | None, path_manager: Any) -> None:
     """Write the OBJ of a path ``a/b.obj`` and ``b.mtl``, ``b.png`` beside it."""
-    stem = Path(f).stem if isinstance(f, str | os.PathLike) else "mesh"
+    stem = Path(f).stem if is_path(f) else "mesh"  # type: ignore[arg-type]
     write("save_obj", f, encode_obj(raw, stem, decimals=decimals), path_manager)

@@ -47,7 +47,7 @@ class PointcloudFileFormat(FileFormat, PointcloudFormatInterpreter):
         normals = None if raw.normals is None or raw.faces_normals is not None else raw.normals
         colors = None if raw.colors is None else raw.colors[:, : 4 if alpha else 3]
         return Pointclouds(
-            points=[verts_tensor(raw, device, dtype)],
+            points=[verts_tensor(READ, raw, device, dtype)],
             normals=None if normals is None else [to_tensor(normals, device, dtype)],
             features=None if colors is None else [to_tensor(colors, device)],
         )

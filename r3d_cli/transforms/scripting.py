@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_floats
+from r3d_cli.checks import check_dtype, check_tensor
 
 
 def check(where: str, name: str, tensor: Tensor, shape: str) -> None:
@@ -17,7 +17,8 @@ def check(where: str, name: str, tensor: Tensor, shape: str) -> None:
     if torch.jit.is_scripting():
         return
     if not torch.jit.is_tracing():  # sizes are then tensors, and a trace is to serve any
-        check_floats(where, name, tensor, shape)
+        check_tensor(where, name, tensor, shape)
+        check_dtype(where, name, tensor, "float32", "float64", "float16", "bfloat16")
 
 
 def values_are_known() -> bool:

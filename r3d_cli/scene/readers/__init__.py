@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from r3d_cli.scene.color import srgb_to_linear
-from r3d_cli.scene.model import MeshError, RawMesh
+from r3d_cli.scene.model import NO_VERTICES, MeshError, RawMesh
 from r3d_cli.scene.readers.source import Source
 
 # Names of formats are their extensions. The last three are trimesh's; 3mf and dae need packages of their own.
@@ -66,6 +66,8 @@ def read_mesh(
     kind = _known(source, format) if format else detect_format(source, path_or_bytes)
     if not source.data:
         source.fail("is empty; fetch it again or export the mesh again")
+    if kind in ("obj", "xyz") and source.data == NO_VERTICES:
+        return RawMesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64))
     try:
         with np.errstate(all="ignore"):  # files may hold any number
             mesh = _reader(kind)(source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from r3d_cli.scene.model import RawMesh
+from r3d_cli.scene.model import NO_VERTICES, RawMesh
 from r3d_cli.scene.readers.native import unit_face_normals
 from r3d_cli.scene.writers.text import format_rows
 
@@ -59,6 +59,8 @@ def encode_off(mesh: RawMesh, *, decimals: int | None = None) -> bytes:
 
 def encode_xyz(mesh: RawMesh, *, decimals: int | None = None) -> bytes:
     """Points without faces: a line each, x y z and the colour in bytes."""
+    if not len(mesh.verts):
+        return NO_VERTICES
     tables: list[NDArray] = [_real(mesh.verts)]
     if mesh.colors is not None:
         tables.append(to_bytes(mesh.colors[:, :3]))
