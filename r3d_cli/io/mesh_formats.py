@@ -13,6 +13,7 @@ from r3d_cli.io.file_format import FileFormat, check_no_options
 from r3d_cli.io.files import read_raw
 from r3d_cli.io.interpreters import MeshFormatInterpreter
 from r3d_cli.io.meshes import from_mesh, to_meshes
+from r3d_cli.io.off_colors import add_face_colors, held
 from r3d_cli.io.streams import shown
 from r3d_cli.scene.model import RawMesh
 from r3d_cli.scene.writers.gltf import encode_gltf
@@ -113,10 +114,17 @@ class MeshPlyFormat(MeshFileFormat):
 
 
 class MeshOffFormat(MeshFileFormat):
-    """OFF, text."""
+    """OFF, text. Colours of vertices, or of faces as a TexturesAtlas of one texel each."""
 
     known_suffixes = (".off",)
-    holds = ("colors",)
+    holds = ("colors", "face_colors")
+
+    def read_raw(self, path: Any, path_manager: Any, textures: bool, **options: Any) -> RawMesh:
+        file = held(path, path_manager)
+        raw = super().read_raw(file, None, textures, **options)
+        if textures and raw.colors is None:
+            add_face_colors(raw, file)
+        return raw
 
     def encode(self, raw: RawMesh, path: Path, *, binary: bool, decimals: int | None) -> dict[str, bytes]:
         return {path.name: encode_off(raw, decimals=decimals)}

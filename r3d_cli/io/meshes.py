@@ -71,7 +71,7 @@ def to_meshes(
 
 
 def texture_kind(raw: RawMesh) -> str | None:
-    """What a file's faces look like: "uv" of images or materials, "vertex" colours, or None.
+    """What a file's faces look like: "uv" of images or materials, "vertex" or "face" colours, or None.
 
     Vertex colours come before the plain colours of materials, which exporters write by default.
     """
@@ -80,6 +80,8 @@ def texture_kind(raw: RawMesh) -> str | None:
         return "uv"
     if raw.colors is not None:
         return "vertex"
+    if raw.face_colors is not None:
+        return "face"
     return "uv" if any(is_known(material) for material in used) else None
 
 
@@ -103,6 +105,9 @@ def _textures(
             np.repeat(white, len(raw.verts), axis=0) if raw.colors is None else raw.colors for raw in raws
         ]
         return TexturesVertex([to_tensor(color[:, :channels]) for color in colors])
+    if kinds == {"face"}:
+        colors = [raw.face_colors[:, : 4 if alpha else 3] for raw in raws if raw.face_colors is not None]
+        return TexturesAtlas([to_tensor(color[:, None, None]) for color in colors])
     if kinds == {"uv"}:
         return TexturesAtlas([bake_atlas(raw, *atlas) for raw in raws]) if atlas else _textures_uv(raws)
     return None
@@ -178,6 +183,14 @@ def _add_textures(raw: RawMesh, textures: Any, holds: Sequence[str]) -> str:
         if "colors" not in holds:
             return f"files of this format hold no vertex colours ({kind})"
         return add_colors(raw, textures.verts_features_list()[0])
+    if "face_colors" in holds and hasattr(textures, "atlas_list"):
+        atlas = textures.atlas_list()[0]
+        if atlas.shape[1] > 1:
+            return (
+                f"files of this format hold one colour a face, not {atlas.shape[1]} x {atlas.shape[1]} texels"
+            )
+        raw.face_colors, problem = _rgba(atlas[:, 0, 0])
+        return problem
     if "maps" not in holds:
         return f"files of this format hold no texture maps ({kind})"
     if hasattr(textures, "verts_uvs_list"):
@@ -193,12 +206,19 @@ def _add_textures(raw: RawMesh, textures: Any, holds: Sequence[str]) -> str:
 
 def add_colors(raw: RawMesh, features: Tensor) -> str:
     """Take over a feature vector (V, C) a vertex as its colour; the problem where it is none."""
+    colors, problem = _rgba(features)
+    raw.colors = raw.colors if colors is None else colors
+    return problem
+
+
+def _rgba(features: Tensor) -> tuple[NDArray[np.float32] | None, str]:
+    """Colours (N, 4) of 3 or 4 channels, or None and the problem."""
     colors = to_numpy(features.float())
     if colors.ndim != 2 or colors.shape[1] not in (3, 4):
-        return f"features of shape {tuple(colors.shape[1:])} are no colours of 3 or 4 channels"
-    raw.colors = np.ones((len(colors), 4), np.float32)
-    raw.colors[:, : colors.shape[1]] = colors
-    return ""
+        return None, f"features of shape {tuple(colors.shape[1:])} are no colours of 3 or 4 channels"
+    rgba = np.ones((len(colors), 4), np.float32)
+    rgba[:, : colors.shape[1]] = colors
+    return rgba, ""
 
 
 def _add_maps(raw: RawMesh, textures: Any) -> None:

@@ -94,7 +94,8 @@ class IO:
         """Read a mesh.
 
         Textures are those of the file: :class:`TexturesUV` of images and materials,
-        :class:`TexturesVertex` of vertex colours, three channels as stored (bytes / 255). Vertex normals are
+        :class:`TexturesVertex` of vertex colours, three channels as stored (bytes / 255), and
+        :class:`TexturesAtlas` of one texel a face of an OFF file's colours of faces. Vertex normals are
         kept where a PLY, OFF or glTF file has them. glTF's vertex colours are linear light by its standard
         and stay it; its base colour factors become display values, as images are.
 
@@ -142,7 +143,8 @@ class IO:
         """Write a mesh, whole or not at all.
 
         What a format cannot hold is left out, with a warning: textures in STL, maps in PLY and OFF.
-        :class:`TexturesAtlas` is written as a picture, to .obj, .glb and .gltf.
+        :class:`TexturesAtlas` is written as a picture to .obj, .glb and .gltf, and as colours of faces to
+        .off where it has one texel a face.
 
         Args:
             data: A batch of one mesh.

@@ -63,6 +63,7 @@ class RawMesh:
     uvs: NDArray[np.float32] | None = None  # (VT, 2)
     faces_uvs: NDArray[np.int64] | None = None  # (F, 3) ids into uvs
     colors: NDArray[np.float32] | None = None  # (V, 4) per-vertex colour, linear light (or see below)
+    face_colors: NDArray[np.float32] | None = None  # (F, 4) display values, of OFF files in the library
     materials: list[Material] = field(default_factory=list)
     faces_material: NDArray[np.int32] | None = None  # (F,) ids into materials, -1: none
     display_colors: bool = False  # colors are display values (sRGB), as all formats but glTF store them

@@ -364,7 +364,8 @@ def test_random_rotations_repeat_with_the_seed() -> None:
          "matrix_to_euler_angles: convention must be three of the letters X, Y and Z with "
          "neighbours different, got 'xyz'"),
         (lambda: matrix_to_quaternion([1.0]),
-         "matrix_to_quaternion: matrix must be a tensor of shape (..., 3, 3), got list; torch.as_tensor makes one"),
+         "matrix_to_quaternion: matrix must be a tensor of shape (..., 3, 3), got list; "
+         "torch.as_tensor makes one"),
     ],
 )  # fmt: skip
 def test_bad_input(call, text: str) -> None:
