@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_shape
+from r3d_cli.transforms.matrices import numbers
 from r3d_cli.transforms.transform3d import Scale, Transform3d
 
 
@@ -149,7 +150,7 @@ def _per_volume(
     name: str, given: Any, batch_size: int, device: torch.device | str, dtype: torch.dtype
 ) -> Tensor:  # (N, 3)
     """A number or a vector for all volumes, or one for each."""
-    values = torch.as_tensor(given, dtype=dtype, device=device)
+    values = numbers("Volumes", name, given, dtype, device)
     rows = values.reshape(1, -1) if values.ndim < 2 else values
     if rows.ndim != 2 or rows.shape[0] not in (1, batch_size) or rows.shape[1] not in (1, 3):
         raise ValueError(

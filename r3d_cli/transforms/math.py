@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from r3d_cli.transforms.scripting import eps
+from r3d_cli.transforms.scripting import check, eps
 
 
 def acos_linear_extrapolation(x: Tensor, bounds: tuple[float, float] = (-0.9999, 0.9999)) -> Tensor:
@@ -34,6 +34,7 @@ def acos_linear_extrapolation(x: Tensor, bounds: tuple[float, float] = (-0.9999,
         >>> acos_linear_extrapolation(torch.tensor([0.0, 1.0]))
         tensor([1.5708, 0.0071])
     """
+    check("acos_linear_extrapolation", "x", x, "...")
     lower, upper = bounds
     if not -1.0 < lower <= upper < 1.0:
         raise ValueError(

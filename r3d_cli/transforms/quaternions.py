@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from r3d_cli.transforms.math import matrix_of, normalized
-from r3d_cli.transforms.scripting import check
+from r3d_cli.transforms.scripting import check, check_count
 
 
 def quaternion_to_matrix(quaternions: Tensor) -> Tensor:
@@ -116,8 +116,12 @@ def quaternion_raw_multiply(a: Tensor, b: Tensor) -> Tensor:
         >>> quaternion_raw_multiply(i, j)
         tensor([0., 0., 0., 1.])
     """
-    check("quaternion_raw_multiply", "a", a, "... 4")
-    check("quaternion_raw_multiply", "b", b, "... 4")
+    return _product("quaternion_raw_multiply", a, b)
+
+
+def _product(where: str, a: Tensor, b: Tensor) -> Tensor:
+    check(where, "a", a, "... 4")
+    check(where, "b", b, "... 4")
     aw, ax, ay, az = a.unbind(-1)
     bw, bx, by, bz = b.unbind(-1)
     return torch.stack(
@@ -149,7 +153,7 @@ def quaternion_multiply(a: Tensor, b: Tensor) -> Tensor:
         >>> quaternion_multiply(i, i)
         tensor([1., -0., -0., -0.])
     """
-    return standardize_quaternion(quaternion_raw_multiply(a, b))
+    return standardize_quaternion(_product("quaternion_multiply", a, b))
 
 
 def quaternion_invert(quaternion: Tensor) -> Tensor:
@@ -193,6 +197,9 @@ def quaternion_apply(quaternion: Tensor, point: Tensor) -> Tensor:
     check("quaternion_apply", "point", point, "... 3")
     w, v = quaternion[..., :1], quaternion[..., 1:]
     v, point = torch.broadcast_tensors(v, point)
+    if v.dtype != point.dtype:  # of which the cross product takes one
+        wider = torch.promote_types(v.dtype, point.dtype)
+        v, point = v.to(wider), point.to(wider)
     return (
         (w * w - (v * v).sum(-1, keepdim=True)) * point
         + 2 * (v * point).sum(-1, keepdim=True) * v
@@ -218,6 +225,8 @@ def random_quaternions(
         >>> random_quaternions(2).norm(dim=-1)
         tensor([1., 1.])
     """
+    if not torch.jit.is_scripting():
+        check_count("random_quaternions", "n", n)
     if isinstance(device, str):  # torch.jit.script takes no union here
         device = torch.device(device)
     normal = torch.randn((n, 4), dtype=dtype, device=device)

@@ -6,6 +6,7 @@ messages name what does not fit.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +20,13 @@ def check(where: str, name: str, tensor: Tensor, shape: str) -> None:
     if not torch.jit.is_tracing():  # sizes are then tensors, and a trace is to serve any
         check_tensor(where, name, tensor, shape)
         check_dtype(where, name, tensor, "float32", "float64", "float16", "bfloat16")
+
+
+def check_count(where: str, name: str, count: int) -> None:
+    """Raise a ValueError unless this is an int of at least 0; not to be scripted."""
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 0:
+        got = count if isinstance(count, int | float) else type(count).__name__
+        raise ValueError(f"{where}: {name} must be an integer of at least 0, got {got}")
 
 
 def values_are_known() -> bool:

@@ -350,7 +350,7 @@ def test_random_rotations_repeat_with_the_seed() -> None:
         (lambda: quaternion_apply(torch.zeros(4), torch.zeros(4)),
          "quaternion_apply: point must have shape (..., 3), got (4,)"),
         (lambda: quaternion_multiply(torch.zeros(4), torch.zeros(3)),
-         "quaternion_raw_multiply: b must have shape (..., 4), got (3,)"),
+         "quaternion_multiply: b must have shape (..., 4), got (3,)"),
         (lambda: axis_angle_to_matrix(torch.zeros(3, dtype=torch.int64)),
          "axis_angle_to_matrix: axis_angle must be float32 or float64 or float16 or bfloat16, got int64"),
         (lambda: rotation_6d_to_matrix(torch.zeros(5)),
