@@ -57,6 +57,22 @@ def check_shape(where: str, name: str, array: Any, shape: str, **sizes: int) -> 
     return found
 
 
+def check_tensor(where: str, name: str, value: Any, shape: str, **sizes: int) -> dict[str, int]:
+    """`check_shape` of what must be PyTorch's, not NumPy's.
+
+    Example:
+        >>> import numpy as np
+        >>> check_tensor("save_obj", "verts", np.zeros((4, 3)), "V 3")
+        Traceback (most recent call last):
+        ValueError: save_obj: verts must be a tensor of shape (V, 3), got ndarray; torch.as_tensor makes one
+    """
+    if not hasattr(value, "requires_grad"):
+        got = _kind(value)
+        mend = "; torch.as_tensor makes one" if got in ("ndarray", "list", "tuple") else ""
+        raise ValueError(f"{where}: {name} must be a tensor of shape {_written(shape)}, got {got}{mend}")
+    return check_shape(where, name, value, shape, **sizes)
+
+
 def check_dtype(where: str, name: str, array: Any, *dtypes: str) -> None:
     """Raise a ValueError unless the array's dtype is one of these (NumPy's names: float32, int64, bool)."""
     got = dtype_name(array)

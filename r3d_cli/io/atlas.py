@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from r3d_cli.io.materials import color_of, face_materials, map_of
+from r3d_cli.io.materials import color_of, face_materials, is_known, map_of
 from r3d_cli.scene.model import RawMesh
 
 WRAPS = ("repeat", "clamp", None)
+#: What an atlas holds where the file says nothing.
+WHITE = (1.0, 1.0, 1.0)
 
 
 def texel_weights(size: int) -> Tensor:  # (R, R, 3)
@@ -37,11 +39,13 @@ def bake_atlas(raw: RawMesh, size: int, wrap: str | None) -> Tensor:  # (F, R, R
     """Sample each face's material at the centroids of its texels, bilinearly.
 
     Maps are looked up as TexturesUV does by default: v up, corners' texels at 0 and 1. Faces without a map
-    have their material's colour, those without a material are grey.
+    have their material's colour, those without a material are white.
     """
     faces = face_materials(raw)
     ids = torch.from_numpy(faces.ids)
-    colors = torch.tensor([color_of(material) for material in faces.materials], dtype=torch.float32)
+    colors = torch.tensor(
+        [color_of(material) if material and is_known(material) else WHITE for material in faces.materials]
+    )
     atlas = colors.reshape(-1, 3)[ids][:, None, None].repeat(1, size, size, 1)
     weights = texel_weights(size)
     verts_uvs, faces_uvs = torch.from_numpy(faces.verts_uvs), torch.from_numpy(faces.faces_uvs)

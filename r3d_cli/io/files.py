@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from r3d_cli.checks import check_dtype, check_ids, check_shape
+from r3d_cli.checks import check_dtype, check_ids, check_tensor
+from r3d_cli.io.streams import as_bytes, check_file, name_of, shown, takes_text
 from r3d_cli.scene.files import write_files
 from r3d_cli.scene.model import NotDrawn, RawMesh
 from r3d_cli.scene.readers import read_mesh
@@ -25,24 +26,37 @@ from r3d_cli.scene.readers import read_mesh
 File: TypeAlias = "str | os.PathLike[str] | IO[Any]"
 
 
-def read_raw(f: File, format: str | None, path_manager: Any = None, *, textures: bool = True) -> RawMesh:
+def read_raw(
+    where: str, name: str, f: File, format: str | None, path_manager: Any = None, *, textures: bool = True
+) -> RawMesh:
     """Read a mesh as the file holds it, colours unconverted; what the file lacks is warned of.
 
+    Args:
+        where: The function for messages.
+        name: Its argument.
+        f: That argument.
+        format: As ``read_mesh`` takes it.
+        path_manager: Opens paths, if given.
+        textures: Whether to read material libraries and images.
+
     Raises:
-        MeshError: The file cannot be read; a ValueError of one line that names file, line and mend.
+        MeshError: The file cannot be read; a ValueError of one line that names file, line and mend. Also a
+            FileNotFoundError, IsADirectoryError, PermissionError or other OSError where it is that.
+        ValueError: ``f`` is neither a path nor an open file.
     """
+    check_file(where, name, f, "read")
     options: dict[str, Any] = {"textures": textures, "linear_colors": False}
     if not isinstance(f, str | os.PathLike):
-        name = getattr(f, "name", None)  # of what is no file of a disk, a number or nothing
-        place = {"name": name, "folder": Path(name).parent} if isinstance(name, str) else {"name": "<file>"}
-        raw = read_mesh(_bytes(f.read()), format, **place, **options)
+        opened_by = name_of(f)
+        folder = Path(opened_by).parent if opened_by else None
+        raw = read_mesh(as_bytes(f.read()), format, name=opened_by or "<file>", folder=folder, **options)
     elif path_manager is None:
         raw = read_mesh(f, format, **options)
     elif hasattr(path_manager, "get_local_path"):
         raw = read_mesh(path_manager.get_local_path(os.fspath(f)), format, **options)
     else:
         with path_manager.open(os.fspath(f), "rb") as file:
-            data = _bytes(file.read())
+            data = as_bytes(file.read())
         raw = read_mesh(data, format, name=os.fspath(f), folder=Path(f).parent, **options)
     for warning in raw.warnings:
         if not isinstance(warning, NotDrawn):
@@ -58,23 +72,27 @@ def warn(message: str) -> None:
     warnings.warn(message, stacklevel=level)
 
 
-def _bytes(data: str | bytes) -> bytes:
-    return data.encode() if isinstance(data, str) else data
-
-
-def write(f: File, files: Mapping[str, bytes], path_manager: Any = None) -> None:
+def write(
+    where: str, f: File, files: Mapping[str, bytes], path_manager: Any = None, *, binary: bool = False
+) -> None:
     """Write a file, the first of ``files``, and those that go beside it, by name.
 
     Files of the local disk appear whole or not at all.
 
     Raises:
         OSError: It cannot be written.
-        ValueError: More than one file is to go into an open one.
+        ValueError: More than one file is to go into an open one, or binary data into one that takes text.
     """
+    check_file(where, "f", f, "write")
+    if binary and takes_text(f):
+        raise ValueError(
+            f"{where}: {shown(f)} is open for text, but what is to be written is binary; open it for bytes "
+            "(io.BytesIO, or open(path, 'wb')), or ask for text where the format has one"
+        )
     first, *others = files
     if not isinstance(f, str | os.PathLike):
         if others:
-            raise ValueError(f"an open file cannot hold '{others[0]}' beside itself; give a path")
+            raise ValueError(f"{where}: an open file cannot hold '{others[0]}' beside itself; give a path")
         _write_open(f, files[first])
         return
     path = os.fspath(f)
@@ -89,10 +107,7 @@ def write(f: File, files: Mapping[str, bytes], path_manager: Any = None) -> None
 
 
 def _write_open(f: IO[Any], data: bytes) -> None:
-    try:
-        f.write(data)
-    except TypeError:  # opened for text
-        f.write(data.decode("ascii"))
+    f.write(data.decode() if takes_text(f) else data)
 
 
 def to_tensor(
@@ -102,8 +117,12 @@ def to_tensor(
     return torch.from_numpy(np.ascontiguousarray(array)).to(device=device, dtype=dtype)
 
 
-def verts_tensor(raw: RawMesh, device: torch.device | str, dtype: torch.dtype) -> torch.Tensor:  # (V, 3)
+def verts_tensor(
+    where: str, raw: RawMesh, device: torch.device | str, dtype: torch.dtype
+) -> torch.Tensor:  # (V, 3)
     """Vertices in the dtype asked for; a warning where the file's are more exact."""
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise ValueError(f"{where}: dtype must be a floating one such as torch.float64, got {dtype!r}")
     if raw.verts.dtype == np.float64 and dtype != torch.float64:
         warn(
             f"the vertices lie so far from the origin that {str(dtype).removeprefix('torch.')} loses detail; "
@@ -118,7 +137,9 @@ def to_numpy(tensor: torch.Tensor) -> NDArray:
 
 def check_verts(where: str, name: str, verts: Any, width: str = "3") -> NDArray[np.floating]:
     """A table of floating numbers that is to be saved, as NumPy's; float16 and bfloat16 as float32."""
-    check_shape(where, name, verts, f"N {width}")
+    if getattr(verts, "shape", None) == (0,):  # as torch.tensor([]) has it
+        verts = verts.reshape(0, int(width))
+    check_tensor(where, name, verts, f"N {width}")
     check_dtype(where, name, verts, "float32", "float64", "float16", "bfloat16")
     return to_numpy(verts if verts.dtype == torch.float64 else verts.float())
 
@@ -127,7 +148,7 @@ def check_faces(
     where: str, name: str, faces: Any, count: int, of: str, **sizes: int
 ) -> NDArray[np.int64]:  # (F, 3)
     """Faces that are to be saved, as NumPy's; their ids name the ``count`` rows of ``of``."""
-    check_shape(where, name, faces, "F 3", **sizes)
+    check_tensor(where, name, faces, "F 3", **sizes)
     check_dtype(where, name, faces, "int64", "int32", "int16", "uint8")
     ids = to_numpy(faces).astype(np.int64, copy=False)
     check_ids(where, name, ids, count, of)
@@ -135,5 +156,6 @@ def check_faces(
 
 
 def check_decimals(where: str, decimals: int | None) -> None:
-    if decimals is not None and not (isinstance(decimals, int) and 0 <= decimals <= 50):
+    whole = isinstance(decimals, int) and not isinstance(decimals, bool)
+    if decimals is not None and not (whole and 0 <= decimals <= 50):
         raise ValueError(f"{where}: decimal_places must be None or an integer from 0 to 50, got {decimals!r}")

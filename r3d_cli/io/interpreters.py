@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 def endswith(path: Any, suffixes: Iterable[str]) -> bool:
     """Whether a path's name, in any case, ends with one of the suffixes.
 
+    True of what is no path: open files are told by their content.
+
     Example:
         >>> endswith("shapes/Cow.OBJ", (".obj",))
         True
     """
-    return isinstance(path, str | os.PathLike) and os.fspath(path).lower().endswith(tuple(suffixes))
+    if not isinstance(path, str | os.PathLike):
+        return True
+    return os.fspath(path).lower().endswith(tuple(suffixes))
 
 
 class MeshFormatInterpreter:

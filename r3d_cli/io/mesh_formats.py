@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,8 +11,9 @@ import torch
 from r3d_cli.io.atlas import check_atlas
 from r3d_cli.io.file_format import FileFormat, check_no_options
 from r3d_cli.io.files import read_raw
-from r3d_cli.io.interpreters import MeshFormatInterpreter, endswith
+from r3d_cli.io.interpreters import MeshFormatInterpreter
 from r3d_cli.io.meshes import from_mesh, to_meshes
+from r3d_cli.io.streams import shown
 from r3d_cli.scene.model import RawMesh
 from r3d_cli.scene.writers.gltf import encode_gltf
 from r3d_cli.scene.writers.obj import encode_obj
@@ -35,7 +35,7 @@ class MeshFileFormat(FileFormat, MeshFormatInterpreter):
     def read_raw(self, path: Any, path_manager: Any, textures: bool, **options: Any) -> RawMesh:
         """What a file of this format holds."""
         check_no_options(READ, options)
-        return read_raw(path, Path(path).suffix, path_manager, textures=textures)
+        return read_raw(READ, "path", path, self.known_suffixes[0], path_manager, textures=textures)
 
     def read(
         self,
@@ -51,7 +51,7 @@ class MeshFileFormat(FileFormat, MeshFormatInterpreter):
         texture_wrap: str | None = "repeat",
         **options: Any,
     ) -> Meshes | None:
-        if not endswith(path, self.known_suffixes):
+        if not self.takes(path, "read"):
             return None
         check_atlas(READ, texture_atlas_size, texture_wrap)
         return to_meshes(
@@ -76,9 +76,9 @@ class MeshFileFormat(FileFormat, MeshFormatInterpreter):
         decimal_places: int | None = None,
         **options: Any,
     ) -> bool:
-        if not endswith(path, self.known_suffixes):
+        if not self.takes(path, "write"):
             return False
-        raw = from_mesh(f"{SAVE}: {os.fspath(path)}", data, include_textures, self.holds)
+        raw = from_mesh(f"{SAVE}: {shown(path)}", data, include_textures, self.holds)
         self.write_raw(SAVE, raw, path, path_manager, binary, decimal_places, options)
         return True
 
@@ -113,10 +113,10 @@ class MeshPlyFormat(MeshFileFormat):
 
 
 class MeshOffFormat(MeshFileFormat):
-    """OFF, text."""
+    """OFF, text. Colours of vertices, or of faces as a TexturesAtlas of one texel each."""
 
     known_suffixes = (".off",)
-    holds = ("colors",)
+    holds = ("colors", "face_colors")
 
     def encode(self, raw: RawMesh, path: Path, *, binary: bool, decimals: int | None) -> dict[str, bytes]:
         return {path.name: encode_off(raw, decimals=decimals)}

@@ -49,14 +49,18 @@ def to_meshes(
         device: Where the meshes go.
         include_textures: Textures of the kind that `texture_kind` tells, one kind for all.
         include_normals: Keep vertex normals, where all files have one a vertex.
-        atlas: Size and wrap, for TexturesAtlas in the place of TexturesUV.
+        atlas: Size and wrap, for TexturesAtlas in the place of TexturesUV, and of none.
         alpha: Keep the alpha of vertex colours as a fourth channel.
         dtype: Of the vertices.
     """
-    textures = _textures(where, raws, atlas, alpha) if include_textures else None
+    textures: Any = None
+    if include_textures:
+        textures = _textures(where, raws, atlas, alpha)
+    if textures is None and atlas and raws:  # asked for by name, and then white
+        textures = TexturesAtlas([bake_atlas(raw, *atlas) for raw in raws])
     normals = [raw.normals for raw in raws if raw.normals is not None and raw.faces_normals is None]
     meshes = Meshes(
-        verts=[verts_tensor(raw, "cpu", dtype) for raw in raws],
+        verts=[verts_tensor(where, raw, "cpu", dtype) for raw in raws],
         faces=[to_tensor(raw.faces) for raw in raws],
         textures=textures,
         verts_normals=[to_tensor(normal, dtype=dtype) for normal in normals]
@@ -67,7 +71,7 @@ def to_meshes(
 
 
 def texture_kind(raw: RawMesh) -> str | None:
-    """What a file's faces look like: "uv" of images or materials, "vertex" colours, or None.
+    """What a file's faces look like: "uv" of images or materials, "vertex" or "face" colours, or None.
 
     Vertex colours come before the plain colours of materials, which exporters write by default.
     """
@@ -76,6 +80,8 @@ def texture_kind(raw: RawMesh) -> str | None:
         return "uv"
     if raw.colors is not None:
         return "vertex"
+    if raw.face_colors is not None:
+        return "face"
     return "uv" if any(is_known(material) for material in used) else None
 
 
@@ -99,6 +105,9 @@ def _textures(
             np.repeat(white, len(raw.verts), axis=0) if raw.colors is None else raw.colors for raw in raws
         ]
         return TexturesVertex([to_tensor(color[:, :channels]) for color in colors])
+    if kinds == {"face"}:
+        colors = [raw.face_colors[:, : 4 if alpha else 3] for raw in raws if raw.face_colors is not None]
+        return TexturesAtlas([to_tensor(color[:, None, None]) for color in colors])
     if kinds == {"uv"}:
         return TexturesAtlas([bake_atlas(raw, *atlas) for raw in raws]) if atlas else _textures_uv(raws)
     return None
@@ -174,6 +183,14 @@ def _add_textures(raw: RawMesh, textures: Any, holds: Sequence[str]) -> str:
         if "colors" not in holds:
             return f"files of this format hold no vertex colours ({kind})"
         return add_colors(raw, textures.verts_features_list()[0])
+    if "face_colors" in holds and hasattr(textures, "atlas_list"):
+        atlas = textures.atlas_list()[0]
+        if atlas.shape[1] > 1:
+            return (
+                f"files of this format hold one colour a face, not {atlas.shape[1]} x {atlas.shape[1]} texels"
+            )
+        raw.face_colors, problem = _rgba(atlas[:, 0, 0])
+        return problem
     if "maps" not in holds:
         return f"files of this format hold no texture maps ({kind})"
     if hasattr(textures, "verts_uvs_list"):
@@ -189,12 +206,19 @@ def _add_textures(raw: RawMesh, textures: Any, holds: Sequence[str]) -> str:
 
 def add_colors(raw: RawMesh, features: Tensor) -> str:
     """Take over a feature vector (V, C) a vertex as its colour; the problem where it is none."""
+    colors, problem = _rgba(features)
+    raw.colors = raw.colors if colors is None else colors
+    return problem
+
+
+def _rgba(features: Tensor) -> tuple[NDArray[np.float32] | None, str]:
+    """Colours (N, 4) of 3 or 4 channels, or None and the problem."""
     colors = to_numpy(features.float())
     if colors.ndim != 2 or colors.shape[1] not in (3, 4):
-        return f"features of shape {tuple(colors.shape[1:])} are no colours of 3 or 4 channels"
-    raw.colors = np.ones((len(colors), 4), np.float32)
-    raw.colors[:, : colors.shape[1]] = colors
-    return ""
+        return None, f"features of shape {tuple(colors.shape[1:])} are no colours of 3 or 4 channels"
+    rgba = np.ones((len(colors), 4), np.float32)
+    rgba[:, : colors.shape[1]] = colors
+    return rgba, ""
 
 
 def _add_maps(raw: RawMesh, textures: Any) -> None:

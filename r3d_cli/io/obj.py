@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_ids, check_shape
+from r3d_cli.checks import check_dtype, check_ids, check_shape, check_tensor
 from r3d_cli.io.atlas import bake_atlas, check_atlas
 from r3d_cli.io.files import (
     File,
@@ -26,6 +25,7 @@ from r3d_cli.io.files import (
 )
 from r3d_cli.io.materials import color_of, image_of, is_known, map_of
 from r3d_cli.io.ply import mesh_arrays
+from r3d_cli.io.streams import is_path
 from r3d_cli.scene.model import Material, RawMesh
 from r3d_cli.scene.writers.obj import encode_obj
 
@@ -66,13 +66,14 @@ def load_obj(
     """Read an OBJ file with its materials and textures.
 
     Polygons are triangulated: convex ones as fans, others by cutting ears. Colours stay as stored: a map's
-    values are its bytes / 255, a material's the numbers of the MTL file. A missing MTL file or image is
-    warned of. Texture placements (``map_Kd -s -o``) are applied to the texture coordinates.
+    values are its bytes / 255, a material's the numbers of the MTL file. Where that holds one material and no
+    usemtl names one, all faces have it. A missing MTL file or image is warned of. Texture placements
+    (``map_Kd -s -o``) are applied to the texture coordinates.
 
     Args:
         f: A path or an open file, text or binary.
         load_textures: Read the MTL files and images.
-        create_texture_atlas: Sample the materials for ``texture_atlas``, unless the file has none.
+        create_texture_atlas: Sample the materials for ``texture_atlas``, which is white where there are none.
         texture_atlas_size: R, texels on each side of a face.
         texture_wrap: What lies outside of a map for the atlas: "repeat", or "clamp" or None for its border.
         device: Where the tensors go.
@@ -95,7 +96,7 @@ def load_obj(
         ([[0, 1, 2], [0, 2, 3]], [-1, -1, -1], None)
     """
     check_atlas("load_obj", texture_atlas_size, texture_wrap)
-    raw = read_raw(f, "obj", path_manager, textures=load_textures)
+    raw = read_raw("load_obj", "f", f, "obj", path_manager, textures=load_textures)
 
     def ids(found: np.ndarray | None, *shape: int) -> Tensor:
         missing = np.full((len(raw.faces), *shape), -1, np.int64)
@@ -116,10 +117,10 @@ def load_obj(
             for material in known
             if material.base_color_texture is not None
         }
-        if create_texture_atlas:
-            atlas = bake_atlas(raw, texture_atlas_size, texture_wrap).to(device)
+    if create_texture_atlas:
+        atlas = bake_atlas(raw, texture_atlas_size, texture_wrap).to(device)
     properties = Properties(optional(raw.normals), optional(raw.uvs), colors, images, atlas)
-    return verts_tensor(raw, device, dtype), faces, properties
+    return verts_tensor("load_obj", raw, device, dtype), faces, properties
 
 
 def _colors(material: Material, device: torch.device | str) -> dict[str, Tensor]:
@@ -148,11 +149,12 @@ def load_objs_as_meshes(
       that lack texture coordinates, get a map of one texel. ``texture_images`` of several materials are all
       kept. Where texture coordinates leave [0, 1] and the material does not clamp, maps repeat; else the
       padding is the border's.
-    - With ``create_texture_atlas``: :class:`TexturesAtlas`.
+    - With ``create_texture_atlas``: :class:`TexturesAtlas`, white where the files have no materials.
     - With vertex colours (``v x y z r g b``): :class:`TexturesVertex`.
     - With nothing of these: no textures.
 
-    In a batch where one file has images and another nothing, the other is grey.
+    Where the library holds one material and no usemtl names one, all faces have it. In a batch where one file
+    has images and another nothing, the other is grey.
 
     Args:
         files: Paths or open files.
@@ -176,10 +178,13 @@ def load_objs_as_meshes(
     from r3d_cli.io.meshes import to_meshes
 
     where = "load_objs_as_meshes"
-    if isinstance(files, str | os.PathLike) or hasattr(files, "read"):
-        raise ValueError(f"{where}: files must be a list of paths, got {files!r}")
+    if not isinstance(files, Iterable) or is_path(files) or hasattr(files, "read"):
+        raise ValueError(f"{where}: files must be a list of paths or open files, got {files!r}")
     check_atlas(where, texture_atlas_size, texture_wrap)
-    raws = [read_raw(f, "obj", path_manager, textures=load_textures) for f in files]
+    raws = [
+        read_raw(where, f"files[{index}]", f, "obj", path_manager, textures=load_textures)
+        for index, f in enumerate(files)
+    ]
     atlas = (texture_atlas_size, texture_wrap) if create_texture_atlas else None
     return to_meshes(where, raws, device or "cpu", include_textures=load_textures, atlas=atlas)
 
@@ -251,25 +256,27 @@ def save_obj(
         else:
             raw.faces_uvs = check_faces(where, "faces_uvs", faces_uvs, len(verts_uvs), "verts_uvs", F=count)
     if texture_map is not None:
-        maps = [texture_map] if isinstance(texture_map, Tensor) else list(texture_map)
+        maps: list[Any] = list(texture_map) if isinstance(texture_map, list | tuple) else [texture_map]
         raw.materials = [_material(where, index, image, len(maps)) for index, image in enumerate(maps)]
         if maps_ids is None:
             if len(maps) != 1:
                 raise ValueError(f"{where}: {len(maps)} maps need maps_ids of shape (F,), got None")
             raw.faces_material = np.zeros(count, np.int32)
         else:
-            check_shape(where, "maps_ids", maps_ids, "F", F=count)
+            check_tensor(where, "maps_ids", maps_ids, "F", F=count)
+            check_dtype(where, "maps_ids", maps_ids, "int64", "int32", "int16", "uint8")
             check_ids(where, "maps_ids", maps_ids, len(maps), "texture_map")
             raw.faces_material = to_numpy(maps_ids).astype(np.int32)
     save_raw_obj(f, raw, decimal_places, path_manager)
 
 
 def _material(where: str, index: int, image: Tensor, count: int) -> Material:
-    check_shape(where, "texture_map", image, "H W 3")
+    check_tensor(where, "texture_map", image, "H W 3")
+    check_dtype(where, "texture_map", image, "float32", "float64", "float16", "bfloat16")
     return image_of(image, "mesh" if count == 1 else f"mesh_{index}")
 
 
 def save_raw_obj(f: File, raw: RawMesh, decimals: int | None, path_manager: Any) -> None:
     """Write the OBJ of a path ``a/b.obj`` and ``b.mtl``, ``b.png`` beside it."""
-    stem = Path(f).stem if isinstance(f, str | os.PathLike) else "mesh"
-    write(f, encode_obj(raw, stem, decimals=decimals), path_manager)
+    stem = Path(f).stem if is_path(f) else "mesh"  # type: ignore[arg-type]
+    write("save_obj", f, encode_obj(raw, stem, decimals=decimals), path_manager)

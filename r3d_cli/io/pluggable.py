@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
+from r3d_cli.io.file_format import FileFormat
 from r3d_cli.io.interpreters import MeshFormatInterpreter, PointcloudFormatInterpreter
 from r3d_cli.io.mesh_formats import MESH_FORMATS
 from r3d_cli.io.pointcloud_formats import POINTCLOUD_FORMATS
+from r3d_cli.io.streams import is_path, shown, suffix_of_read, suffix_of_saved
 from r3d_cli.structures import Meshes, Pointclouds
+
+Interpreter: TypeAlias = MeshFormatInterpreter | PointcloudFormatInterpreter
 
 
 class IO:
@@ -23,6 +27,9 @@ class IO:
     ============  ==============================  =====================================================
 
     The latest registered format is asked first, so that one's own can replace one of these.
+
+    Open files, of bytes or text, serve as paths do. What is read is told from ``format``, the file's name or
+    its content; what is written from ``format`` or the name, and is PLY otherwise.
 
     Args:
         include_default_formats: Register these formats.
@@ -76,19 +83,27 @@ class IO:
         self.pointcloud_interpreters.appendleft(interpreter)
 
     def load_mesh(
-        self, path: Any, include_textures: bool = True, device: torch.device | str = "cpu", **kwargs: Any
+        self,
+        path: Any,
+        include_textures: bool = True,
+        device: torch.device | str = "cpu",
+        *,
+        format: str | None = None,
+        **kwargs: Any,
     ) -> Meshes:
         """Read a mesh.
 
         Textures are those of the file: :class:`TexturesUV` of images and materials,
-        :class:`TexturesVertex` of vertex colours, three channels as stored (bytes / 255). Vertex normals are
+        :class:`TexturesVertex` of vertex colours, three channels as stored (bytes / 255), and
+        :class:`TexturesAtlas` of one texel a face of an OFF file's colours of faces. Vertex normals are
         kept where a PLY, OFF or glTF file has them. glTF's vertex colours are linear light by its standard
         and stay it; its base colour factors become display values, as images are.
 
         Args:
-            path: A path.
+            path: A path or an open file.
             include_textures: Read textures and materials.
             device: Where the mesh goes.
+            format: Of an open file, such as "ply".
             **kwargs: To the format: ``dtype`` (float64 keeps what float32 would lose of coordinates far from
                 the origin) and ``alpha`` (keep a fourth channel of vertex colours) for all;
                 ``create_texture_atlas``, ``texture_atlas_size`` and ``texture_wrap`` (as ``load_obj``) for
@@ -98,10 +113,12 @@ class IO:
             A batch of one mesh.
 
         Raises:
-            MeshError: The file cannot be read; a ValueError that names file, line and mend.
+            MeshError: The file cannot be read; a ValueError that names file, line and mend. A file that is
+                not there is also a FileNotFoundError, and so on.
             ValueError: No format is registered for the path.
         """
-        for interpreter in self.mesh_interpreters:
+        path, suffix = suffix_of_read("load_mesh", path, format, _known(self.mesh_interpreters))
+        for interpreter in _asked(self.mesh_interpreters, path, suffix):
             mesh = interpreter.read(
                 path,
                 include_textures=include_textures,
@@ -119,18 +136,22 @@ class IO:
         path: Any,
         binary: bool | None = None,
         include_textures: bool = True,
+        *,
+        format: str | None = None,
         **kwargs: Any,
     ) -> None:
         """Write a mesh, whole or not at all.
 
         What a format cannot hold is left out, with a warning: textures in STL, maps in PLY and OFF.
-        :class:`TexturesAtlas` is written as a picture, to .obj, .glb and .gltf.
+        :class:`TexturesAtlas` is written as a picture to .obj, .glb and .gltf, and as colours of faces to
+        .off where it has one texel a face.
 
         Args:
             data: A batch of one mesh.
-            path: A path.
-            binary: PLY and STL as binary (by default) or as text.
+            path: A path or an open file.
+            binary: PLY and STL as binary (by default, but not to a file that is open for text) or as text.
             include_textures: Write textures.
+            format: Of an open file, such as "obj".
             **kwargs: To the format: ``decimal_places`` for text (by default the fewest digits that read back
                 the same), ``colors_as_uint8`` for .ply (by default they are floats).
 
@@ -139,7 +160,8 @@ class IO:
                 binary.
             OSError: It cannot be written; an older file stays as it was.
         """
-        for interpreter in self.mesh_interpreters:
+        suffix = suffix_of_saved("save_mesh", path, format, _known(self.mesh_interpreters))
+        for interpreter in _asked(self.mesh_interpreters, path, suffix):
             if interpreter.save(
                 data,
                 path,
@@ -151,29 +173,45 @@ class IO:
                 return
         raise _unknown("save_mesh", path, self.mesh_interpreters)
 
-    def load_pointcloud(self, path: Any, device: torch.device | str = "cpu", **kwargs: Any) -> Pointclouds:
+    def load_pointcloud(
+        self,
+        path: Any,
+        device: torch.device | str = "cpu",
+        *,
+        format: str | None = None,
+        **kwargs: Any,
+    ) -> Pointclouds:
         """Read a point cloud: the vertices of a file, with normals, and colours as features.
 
         Args:
-            path: A path.
+            path: A path or an open file.
             device: Where the cloud goes.
+            format: Of an open file, such as "xyz".
             **kwargs: To the format: ``dtype`` and ``alpha`` as for :meth:`load_mesh`.
 
         Returns:
             A batch of one cloud; features (P, 3) in [0, 1], or None.
 
         Raises:
-            MeshError: The file cannot be read; a ValueError that names file, line and mend.
+            MeshError: The file cannot be read; a ValueError that names file, line and mend. A file that is
+                not there is also a FileNotFoundError, and so on.
             ValueError: No format is registered for the path.
         """
-        for interpreter in self.pointcloud_interpreters:
+        path, suffix = suffix_of_read("load_pointcloud", path, format, _known(self.pointcloud_interpreters))
+        for interpreter in _asked(self.pointcloud_interpreters, path, suffix):
             cloud = interpreter.read(path, device=device, path_manager=self.path_manager, **kwargs)
             if cloud is not None:
                 return cloud
         raise _unknown("load_pointcloud", path, self.pointcloud_interpreters)
 
     def save_pointcloud(
-        self, data: Pointclouds, path: Any, binary: bool | None = None, **kwargs: Any
+        self,
+        data: Pointclouds,
+        path: Any,
+        binary: bool | None = None,
+        *,
+        format: str | None = None,
+        **kwargs: Any,
     ) -> None:
         """Write a point cloud, whole or not at all.
 
@@ -182,15 +220,17 @@ class IO:
 
         Args:
             data: A batch of one cloud.
-            path: A path.
-            binary: PLY as binary (by default) or as text.
+            path: A path or an open file.
+            binary: PLY as binary (by default, but not to a file that is open for text) or as text.
+            format: Of an open file, such as "xyz".
             **kwargs: ``decimal_places`` and ``colors_as_uint8`` as for :meth:`save_mesh`.
 
         Raises:
             ValueError: Not one cloud, or no format registered for the path.
             OSError: It cannot be written; an older file stays as it was.
         """
-        for interpreter in self.pointcloud_interpreters:
+        suffix = suffix_of_saved("save_pointcloud", path, format, _known(self.pointcloud_interpreters))
+        for interpreter in _asked(self.pointcloud_interpreters, path, suffix):
             if interpreter.save(data, path, path_manager=self.path_manager, binary=binary, **kwargs):
                 return
         raise _unknown("save_pointcloud", path, self.pointcloud_interpreters)
@@ -202,9 +242,28 @@ def _check(where: str, interpreter: object, kind: type) -> None:
         raise ValueError(f"{where}: interpreter must be a {kind.__name__}, got {got}")
 
 
-def _unknown(
-    where: str, path: Any, interpreters: Iterable[MeshFormatInterpreter | PointcloudFormatInterpreter]
-) -> ValueError:
-    known = sorted({suffix for interpreter in interpreters for suffix in interpreter.known_suffixes})
+def _known(interpreters: Iterable[Interpreter]) -> set[str]:
+    return {suffix for interpreter in interpreters for suffix in interpreter.known_suffixes}
+
+
+def _asked(interpreters: Iterable[Interpreter], path: Any, suffix: str | None) -> list[Any]:
+    """The formats to ask: of a path all; of an open file those of its format, or all that are not r3d's own
+    where nothing tells it."""
+    if suffix is not None:
+        return [interpreter for interpreter in interpreters if suffix in interpreter.known_suffixes]
+    return [one for one in interpreters if is_path(path) or not isinstance(one, FileFormat)]
+
+
+def _unknown(where: str, path: Any, interpreters: Iterable[Interpreter]) -> ValueError:
+    known = sorted(_known(interpreters))
     names = ", ".join(known) if known else "none"
-    return ValueError(f"{where}: no registered format takes {str(path)!r}; known are {names}")
+    if not is_path(path) and hasattr(path, "read"):
+        return ValueError(
+            f"{where}: neither name nor content of {shown(path)} tells a registered format; give format=, "
+            f"one of {names}"
+        )
+    return ValueError(f"{where}: no registered format takes {_quoted(path)}; known are {names}")
+
+
+def _quoted(path: Any) -> str:
+    return repr(str(path)) if is_path(path) else f"a {type(path).__name__}"

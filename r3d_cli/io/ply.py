@@ -52,8 +52,8 @@ def load_ply(
         >>> load_ply(io.BytesIO(file.getvalue()))[1]
         tensor([[0, 1, 2]])
     """
-    raw = read_raw(f, "ply", path_manager, textures=False)
-    return verts_tensor(raw, device, dtype), to_tensor(raw.faces, device)
+    raw = read_raw("load_ply", "f", f, "ply", path_manager, textures=False)
+    return verts_tensor("load_ply", raw, device, dtype), to_tensor(raw.faces, device)
 
 
 def save_ply(
@@ -91,14 +91,15 @@ def save_ply(
     check_decimals("save_ply", decimal_places)
     raw = mesh_arrays("save_ply", verts, faces)
     if verts_normals is not None:
-        check_shape("save_ply", "verts_normals", verts_normals, "V 3", V=len(verts))
         raw.normals = check_verts("save_ply", "verts_normals", verts_normals)
-    write(f, {"": encode_ply(raw, binary=not ascii, decimals=decimal_places)}, path_manager)
+        check_shape("save_ply", "verts_normals", raw.normals, "V 3", V=len(raw.verts))
+    data = encode_ply(raw, binary=not ascii, decimals=decimal_places)
+    write("save_ply", f, {"": data}, path_manager, binary=not ascii)
 
 
 def mesh_arrays(where: str, verts: Tensor, faces: Tensor | None) -> RawMesh:
     """Vertices and faces that are to be saved, checked."""
     array = check_verts(where, "verts", verts)
-    if faces is None or faces.numel() == 0:
+    if faces is None or getattr(faces, "shape", ())[:1] == (0,):  # without faces it may be of any dtype
         faces = torch.zeros(0, 3, dtype=torch.int64)
     return RawMesh(array, check_faces(where, "faces", faces, len(array), "verts"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,9 +10,10 @@ import torch
 
 from r3d_cli.io.file_format import FileFormat, check_no_options, check_one
 from r3d_cli.io.files import read_raw, to_numpy, to_tensor, verts_tensor, warn
-from r3d_cli.io.interpreters import PointcloudFormatInterpreter, endswith
+from r3d_cli.io.interpreters import PointcloudFormatInterpreter
 from r3d_cli.io.mesh_formats import MeshObjFormat, MeshOffFormat, MeshPlyFormat
 from r3d_cli.io.meshes import add_colors
+from r3d_cli.io.streams import shown
 from r3d_cli.scene.model import RawMesh
 from r3d_cli.scene.writers.tabular import encode_xyz
 from r3d_cli.structures import Pointclouds
@@ -40,14 +40,14 @@ class PointcloudFileFormat(FileFormat, PointcloudFormatInterpreter):
         alpha: bool = False,
         **options: Any,
     ) -> Pointclouds | None:
-        if not endswith(path, self.known_suffixes):
+        if not self.takes(path, "read"):
             return None
         check_no_options(READ, options)
-        raw = read_raw(path, Path(path).suffix, path_manager, textures=False)
+        raw = read_raw(READ, "path", path, self.known_suffixes[0], path_manager, textures=False)
         normals = None if raw.normals is None or raw.faces_normals is not None else raw.normals
         colors = None if raw.colors is None else raw.colors[:, : 4 if alpha else 3]
         return Pointclouds(
-            points=[verts_tensor(raw, device, dtype)],
+            points=[verts_tensor(READ, raw, device, dtype)],
             normals=None if normals is None else [to_tensor(normals, device, dtype)],
             features=None if colors is None else [to_tensor(colors, device)],
         )
@@ -62,9 +62,9 @@ class PointcloudFileFormat(FileFormat, PointcloudFormatInterpreter):
         decimal_places: int | None = None,
         **options: Any,
     ) -> bool:
-        if not endswith(path, self.known_suffixes):
+        if not self.takes(path, "write"):
             return False
-        raw = from_cloud(f"{SAVE}: {os.fspath(path)}", data, self.holds_normals)
+        raw = from_cloud(f"{SAVE}: {shown(path)}", data, self.holds_normals)
         self.write_raw(SAVE, raw, path, path_manager, binary, decimal_places, options)
         return True
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from r3d_cli.loss.coordinates import by_coordinate, lengths
-from r3d_cli.loss.per_mesh import mean_of_means
+from r3d_cli.loss.per_mesh import check_meshes, mean_of_means, shaped
 from r3d_cli.ops.laplacian_matrices import cot_laplacian
 from r3d_cli.ops.neighbour_sums import neighbour_sums
 
@@ -28,10 +28,10 @@ def mesh_laplacian_smoothing(meshes: Any, method: str = "uniform") -> Tensor:  #
             however they are triangulated. Weights are constants of the gradient.
 
     Returns:
-        A scalar; 0 of an empty batch.
+        A scalar (); of a batch without faces 0, of shape (1,) as in PyTorch3D.
 
     Raises:
-        ValueError: Another method.
+        ValueError: Another method, or no `Meshes`.
 
     Example:
         >>> from r3d_cli.structures import Meshes
@@ -39,7 +39,8 @@ def mesh_laplacian_smoothing(meshes: Any, method: str = "uniform") -> Tensor:  #
         >>> mesh_laplacian_smoothing(Meshes([verts], [torch.tensor([[0, 1, 2]])]))
         tensor(0.9811)
     """
-    if method not in METHODS:
+    check_meshes("mesh_laplacian_smoothing", meshes)
+    if not isinstance(method, str) or method not in METHODS:
         raise ValueError(
             f"mesh_laplacian_smoothing: method must be one of {', '.join(METHODS)}, got {method!r}"
         )
@@ -56,4 +57,5 @@ def mesh_laplacian_smoothing(meshes: Any, method: str = "uniform") -> Tensor:  #
             moved = torch.where(total > 0, (L @ verts) / torch.where(total > 0, total, 1), 0) - verts
         else:
             moved = ((L @ verts) - total * verts) * (0.25 * inverse_areas)
-    return mean_of_means(lengths(by_coordinate(moved)), meshes.verts_packed_to_mesh_idx, len(meshes))
+    loss = mean_of_means(lengths(by_coordinate(moved)), meshes.verts_packed_to_mesh_idx, len(meshes))
+    return shaped(loss, meshes)

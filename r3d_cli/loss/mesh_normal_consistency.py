@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from r3d_cli.loss.coordinates import by_coordinate, corners_of, dot, lengths
-from r3d_cli.loss.per_mesh import mean_of_means
+from r3d_cli.loss.per_mesh import check_meshes, mean_of_means, shaped
 
 EPS = 1e-8  # least length of a normal that is divided by, twice the area of its face
 
@@ -23,7 +23,11 @@ def mesh_normal_consistency(meshes: Any) -> Tensor:  # ()
         meshes: `Meshes`.
 
     Returns:
-        A scalar between 0 (flat) and 2 (folded back); 0 of an empty batch.
+        A scalar () between 0 (flat) and 2 (folded back); of a batch without faces 0, of shape (1,) as in
+        PyTorch3D.
+
+    Raises:
+        ValueError: No `Meshes`.
 
     Example:
         >>> from r3d_cli.structures import Meshes
@@ -32,6 +36,7 @@ def mesh_normal_consistency(meshes: Any) -> Tensor:  # ()
         >>> mesh_normal_consistency(right_angle)
         tensor(1.)
     """
+    check_meshes("mesh_normal_consistency", meshes)
     verts = by_coordinate(meshes.verts_packed())
     start, end, a, b = corners_of(verts, meshes.face_pairs_packed())  # (3, P)
     edge = end - start
@@ -39,4 +44,5 @@ def mesh_normal_consistency(meshes: Any) -> Tensor:  # ()
     normal_b = torch.linalg.cross(b - start, edge, dim=0)
     scale = lengths(normal_a).clamp(min=EPS) * lengths(normal_b).clamp(min=EPS)
     bend = 1 - dot(normal_a, normal_b) / scale
-    return mean_of_means(bend, meshes.face_pairs_packed_to_mesh_idx, len(meshes))
+    loss = mean_of_means(bend, meshes.face_pairs_packed_to_mesh_idx, len(meshes))
+    return shaped(loss, meshes)

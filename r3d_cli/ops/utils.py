@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_shape
+from r3d_cli.checks import check_shape, check_tensor
 from r3d_cli.transforms.math import matmul
 
 #: Bytes of distances held at once while neighbours are searched.
@@ -37,8 +37,10 @@ def wmean(
         >>> wmean(torch.tensor([[0.0, 0.0], [4.0, 8.0]]), torch.tensor([3.0, 1.0]))
         tensor([[1., 2.]])
     """
+    check_tensor("wmean", "x", x, "... P D")
     if weight is None:
         return x.mean(dim=dim, keepdim=keepdim)
+    check_tensor("wmean", "weight", weight, "...")
     pairs = zip(reversed(x.shape[:-1]), reversed(weight.shape), strict=False)
     if any(size != weights and 1 not in (size, weights) for size, weights in pairs):
         raise ValueError(
@@ -86,7 +88,10 @@ def convert_pointclouds_to_tensor(pcl: Any) -> tuple[Tensor, Tensor]:
         return pcl.points_padded(), pcl.num_points_per_cloud()
     if not isinstance(pcl, Tensor):
         kind = type(pcl).__name__
-        raise ValueError(f"point clouds must be Pointclouds or a tensor (N, P, D), got {kind}")
+        raise ValueError(
+            f"convert_pointclouds_to_tensor: pcl must be Pointclouds or a tensor (N, P, D), got {kind}"
+        )
+    check_shape("convert_pointclouds_to_tensor", "pcl", pcl, "N P D")
     count, length = pcl.shape[:2]
     return pcl, torch.full((count,), length, dtype=torch.int64, device=pcl.device)
 

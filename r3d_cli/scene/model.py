@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 
 from r3d_cli.errors import R3dError
 
+#: The whole of an OBJ or XYZ file without vertices, as it is written. Other files without any are errors:
+#: they were cut short, or are of another format.
+NO_VERTICES = b"# a mesh without vertices, written by r3d\n"
+
 
 @dataclass
 class Texture:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_dtype, check_same_device, check_shape
+from r3d_cli.checks import check_dtype, check_same_device, check_shape, check_tensor
 from r3d_cli.structures.indexing import Index, batch_indices
 from r3d_cli.structures.pointcloud_views import PointcloudViews
 from r3d_cli.structures.ragged import Layout, Ragged, same_device
 from r3d_cli.structures.reading import read_rows
+from r3d_cli.transforms.matrices import numbers
 
 
 class Pointclouds(PointcloudViews):
@@ -26,7 +28,8 @@ class Pointclouds(PointcloudViews):
     Args:
         points: N tensors (P_n, 3), some of them perhaps empty, or one (N, P, 3), all of whose rows count.
         normals: As ``points``, or None.
-        features: N tensors (P_n, C), or one (N, P, C), or None; any dtype.
+        features: N tensors (P_n, C), or one (N, P, C), or None; any dtype. In a list of normals or features,
+            None stands for those of a cloud without points.
 
     Raises:
         ValueError: Shapes that do not fit each other, points that are not floating, more than one device.
@@ -50,6 +53,7 @@ class Pointclouds(PointcloudViews):
         self._points = read_rows(where, "points", points, width=3)
         check_dtype(where, "points", self._points, "float32", "float64", "float16", "bfloat16")
         layout = self._points.layout
+        normals, features = _filled(normals, layout), _filled(features, layout)
         self._normals = (
             None if normals is None else read_rows(where, "normals", normals, layout=layout, width=3)
         )
@@ -122,6 +126,7 @@ class Pointclouds(PointcloudViews):
         Raises:
             ValueError: Another shape.
         """
+        check_tensor("Pointclouds.offset", "offsets_packed", offsets_packed, "... 3")
         check_same_device("Pointclouds.offset", points=self._points, offsets_packed=offsets_packed)
         if offsets_packed.shape == (3,):
             self._points = self._points.map(lambda points: points + offsets_packed)
@@ -134,23 +139,37 @@ class Pointclouds(PointcloudViews):
         """These clouds with points moved by (3,) or (sum P_n, 3); normals and features are shared."""
         return copy.copy(self).offset_(offsets_packed)
 
-    def scale_(self, scale: float | Tensor) -> Pointclouds:
-        """Multiply the points of this object by a number, or by one a cloud (N,); normals stay.
+    def scale_(self, scale: float | Sequence[float] | Tensor) -> Pointclouds:
+        """Multiply the points of this object by a number, by one a cloud (N,), or by axes (N, 3); normals
+        stay.
+
+        Args:
+            scale: A number, (N,), (N, 1) or (N, 3); a list of N numbers.
 
         Raises:
             ValueError: Another shape.
         """
-        if not isinstance(scale, Tensor) or scale.ndim == 0:
-            self._points = self._points.map(lambda points: points * scale)
+        if isinstance(scale, int | float) or (isinstance(scale, Tensor) and scale.ndim == 0):
+            number = scale
+            self._points = self._points.map(lambda points: points * number)
             return self
-        if scale.shape != (1,):
-            check_shape("Pointclouds.scale", "scale", scale, "N", N=len(self))
-            scale = scale.to(self.device)[self.packed_to_cloud_idx(), None]
-        self._points = Ragged(self._layout, packed=self.points_packed() * scale)
+        dtype = None if isinstance(scale, Tensor) else self._points.dtype
+        factors = numbers("Pointclouds.scale", "scale", scale, dtype, self.device)
+        given = factors.shape
+        if factors.ndim == 1 and len(factors) != 1:
+            factors = factors[:, None]
+        if factors.ndim > 1:
+            if factors.ndim != 2 or len(factors) != len(self) or factors.shape[1] not in (1, 3):
+                raise ValueError(
+                    f"Pointclouds.scale: scale must be a number or have shape (N,), (N, 1) or (N, 3) with "
+                    f"N = {len(self)}, got {tuple(given)}"
+                )
+            factors = factors[self.packed_to_cloud_idx()]
+        self._points = Ragged(self._layout, packed=self.points_packed() * factors)
         return self
 
-    def scale(self, scale: float | Tensor) -> Pointclouds:
-        """These clouds with points multiplied by a number, or by one a cloud (N,)."""
+    def scale(self, scale: float | Sequence[float] | Tensor) -> Pointclouds:
+        """These clouds with points multiplied by a number, (N,), (N, 1) or (N, 3); see `scale_`."""
         return copy.copy(self).scale_(scale)
 
     def update_padded(
@@ -253,3 +272,14 @@ class Pointclouds(PointcloudViews):
         if assign_to_self:
             self._normals = Ragged(self._layout, padded=normals)
         return normals
+
+
+def _filled(given: Any, layout: Layout) -> Any:
+    """A list of normals or features in which None stood for those of clouds without points."""
+    if not isinstance(given, list | tuple) or len(given) != len(layout) or all(x is not None for x in given):
+        return given
+    like = next((x for x in given if isinstance(x, Tensor)), None)
+    if like is None and not layout.total:
+        return None
+    empty = torch.zeros(0, 3) if like is None else like[:0]
+    return [empty if x is None and not length else x for x, length in zip(given, layout.lengths, strict=True)]

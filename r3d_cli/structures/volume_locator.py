@@ -9,26 +9,29 @@ import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_shape
+from r3d_cli.transforms.matrices import numbers
 from r3d_cli.transforms.transform3d import Scale, Transform3d
 
 
 class VolumeLocator:
     """The lattices of N volumes, padded to one resolution, and their places in the world.
 
-    Voxel i of S along an axis is centred at the world coordinate (i - (S - 1) / 2) * voxel_size - translation
-    (PyTorch3D subtracts the translation). In a volume's local coordinates -1 and 1 are the centres of its
-    first and last voxel with ``align_corners``, else its outer faces: those of `torch.grid_sample`, for a
-    volume without padding. Coordinates are (x, y, z), sizes (depth, height, width): x runs along the width.
+    In a volume's local coordinates -1 and 1 are the centres of its first and last voxel with
+    ``align_corners``, else its outer faces: those of `torch.grid_sample`, for a volume without padding. A
+    local unit is (S - 1) / 2 * voxel_size in the world for S voxels along an axis, either way, and 0 lies at
+    minus the translation, as in PyTorch3D. So centres of neighbours are voxel_size apart with
+    ``align_corners``, and (S - 1) / S * voxel_size without. Coordinates are (x, y, z), sizes (depth, height,
+    width): x runs along the width.
 
-    Where a volume has but one voxel along an axis, local coordinates with ``align_corners`` have no scale;
-    here 0 is its centre, and a local unit half a voxel.
+    Where a volume has but one voxel along an axis, PyTorch3D's local unit is 0; here it is half a voxel.
 
     Args:
         batch_size: N.
         grid_sizes: (depth, height, width) of all volumes, or N of them.
         device: Of all coordinates.
-        voxel_size: Edge of a voxel in the world: a number; (3,) along x, y and z; or (N, 1) or (N, 3).
-        volume_translation: (3,) or (N, 3).
+        voxel_size: Edge of a voxel in the world, or of a little more than one without ``align_corners``: a
+            number; (3,) along x, y and z; or (N, 1) or (N, 3).
+        volume_translation: A number for all axes, (3,) or (N, 3).
         align_corners: Which local coordinates.
         dtype: Of all coordinates.
         resolution: The padded (depth, height, width); None: the largest sizes.
@@ -69,7 +72,8 @@ class VolumeLocator:
         if edges.device.type == "cpu" and (edges <= 0).any():
             raise ValueError(f"Volumes: voxel_size must be above 0, got {float(edges.min())}")
         translation = _per_volume("volume_translation", volume_translation, batch_size, device, dtype)
-        extents = self._spans(dtype).flip(-1) / 2 * edges  # (N, 3) as (x, y, z)
+        units = (self._grid_sizes - 1).clamp(min=1).to(dtype) / 2  # in voxels, whatever align_corners is
+        extents = units.flip(-1) * edges  # (N, 3) as (x, y, z)
         self._local_to_world: Transform3d = Scale(extents, dtype=dtype).translate(-translation)
 
     def _spans(self, dtype: torch.dtype) -> Tensor:  # (N, 3)
@@ -146,7 +150,7 @@ def _per_volume(
     name: str, given: Any, batch_size: int, device: torch.device | str, dtype: torch.dtype
 ) -> Tensor:  # (N, 3)
     """A number or a vector for all volumes, or one for each."""
-    values = torch.as_tensor(given, dtype=dtype, device=device)
+    values = numbers("Volumes", name, given, dtype, device)
     rows = values.reshape(1, -1) if values.ndim < 2 else values
     if rows.ndim != 2 or rows.shape[0] not in (1, batch_size) or rows.shape[1] not in (1, 3):
         raise ValueError(

@@ -28,7 +28,8 @@ class Volumes:
         features: (N, F, D, H, W), or N tensors (F, D_n, H_n, W_n), or None.
         voxel_size: Edge of a voxel in the world: a number; (3,) along x, y and z; or (N, 1) or (N, 3).
         volume_translation: (3,) or (N, 3): minus the world coordinates of the grids' centres.
-        align_corners: Whether the local coordinates -1 and 1 are centres of voxels, or outer faces.
+        align_corners: Whether the local coordinates -1 and 1 are centres of voxels, or outer faces. Of outer
+            faces, S voxels along an axis are (S - 1) / S * voxel_size apart, as in PyTorch3D.
 
     Raises:
         ValueError: Shapes that do not fit, densities that are not floating, or more than one device.

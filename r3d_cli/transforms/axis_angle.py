@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_floats
 from r3d_cli.transforms.math import matrix_of, normalized, sine_quotient, versine_quotient
 from r3d_cli.transforms.quaternions import matrix_to_quaternion
+from r3d_cli.transforms.scripting import check, largest_exponent
 
 
 def quaternion_to_axis_angle(quaternions: Tensor) -> Tensor:
@@ -32,11 +30,11 @@ def quaternion_to_axis_angle(quaternions: Tensor) -> Tensor:
         >>> quaternion_to_axis_angle(torch.tensor([0.0, 0.0, 2.0, 0.0]))
         tensor([0.0000, 3.1416, 0.0000])
     """
-    check_floats("quaternion_to_axis_angle", "quaternions", quaternions, "... 4")
+    check("quaternion_to_axis_angle", "quaternions", quaternions, "... 4")
     unit, _ = normalized(quaternions)
     w, v = unit[..., :1], unit[..., 1:]
     # Squares of the smallest would lose digits; times a power of two, those of 1 still do not overflow.
-    scale = 2.0 ** (int(math.log2(torch.finfo(v.dtype).max)) // 2 - 4)
+    scale = 2.0 ** (largest_exponent(v) // 2 - 4)
     length = torch.linalg.vector_norm(scale * v, dim=-1, keepdim=True) / scale  # sin θ/2
     still = length == 0
     angle = 2 * torch.atan2(length, w.masked_fill(still, 1.0))
@@ -61,7 +59,7 @@ def axis_angle_to_quaternion(axis_angle: Tensor) -> Tensor:
         >>> axis_angle_to_quaternion(torch.zeros(3))
         tensor([1., 0., 0., 0.])
     """
-    check_floats("axis_angle_to_quaternion", "axis_angle", axis_angle, "... 3")
+    check("axis_angle_to_quaternion", "axis_angle", axis_angle, "... 3")
     half = 0.5 * axis_angle
     square = (half * half).sum(-1, keepdim=True)
     return torch.cat([1 - square * versine_quotient(square), sine_quotient(square) * half], -1)
@@ -86,18 +84,18 @@ def axis_angle_to_matrix(axis_angle: Tensor, fast: bool = False) -> Tensor:
                 [0., 1., 0.],
                 [0., 0., 1.]])
     """
-    check_floats("axis_angle_to_matrix", "axis_angle", axis_angle, "... 3")
+    check("axis_angle_to_matrix", "axis_angle", axis_angle, "... 3")
     x, y, z = axis_angle.unbind(-1)
     xx, yy, zz = x * x, y * y, z * z
     square = xx + yy + zz
     sine, versine = sine_quotient(square), versine_quotient(square)
     sx, sy, sz = sine * x, sine * y, sine * z
     vxy, vxz, vyz = versine * x * y, versine * x * z, versine * y * z
-    return matrix_of(
+    return matrix_of([
         1 - versine * (yy + zz), vxy - sz, vxz + sy,
         vxy + sz, 1 - versine * (xx + zz), vyz - sx,
         vxz - sy, vyz + sx, 1 - versine * (xx + yy),
-    )  # fmt: skip
+    ])  # fmt: skip
 
 
 def matrix_to_axis_angle(matrix: Tensor, fast: bool = False) -> Tensor:
@@ -120,5 +118,5 @@ def matrix_to_axis_angle(matrix: Tensor, fast: bool = False) -> Tensor:
         >>> matrix_to_axis_angle(torch.diag(torch.tensor([-1.0, 1.0, -1.0])))
         tensor([0.0000, 3.1416, 0.0000])
     """
-    check_floats("matrix_to_axis_angle", "matrix", matrix, "... 3 3")
+    check("matrix_to_axis_angle", "matrix", matrix, "... 3 3")
     return quaternion_to_axis_angle(matrix_to_quaternion(matrix))

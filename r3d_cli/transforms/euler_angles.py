@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_floats
 from r3d_cli.transforms.math import matmul, matrix_of, safe_atan2
+from r3d_cli.transforms.scripting import check, eps
 
 AXES = "XYZ"
 
@@ -16,10 +16,10 @@ def axis_rotation(axis: str, angle: Tensor) -> Tensor:
     cosine, sine = angle.cos(), angle.sin()
     one, zero = torch.ones_like(angle), torch.zeros_like(angle)
     if axis == "X":
-        return matrix_of(one, zero, zero, zero, cosine, -sine, zero, sine, cosine)
+        return matrix_of([one, zero, zero, zero, cosine, -sine, zero, sine, cosine])
     if axis == "Y":
-        return matrix_of(cosine, zero, sine, zero, one, zero, -sine, zero, cosine)
-    return matrix_of(cosine, -sine, zero, sine, cosine, zero, zero, zero, one)
+        return matrix_of([cosine, zero, sine, zero, one, zero, -sine, zero, cosine])
+    return matrix_of([cosine, -sine, zero, sine, cosine, zero, zero, zero, one])
 
 
 def euler_angles_to_matrix(euler_angles: Tensor, convention: str) -> Tensor:
@@ -41,11 +41,11 @@ def euler_angles_to_matrix(euler_angles: Tensor, convention: str) -> Tensor:
                 [0., 1., 0.],
                 [0., 0., 1.]])
     """
-    check_floats("euler_angles_to_matrix", "euler_angles", euler_angles, "... 3")
-    _axes("euler_angles_to_matrix", convention)
-    first, second, third = (
-        axis_rotation(axis, angle) for axis, angle in zip(convention, euler_angles.unbind(-1), strict=True)
-    )
+    check("euler_angles_to_matrix", "euler_angles", euler_angles, "... 3")
+    check_convention("euler_angles_to_matrix", convention)
+    first = axis_rotation(convention[0], euler_angles[..., 0])
+    second = axis_rotation(convention[1], euler_angles[..., 1])
+    third = axis_rotation(convention[2], euler_angles[..., 2])
     return matmul(matmul(first, second), third)
 
 
@@ -72,8 +72,9 @@ def matrix_to_euler_angles(matrix: Tensor, convention: str) -> Tensor:
         >>> matrix_to_euler_angles(locked, "XYZ")
         tensor([0.7500, 1.5708, 0.0000])
     """
-    check_floats("matrix_to_euler_angles", "matrix", matrix, "... 3 3")
-    i, j, k = _axes("matrix_to_euler_angles", convention)
+    check("matrix_to_euler_angles", "matrix", matrix, "... 3 3")
+    check_convention("matrix_to_euler_angles", convention)
+    i, j, k = "XYZ".find(convention[0]), "XYZ".find(convention[1]), "XYZ".find(convention[2])
     other = 3 - i - j  # the axis that is neither the first nor the second
     sign = 1.0 if (j - i) % 3 == 1 else -1.0
     row = matrix[..., i, :].unbind(-1)
@@ -82,7 +83,7 @@ def matrix_to_euler_angles(matrix: Tensor, convention: str) -> Tensor:
     else:
         sine, cosine, partner, turn = -sign * row[j], row[i], i, sign
     # Nearer to the pole than this, rounding alone decides the direction.
-    third = safe_atan2(sine, cosine, least=8 * torch.finfo(matrix.dtype).eps)
+    third = safe_atan2(sine, cosine, least=8 * eps(matrix))
     radius = torch.linalg.vector_norm(torch.stack([sine, cosine]), dim=0)
     second = safe_atan2(radius, row[i]) if i == k else safe_atan2(sign * row[k], radius)
     c, s = third.cos(), turn * third.sin()
@@ -91,12 +92,12 @@ def matrix_to_euler_angles(matrix: Tensor, convention: str) -> Tensor:
     return torch.stack([first, second, third], -1)
 
 
-def _axes(where: str, convention: str) -> tuple[int, int, int]:
+def check_convention(where: str, convention: str) -> None:
+    """Raise a ValueError unless these are three axes, neighbours different."""
     letters = convention if isinstance(convention, str) else ""
-    if len(letters) != 3 or not set(letters) <= set(AXES) or letters[1] in (letters[0], letters[2]):
+    known = len(letters) == 3 and letters[0] in "XYZ" and letters[1] in "XYZ" and letters[2] in "XYZ"
+    if not known or letters[1] == letters[0] or letters[1] == letters[2]:
         raise ValueError(
             f"{where}: convention must be three of the letters X, Y and Z with neighbours different, "
-            f"got {convention!r}"
+            f"got '{convention}'"
         )
-    first, second, third = (AXES.index(letter) for letter in letters)
-    return first, second, third

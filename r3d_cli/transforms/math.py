@@ -9,11 +9,12 @@ the rotation vector where its length is not, so derivatives at angle zero come o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from r3d_cli.transforms.scripting import check, eps
 
 
 def acos_linear_extrapolation(x: Tensor, bounds: tuple[float, float] = (-0.9999, 0.9999)) -> Tensor:
@@ -33,6 +34,7 @@ def acos_linear_extrapolation(x: Tensor, bounds: tuple[float, float] = (-0.9999,
         >>> acos_linear_extrapolation(torch.tensor([0.0, 1.0]))
         tensor([1.5708, 0.0071])
     """
+    check("acos_linear_extrapolation", "x", x, "...")
     lower, upper = bounds
     if not -1.0 < lower <= upper < 1.0:
         raise ValueError(
@@ -50,7 +52,8 @@ def _acos_slope(x: float) -> float:
 
 def sine_quotient(square: Tensor) -> Tensor:
     """sin θ / θ of θ²."""
-    return _even(square, (1.0, -1 / 6, 1 / 120), lambda angle: angle.sin() / angle)
+    small, angle = _angle(square, 3)
+    return torch.where(small, _power_series(square, [1.0, -1 / 6, 1 / 120]), angle.sin() / angle)
 
 
 def versine_quotient(square: Tensor) -> Tensor:
@@ -60,28 +63,30 @@ def versine_quotient(square: Tensor) -> Tensor:
 
 def sine_defect_quotient(square: Tensor) -> Tensor:
     """(θ - sin θ) / θ³ of θ²."""
-    return _even(
-        square, (1 / 6, -1 / 120, 1 / 5040, -1 / 362880), lambda angle: (angle - angle.sin()) / angle**3
-    )
+    small, angle = _angle(square, 4)
+    near = _power_series(square, [1 / 6, -1 / 120, 1 / 5040, -1 / 362880])
+    return torch.where(small, near, (angle - angle.sin()) / angle**3)
 
 
 def cotangent_defect_quotient(square: Tensor) -> Tensor:
     """(1 - θ/2 · cot(θ/2)) / θ² of θ², for θ < 2π."""
-    return _even(
-        square,
-        (1 / 12, 1 / 720, 1 / 30240, 1 / 1209600),
-        lambda angle: (1 - 0.5 * angle / (0.5 * angle).tan()) / angle**2,
-    )
+    small, angle = _angle(square, 4)
+    near = _power_series(square, [1 / 12, 1 / 720, 1 / 30240, 1 / 1209600])
+    return torch.where(small, near, (1 - 0.5 * angle / (0.5 * angle).tan()) / angle**2)
 
 
-def _even(square: Tensor, series: Sequence[float], direct: Callable[[Tensor], Tensor]) -> Tensor:
-    """An even function of θ: its power series in θ² while the first term left out rounds away, else
-    ``direct(θ)``. The branch not taken never sees a value at which its derivative is infinite."""
-    small = square < torch.finfo(square.dtype).eps ** (1 / len(series))
-    near = torch.full_like(square, series[-1])
-    for coefficient in reversed(series[:-1]):
-        near = near * square + coefficient
-    return torch.where(small, near, direct(square.masked_fill(small, 1.0).sqrt()))
+def _angle(square: Tensor, terms: int) -> tuple[Tensor, Tensor]:
+    """Of θ²: where a power series of so many terms is exact, as the next one rounds away, and θ. That is 1
+    there: the branch not taken never sees a value at which its derivative is infinite."""
+    small = square < eps(square) ** (1 / terms)
+    return small, square.masked_fill(small, 1.0).sqrt()
+
+
+def _power_series(x: Tensor, coefficients: list[float]) -> Tensor:
+    total = torch.full_like(x, coefficients[-1])
+    for index in range(len(coefficients) - 2, -1, -1):
+        total = total * x + coefficients[index]
+    return total
 
 
 def safe_atan2(y: Tensor, x: Tensor, least: float = 0.0) -> Tensor:
@@ -95,6 +100,8 @@ def matmul(a: Tensor, b: Tensor, plus: Tensor | None = None) -> Tensor:
 
     ``plus`` (N, 1, K) is added on the way, for a (N, P, J) and b (N, J, K).
     """
+    if torch.jit.is_scripting():
+        return a @ b if plus is None else torch.baddbmm(plus, a, b)
     if torch.is_autocast_enabled(a.device.type):
         return _MatmulWithoutAutocast.apply(a, b, plus)
     return a @ b if plus is None else torch.baddbmm(plus, a, b)
@@ -122,11 +129,11 @@ def normalized(vectors: Tensor) -> tuple[Tensor, Tensor]:
     """(..., D) vectors over their lengths, and (..., 1) whether they have one: zeros with zero derivative if
     not. Squares of vectors that count as zero (below 4e-16 in float32) would underflow."""
     length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
-    limits = torch.finfo(torch.promote_types(vectors.dtype, torch.float32))  # halves are summed as floats
-    zero = length <= (limits.tiny / limits.eps) ** 0.5
+    wide = vectors.dtype == torch.float64  # halves are summed as floats
+    zero = length <= (2.0**-485 if wide else 2.0**-51.5)  # (tiny / eps) ** 0.5
     return (vectors / length.masked_fill(zero, 1.0)).masked_fill(zero, 0.0), ~zero
 
 
-def matrix_of(*entries: Tensor) -> Tensor:
+def matrix_of(entries: list[Tensor]) -> Tensor:
     """(..., 3, 3) of nine (...), row by row."""
     return torch.stack(entries, -1).unflatten(-1, (3, 3))

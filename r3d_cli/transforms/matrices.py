@@ -46,6 +46,23 @@ def invert_rotation(matrix: Tensor) -> Tensor:
     return matrix.mT
 
 
+def numbers(
+    where: str, name: str, value: Any, dtype: torch.dtype | None, device: torch.device | str | None
+) -> Tensor:
+    """A number, a list or an array as a tensor.
+
+    Raises:
+        ValueError: It holds no numbers.
+    """
+    try:
+        return torch.as_tensor(value, dtype=dtype, device=device)
+    except (TypeError, ValueError, RuntimeError):
+        if isinstance(value, Tensor):  # an unknown device, a lack of memory
+            raise
+        kind = "None" if value is None else type(value).__name__
+        raise ValueError(f"{where}: {name} must be a number or a tensor, got {kind}") from None
+
+
 def coordinates(
     where: str,
     x: Any,
@@ -58,7 +75,7 @@ def coordinates(
     """(N, 3) of the forms that `Translate` and `Scale` take; ``uniform``: x alone stands for all three."""
     if device is None:
         device = next((c.device for c in (x, y, z) if isinstance(c, Tensor)), torch.device("cpu"))
-    first = torch.as_tensor(x, dtype=dtype, device=device)
+    first = numbers(where, "x", x, dtype, device)
     if y is None and z is None and (first.ndim >= 2 or not uniform):
         check_shape(where, "x (without y and z)", first, "N 3")
         return first
@@ -68,7 +85,7 @@ def coordinates(
     for name, value in (("x", first), ("y", y), ("z", z)):
         if value is None:
             raise ValueError(f"{where}: {name} is missing; give x, y and z, or one tensor (N, 3)")
-        value = torch.as_tensor(value, dtype=dtype, device=device)
+        value = numbers(where, name, value, dtype, device)
         if value.ndim > 0:
             check_shape(where, name, value, "N")
         coordinates.append(value.reshape(-1))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_floats
 from r3d_cli.transforms.math import matrix_of, normalized
+from r3d_cli.transforms.scripting import check, check_count
 
 
 def quaternion_to_matrix(quaternions: Tensor) -> Tensor:
@@ -27,15 +27,15 @@ def quaternion_to_matrix(quaternions: Tensor) -> Tensor:
                 [0., 1., 0.],
                 [0., 0., 1.]])
     """
-    check_floats("quaternion_to_matrix", "quaternions", quaternions, "... 4")
+    check("quaternion_to_matrix", "quaternions", quaternions, "... 4")
     w, x, y, z = normalized(quaternions)[0].unbind(-1)
     xx, yy, zz = x * x, y * y, z * z
     xy, xz, yz, wx, wy, wz = x * y, x * z, y * z, w * x, w * y, w * z
-    return matrix_of(
+    return matrix_of([
         1 - 2 * (yy + zz), 2 * (xy - wz), 2 * (xz + wy),
         2 * (xy + wz), 1 - 2 * (xx + zz), 2 * (yz - wx),
         2 * (xz - wy), 2 * (yz + wx), 1 - 2 * (xx + yy),
-    )  # fmt: skip
+    ])  # fmt: skip
 
 
 def matrix_to_quaternion(matrix: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ def matrix_to_quaternion(matrix: Tensor) -> Tensor:
         >>> matrix_to_quaternion(torch.diag(torch.tensor([1.0, -1.0, -1.0])))
         tensor([0., 1., 0., 0.])
     """
-    check_floats("matrix_to_quaternion", "matrix", matrix, "... 3 3")
+    check("matrix_to_quaternion", "matrix", matrix, "... 3 3")
     m00, m01, m02, m10, m11, m12, m20, m21, m22 = matrix.flatten(-2).unbind(-1)
     ww, xx, yy, zz = 1 + m00 + m11 + m22, 1 + m00 - m11 - m22, 1 - m00 + m11 - m22, 1 - m00 - m11 + m22
     wx, wy, wz = m21 - m12, m02 - m20, m10 - m01
@@ -94,7 +94,7 @@ def standardize_quaternion(quaternions: Tensor) -> Tensor:
         >>> standardize_quaternion(torch.tensor([-0.6, 0.8, 0.0, 0.0]))
         tensor([ 0.6000, -0.8000, -0.0000, -0.0000])
     """
-    check_floats("standardize_quaternion", "quaternions", quaternions, "... 4")
+    check("standardize_quaternion", "quaternions", quaternions, "... 4")
     return torch.where(quaternions[..., :1] < 0, -quaternions, quaternions)
 
 
@@ -116,8 +116,12 @@ def quaternion_raw_multiply(a: Tensor, b: Tensor) -> Tensor:
         >>> quaternion_raw_multiply(i, j)
         tensor([0., 0., 0., 1.])
     """
-    check_floats("quaternion_raw_multiply", "a", a, "... 4")
-    check_floats("quaternion_raw_multiply", "b", b, "... 4")
+    return _product("quaternion_raw_multiply", a, b)
+
+
+def _product(where: str, a: Tensor, b: Tensor) -> Tensor:
+    check(where, "a", a, "... 4")
+    check(where, "b", b, "... 4")
     aw, ax, ay, az = a.unbind(-1)
     bw, bx, by, bz = b.unbind(-1)
     return torch.stack(
@@ -149,7 +153,7 @@ def quaternion_multiply(a: Tensor, b: Tensor) -> Tensor:
         >>> quaternion_multiply(i, i)
         tensor([1., -0., -0., -0.])
     """
-    return standardize_quaternion(quaternion_raw_multiply(a, b))
+    return standardize_quaternion(_product("quaternion_multiply", a, b))
 
 
 def quaternion_invert(quaternion: Tensor) -> Tensor:
@@ -168,7 +172,7 @@ def quaternion_invert(quaternion: Tensor) -> Tensor:
         >>> quaternion_invert(torch.tensor([0.5, 0.5, 0.5, 0.5]))
         tensor([ 0.5000, -0.5000, -0.5000, -0.5000])
     """
-    check_floats("quaternion_invert", "quaternion", quaternion, "... 4")
+    check("quaternion_invert", "quaternion", quaternion, "... 4")
     return torch.cat([quaternion[..., :1], -quaternion[..., 1:]], -1)
 
 
@@ -189,10 +193,13 @@ def quaternion_apply(quaternion: Tensor, point: Tensor) -> Tensor:
         >>> quaternion_apply(torch.tensor([0.0, 0.0, 0.0, 1.0]), torch.tensor([1.0, 2.0, 3.0]))
         tensor([-1., -2.,  3.])
     """
-    check_floats("quaternion_apply", "quaternion", quaternion, "... 4")
-    check_floats("quaternion_apply", "point", point, "... 3")
+    check("quaternion_apply", "quaternion", quaternion, "... 4")
+    check("quaternion_apply", "point", point, "... 3")
     w, v = quaternion[..., :1], quaternion[..., 1:]
     v, point = torch.broadcast_tensors(v, point)
+    if v.dtype != point.dtype:  # of which the cross product takes one
+        wider = torch.promote_types(v.dtype, point.dtype)
+        v, point = v.to(wider), point.to(wider)
     return (
         (w * w - (v * v).sum(-1, keepdim=True)) * point
         + 2 * (v * point).sum(-1, keepdim=True) * v
@@ -218,6 +225,10 @@ def random_quaternions(
         >>> random_quaternions(2).norm(dim=-1)
         tensor([1., 1.])
     """
+    if not torch.jit.is_scripting():
+        check_count("random_quaternions", "n", n)
+    if isinstance(device, str):  # torch.jit.script takes no union here
+        device = torch.device(device)
     normal = torch.randn((n, 4), dtype=dtype, device=device)
     length = torch.linalg.vector_norm(normal, dim=-1, keepdim=True)
     return normal / torch.copysign(length, normal[:, :1])

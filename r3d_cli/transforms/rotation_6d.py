@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_floats
 from r3d_cli.transforms.math import normalized
+from r3d_cli.transforms.scripting import check, eps
 
 
 def rotation_6d_to_matrix(d6: Tensor) -> Tensor:
@@ -32,14 +32,14 @@ def rotation_6d_to_matrix(d6: Tensor) -> Tensor:
                 [0., 1., 0.],
                 [0., 0., 1.]])
     """
-    check_floats("rotation_6d_to_matrix", "d6", d6, "... 6")
+    check("rotation_6d_to_matrix", "d6", d6, "... 6")
     first, nonzero = normalized(d6[..., :3])
     first = torch.where(nonzero, first, torch.eye(3, dtype=d6.dtype, device=d6.device)[0])
     second, nonzero = normalized(d6[..., 3:])
     smallest = first.detach().abs().argmin(-1, keepdim=True)
     farthest = (torch.arange(3, device=d6.device) == smallest).to(d6.dtype)
     rest = second - (first * second).sum(-1, keepdim=True) * first
-    apart = torch.linalg.vector_norm(rest.detach(), dim=-1, keepdim=True) > 8 * torch.finfo(d6.dtype).eps
+    apart = torch.linalg.vector_norm(rest.detach(), dim=-1, keepdim=True) > 8 * eps(d6)
     second = torch.where(apart & nonzero, second, farthest)
     rest = second - (first * second).sum(-1, keepdim=True) * first
     second, _ = normalized(rest)
@@ -62,5 +62,5 @@ def matrix_to_rotation_6d(matrix: Tensor) -> Tensor:
         >>> matrix_to_rotation_6d(torch.eye(3))
         tensor([1., 0., 0., 0., 1., 0.])
     """
-    check_floats("matrix_to_rotation_6d", "matrix", matrix, "... 3 3")
+    check("matrix_to_rotation_6d", "matrix", matrix, "... 3 3")
     return matrix[..., :2, :].clone().flatten(-2)

@@ -31,6 +31,7 @@ from r3d_cli.transforms.quaternions import (
     standardize_quaternion,
 )
 from r3d_cli.transforms.rotation_6d import matrix_to_rotation_6d, rotation_6d_to_matrix
+from r3d_cli.transforms.scripting import check_count
 
 __all__ = [
     "axis_angle_to_matrix",
@@ -71,6 +72,8 @@ def random_rotations(
         >>> random_rotations(5).shape
         torch.Size([5, 3, 3])
     """
+    if not torch.jit.is_scripting():
+        check_count("random_rotations", "n", n)
     return quaternion_to_matrix(random_quaternions(n, dtype, device))
 
 

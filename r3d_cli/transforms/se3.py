@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from r3d_cli.checks import check_floats
 from r3d_cli.transforms.axis_angle import axis_angle_to_matrix, matrix_to_axis_angle
 from r3d_cli.transforms.math import cotangent_defect_quotient, sine_defect_quotient, versine_quotient
+from r3d_cli.transforms.scripting import check, values_are_known
 
 
 def se3_exp_map(log_transform: Tensor, eps: float = 1e-4) -> Tensor:
@@ -31,14 +32,14 @@ def se3_exp_map(log_transform: Tensor, eps: float = 1e-4) -> Tensor:
         >>> se3_exp_map(torch.tensor([[1.0, 2.0, 3.0, 0.0, 0.0, 0.0]]))[0, 3]
         tensor([1., 2., 3., 1.])
     """
-    check_floats("se3_exp_map", "log_transform", log_transform, "N 6")
+    check("se3_exp_map", "log_transform", log_transform, "N 6")
     u, omega = log_transform[:, :3], log_transform[:, 3:]
     square = (omega * omega).sum(-1, keepdim=True)
     once = torch.linalg.cross(omega, u)
     twice = torch.linalg.cross(omega, once)
     translation = u + versine_quotient(square) * once + sine_defect_quotient(square) * twice
     rows = torch.cat([axis_angle_to_matrix(omega).mT, translation[:, None]], 1)  # (N, 4, 3)
-    last = rows.new_tensor([0.0, 0.0, 0.0, 1.0])[:, None].expand(len(rows), 4, 1)
+    last = pad(torch.ones_like(rows[:, :1, :1]), (0, 0, 3, 0))  # (N, 4, 1)
     return torch.cat([rows, last], 2)
 
 
@@ -60,8 +61,8 @@ def se3_log_map(transform: Tensor, eps: float = 1e-4, cos_bound: float = 1e-4) -
         >>> se3_log_map(torch.eye(4)[None])
         tensor([[0., 0., 0., 0., 0., 0.]])
     """
-    check_floats("se3_log_map", "transform", transform, "N 4 4")
-    if not torch.compiler.is_compiling() and bool((transform[:, :3, 3].abs() > 1e-5).any()):
+    check("se3_log_map", "transform", transform, "N 4 4")
+    if values_are_known() and bool((transform[:, :3, 3].abs() > 1e-5).any()):
         raise ValueError("se3_log_map: transform[:, :3, 3] must be 0: rigid transforms for row vectors")
     omega = matrix_to_axis_angle(transform[:, :3, :3].mT)
     translation = transform[:, 3, :3]

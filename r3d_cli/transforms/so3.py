@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_floats
 from r3d_cli.transforms.axis_angle import axis_angle_to_matrix, matrix_to_axis_angle
 from r3d_cli.transforms.math import matmul
+from r3d_cli.transforms.scripting import check, values_are_known, written
 
 
 def so3_exp_map(log_rot: Tensor, eps: float = 1e-4) -> Tensor:
@@ -29,7 +29,7 @@ def so3_exp_map(log_rot: Tensor, eps: float = 1e-4) -> Tensor:
                  [0., 1., 0.],
                  [0., 0., 1.]]])
     """
-    check_floats("so3_exp_map", "log_rot", log_rot, "N 3")
+    check("so3_exp_map", "log_rot", log_rot, "N 3")
     return axis_angle_to_matrix(log_rot)
 
 
@@ -55,7 +55,7 @@ def so3_log_map(R: Tensor, eps: float = 1e-4, cos_bound: float = 1e-4) -> Tensor
         >>> so3_log_map(torch.eye(3)[None])
         tensor([[0., 0., 0.]])
     """
-    check_floats("so3_log_map", "R", R, "N 3 3")
+    check("so3_log_map", "R", R, "N 3 3")
     return matrix_to_axis_angle(R)
 
 
@@ -84,12 +84,12 @@ def so3_rotation_angle(
         >>> so3_rotation_angle(torch.eye(3)[None])
         tensor([0.])
     """
-    check_floats("so3_rotation_angle", "R", R, "N 3 3")
+    check("so3_rotation_angle", "R", R, "N 3 3")
     trace = R.diagonal(dim1=-2, dim2=-1).sum(-1)
-    if not torch.compiler.is_compiling() and bool(((trace < -1 - eps) | (trace > 3 + eps)).any()):
+    if values_are_known() and bool(((trace < -1 - eps) | (trace > 3 + eps)).any()):
         raise ValueError(
-            f"so3_rotation_angle: R must hold rotations, whose traces are in [-1, 3]; got one of "
-            f"{float(trace[(trace - 1).abs().argmax()]):g}"
+            "so3_rotation_angle: R must hold rotations, whose traces are in [-1, 3]; got one of "
+            f"{written(float(trace[(trace - 1).abs().argmax()]))}"
         )
     cosine = 0.5 * (trace - 1)
     if cos_angle:
@@ -119,8 +119,8 @@ def so3_relative_angle(
         >>> so3_relative_angle(torch.eye(3)[None], torch.eye(3)[None])
         tensor([0.])
     """
-    check_floats("so3_relative_angle", "R1", R1, "N 3 3")
-    check_floats("so3_relative_angle", "R2", R2, "N 3 3")
+    check("so3_relative_angle", "R1", R1, "N 3 3")
+    check("so3_relative_angle", "R2", R2, "N 3 3")
     return so3_rotation_angle(matmul(R1, R2.mT), cos_angle=cos_angle, cos_bound=cos_bound, eps=eps)
 
 

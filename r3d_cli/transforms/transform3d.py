@@ -14,7 +14,7 @@ from r3d_cli.checks import check_floats, check_ids, check_same_device, check_sha
 from r3d_cli.transforms import matrices
 from r3d_cli.transforms.euler_angles import AXES, axis_rotation
 from r3d_cli.transforms.math import matmul
-from r3d_cli.transforms.matrices import batch_shape, broadcast_size
+from r3d_cli.transforms.matrices import batch_shape, broadcast_size, numbers
 from r3d_cli.transforms.se3 import se3_log_map
 
 
@@ -366,7 +366,7 @@ class Rotate(Transform3d):
         device: torch.device | str | None = None,
         orthogonal_tol: float = 1e-5,
     ) -> None:
-        R = torch.as_tensor(R)
+        R = numbers("Rotate", "R", R, None, None)
         check_shape("Rotate", "R", R, batch_shape(R, "3 3"))
         R = R.to(device or R.device, dtype).reshape(-1, 3, 3)
         if R.device.type == "cpu" and orthogonal_tol < math.inf and not torch.compiler.is_compiling():
@@ -400,7 +400,7 @@ class RotateAxisAngle(Rotate):
         dtype: torch.dtype = torch.float32,
         device: torch.device | str | None = None,
     ) -> None:
-        angle = torch.as_tensor(angle, dtype=dtype, device=device)
+        angle = numbers("RotateAxisAngle", "angle", angle, dtype, device)
         if angle.ndim > 0:
             check_shape("RotateAxisAngle", "angle", angle, "N")
         if not isinstance(axis, str) or axis.upper() not in tuple(AXES):

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from r3d_cli.checks import check_shape
+from r3d_cli.transforms.matrices import numbers
 
 if TYPE_CHECKING:
     from r3d_cli.structures import Meshes
@@ -52,7 +53,7 @@ def checkerboard(
     place = torch.device("cpu" if device is None else device)
     colors = []
     for name, color in (("color1", color1), ("color2", color2)):
-        colors.append(torch.as_tensor(color, dtype=torch.float32, device=place))
+        colors.append(numbers("checkerboard", name, color, torch.float32, place))
         check_shape("checkerboard", name, colors[-1], "3")
 
     steps = torch.arange(-radius, radius + 1, dtype=torch.float32, device=place)

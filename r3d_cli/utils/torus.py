@@ -38,7 +38,7 @@ def torus(r: float, R: float, sides: int, rings: int, device: torch.device | str
     from r3d_cli.structures import Meshes
 
     for name, radius in (("r", r), ("R", R)):
-        if not radius > 0:
+        if not isinstance(radius, int | float | np.number) or not radius > 0:
             raise ValueError(f"torus: {name} must be above 0, got {radius}")
     for name, count in (("sides", sides), ("rings", rings)):
         if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 3:

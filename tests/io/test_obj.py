@@ -13,10 +13,12 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 from torch import Tensor
 from torch.testing import assert_close
 
-from r3d_cli.io import load_obj, save_obj
+from r3d_cli.io import IO, load_obj, load_objs_as_meshes, save_obj
+from r3d_cli.scene.readers import read_mesh
 
 Square = tuple[Tensor, Tensor]
 
@@ -100,7 +102,7 @@ def test_atlas_of_colours_and_images(two_materials: Path, picture: Tensor) -> No
     _, _, aux = load_obj(two_materials, create_texture_atlas=True, texture_atlas_size=3)
     atlas = aux.texture_atlas
     assert atlas.shape == (3, 3, 3, 3)
-    assert_close(atlas[0], torch.full((3, 3, 3), 0.5))
+    assert_close(atlas[0], torch.full((3, 3, 3), 1.0))
     assert_close(atlas[2], torch.tensor([1.0, 0.25, 0.0]).expand(3, 3, 3))
     # Corners lie at uv (0, 0), (1, 0), (1, 1); the first texel's centroid has the weights (1/9, 1/9, 7/9).
     height, width = picture.shape[:2]
@@ -356,3 +358,47 @@ def test_what_only_a_picture_lacks_is_no_warning(tmp_path: Path) -> None:
         "specular_color": pytest.approx([0.8] * 3),
         "shininess": [0],
     }
+
+
+def one_triangle(folder: Path, library: str | None) -> Path:
+    """An OBJ that never says usemtl, and its library."""
+    path = folder / "a.obj"
+    path.write_text("mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nf 1/1 2/2 3/3\n")
+    if library is not None:
+        (folder / "a.mtl").write_text(library)
+    return path
+
+
+def test_the_only_material_of_the_library_needs_no_usemtl(tmp_path: Path) -> None:
+    Image.new("RGB", (2, 2), (255, 0, 0)).save(tmp_path / "red.png")
+    path = one_triangle(tmp_path, "newmtl skin\nKd 1 1 1\nmap_Kd red.png\n")
+    _, faces, aux = load_obj(path, create_texture_atlas=True)
+    assert faces.materials_idx.tolist() == [0]
+    assert list(aux.material_colors) == list(aux.texture_images) == ["skin"]
+    assert torch.equal(aux.texture_atlas, torch.tensor([1.0, 0, 0]).expand(1, 4, 4, 3))
+    for mesh in (load_objs_as_meshes([path]), IO().load_mesh(path)):
+        assert torch.equal(mesh.textures.maps_list()[0], torch.tensor([1.0, 0, 0]).expand(2, 2, 3))
+    assert read_mesh(path).faces_material.tolist() == [0]  # the command's
+
+
+def test_several_materials_and_no_usemtl_are_warned_of(tmp_path: Path) -> None:
+    path = one_triangle(tmp_path, "newmtl a\nKd 1 0 0\nnewmtl b\nKd 0 1 0\n")
+    with pytest.warns(UserWarning, match=r"a.obj: its library defines 2 materials and no usemtl says which"):
+        _, faces, _ = load_obj(path)
+    assert faces.materials_idx.tolist() == [-1]
+
+
+@pytest.mark.parametrize("textures", [True, False])
+def test_an_atlas_that_is_asked_for_is_white_without_materials(tmp_path: Path, textures: bool) -> None:
+    path = one_triangle(tmp_path, None)
+    path.write_text(path.read_text().removeprefix("mtllib a.mtl\n"))
+    white = torch.ones(1, 2, 2, 3)
+    _, _, aux = load_obj(path, load_textures=textures, create_texture_atlas=True, texture_atlas_size=2)
+    assert torch.equal(aux.texture_atlas, white)
+    mesh = load_objs_as_meshes(
+        [path], load_textures=textures, create_texture_atlas=True, texture_atlas_size=2
+    )
+    assert torch.equal(mesh.textures.atlas_packed(), white)
+    mesh = IO().load_mesh(path, include_textures=textures, create_texture_atlas=True, texture_atlas_size=2)
+    assert torch.equal(mesh.textures.atlas_packed(), white)
+    assert load_objs_as_meshes([path]).textures is None

@@ -92,7 +92,9 @@ def test_materials_that_no_library_tells_are_none(two_materials: Path) -> None:
 def test_errors(two_materials: Path) -> None:
     with pytest.raises(ValueError, match="load_objs_as_meshes: some files have materials and others vertex"):
         load_objs_as_meshes([two_materials, io.StringIO(COLORED)])
-    with pytest.raises(ValueError, match=r"load_objs_as_meshes: files must be a list of paths, got 'a.obj'"):
+    with pytest.raises(
+        ValueError, match=r"load_objs_as_meshes: files must be a list of paths or open files, got 'a.obj'"
+    ):
         load_objs_as_meshes("a.obj")
     with pytest.raises(ValueError, match=r"<file>:1: 'v' needs 3 numbers"):
         load_objs_as_meshes([io.StringIO(TRIANGLE), io.BytesIO(b"v 0 0")])

@@ -46,11 +46,7 @@ def test_normals(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".ply", ".obj", ".off"])
 def test_no_points(tmp_path: Path, suffix: str) -> None:
     IO().save_pointcloud(Pointclouds([torch.zeros(0, 3)]), tmp_path / f"a{suffix}")
-    if suffix == ".obj":  # which tells an OBJ file by its vertices
-        with pytest.raises(ValueError, match=r"a.obj: is empty|holds no vertices"):
-            IO().load_pointcloud(tmp_path / f"a{suffix}")
-    else:
-        assert IO().load_pointcloud(tmp_path / f"a{suffix}").points_packed().shape == (0, 3)
+    assert IO().load_pointcloud(tmp_path / f"a{suffix}").points_packed().shape == (0, 3)
 
 
 def test_what_a_format_cannot_hold_is_told(tmp_path: Path) -> None:

@@ -148,3 +148,29 @@ def test_bad_arguments_are_named() -> None:
         cot_laplacian(torch.zeros(4), torch.zeros(1, 3).long())
     with pytest.raises(ValueError, match="norm_laplacian: edges must be int64 or int32, got float32"):
         norm_laplacian(torch.zeros(4, 3), torch.zeros(1, 2))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("count", [0, 4])
+def test_a_batch_without_faces_has_the_shape_that_pytorch3d_gives(name: str, count: int) -> None:
+    for batch in (Meshes([], []), Meshes([torch.rand(count, 3)] * 2, [torch.zeros(0, 3).long()] * 2)):
+        loss = LOSSES[name](batch)
+        assert loss.tolist() == [0.0]
+        assert loss.requires_grad
+        loss.sum().backward()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(
+    "wrong", [None, 3.0, torch.zeros(4, 3), [torch.zeros(4, 3)]], ids=lambda x: type(x).__name__
+)
+def test_what_are_no_meshes(name: str, wrong: object) -> None:
+    kind = type(wrong).__name__
+    with pytest.raises(ValueError, match=rf"^mesh_\w+: meshes must be Meshes, got {kind}$"):
+        LOSSES[name](wrong)
+
+
+def test_a_target_length_that_is_no_number() -> None:
+    meshes = Meshes([torch.rand(3, 3)], [torch.tensor([[0, 1, 2]])])
+    with pytest.raises(ValueError, match=r"^mesh_edge_loss: target_length must be a number, got str$"):
+        mesh_edge_loss(meshes, "0.1")

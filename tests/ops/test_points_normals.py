@@ -159,7 +159,11 @@ def test_gradients_are_finite_where_extents_are_equal(dtype: torch.dtype) -> Non
         (torch.zeros(1, 5, 2), 3, "pointclouds must have shape (N, P, 3), got (1, 5, 2)"),
         (torch.zeros(1, 5, 3).half(), 3, "pointclouds must be float32 or float64, got float16"),
         (torch.full((1, 5, 3), torch.nan), 3, "pointclouds hold NaN or infinite coordinates"),
-        (np.zeros((1, 5, 3)), 3, "point clouds must be Pointclouds or a tensor (N, P, D), got ndarray"),
+        (
+            np.zeros((1, 5, 3)),
+            3,
+            "convert_pointclouds_to_tensor: pcl must be Pointclouds or a tensor (N, P, D), got ndarray",
+        ),
     ],
 )
 def test_bad_input_is_named(points: torch.Tensor, neighborhood_size: int, text: str) -> None:

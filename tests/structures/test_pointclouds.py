@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -253,7 +254,10 @@ def test_moved_clouds_keep_normals_and_features() -> None:
             lambda c: c.offset(torch.zeros(5, 3)),
             "offsets_packed must have shape (P, 3) with P = 12, got (5, 3)",
         ),
-        (lambda c: c.scale(torch.ones(3)), "scale must have shape (N,) with N = 4, got (3,)"),
+        (
+            lambda c: c.scale(torch.ones(3)),
+            "scale must be a number or have shape (N,), (N, 1) or (N, 3) with N = 4, got (3,)",
+        ),
         (lambda c: c.extend(0), "N must be an int above 0, got 0"),
         (lambda c: c.extend(1.5), "N must be an int above 0, got 1.5"),
         (lambda c: c.split([1.0, 3.0]), "split_sizes must be ints of at least 0, got [1.0, 3.0]"),
@@ -414,3 +418,42 @@ def test_bad_input_is_named(arguments: tuple[object, ...], text: str) -> None:
 def test_bad_indices_are_named(index: object, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=re.escape(f"Pointclouds: {text}")):
         clouds_of(LENGTHS)[index]
+
+
+def test_none_stands_for_what_clouds_without_points_have() -> None:
+    points, colors = torch.rand(3, 3), torch.rand(3, 5)
+    clouds = Pointclouds([torch.zeros(0, 3), points], normals=[None, points], features=[None, colors])
+    assert torch.equal(clouds.features_packed(), colors)
+    assert [tuple(f.shape) for f in clouds.features_list()] == [(0, 5), (3, 5)]
+    assert Pointclouds([torch.zeros(0, 3)], features=[None]).features_packed() is None
+    with pytest.raises(ValueError, match=r"^Pointclouds: features must be a list of tensors .* NoneType$"):
+        Pointclouds([points, points], features=[None, colors])
+
+
+def test_scales_by_axis_and_in_lists() -> None:
+    clouds = Pointclouds([torch.ones(1, 3), torch.ones(2, 3)])
+    by_axis = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    assert torch.equal(clouds.scale(by_axis).points_packed(), by_axis[[0, 1, 1]])
+    expected = torch.tensor([[2.0], [3.0], [3.0]]).expand(3, 3)
+    for scale in ([2.0, 3.0], (2, 3), torch.tensor([2.0, 3.0]), torch.tensor([[2.0], [3.0]])):
+        assert torch.equal(clouds.scale(scale).points_packed(), expected)
+    doubles = Pointclouds([torch.ones(1, 3).double()]).scale(0.1).points_packed()
+    assert doubles.tolist() == [[0.1, 0.1, 0.1]]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.scale("2"), "Pointclouds.scale: scale must be a number or a tensor, got str"),
+        (lambda c: c.scale(None), "Pointclouds.scale: scale must be a number or a tensor, got None"),
+        (lambda c: c.scale(torch.ones(2, 2)), "Pointclouds.scale: scale must be a number or have shape"),
+        (lambda c: c.offset(1.0), "Pointclouds.offset: offsets_packed must be a tensor of shape"),
+        (
+            lambda c: c.offset(np.zeros((3, 3))),
+            "Pointclouds.offset: offsets_packed must be a tensor of shape",
+        ),
+    ],
+)
+def test_changes_by_what_is_no_tensor(change: Callable[[Pointclouds], object], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        change(Pointclouds([torch.ones(1, 3), torch.ones(2, 3)]))

@@ -46,11 +46,23 @@ def test_voxels_lie_at_their_distances_about_the_centre(align_corners: bool, dty
     assert grid.shape == (3, 5, 3, 6, 3)
     steps = torch.stack(torch.meshgrid(*(torch.arange(s) for s in (5, 3, 6)), indexing="ij"), -1).flip(-1)
     for n, size in enumerate(SIZES):
-        middle = (torch.tensor(size[::-1]) - 1) / 2
-        torch.testing.assert_close(grid[n], (steps - middle) * edges[n] - shifts[n])
+        counts = torch.tensor(size[::-1], dtype=dtype)
+        # PyTorch3D's local unit is (S - 1) / 2 voxels also where the outer faces are at -1 and 1.
+        apart = edges[n] if align_corners else edges[n] * (counts - 1).clamp(min=1) / counts
+        torch.testing.assert_close(grid[n], (steps - (counts - 1) / 2) * apart - shifts[n])
     torch.testing.assert_close(
         volumes.world_to_local_coords(grid), volumes.get_coord_grid(world_coordinates=False)
     )
+
+
+def test_a_local_unit_is_the_same_whether_corners_are_centres_or_faces() -> None:
+    values = torch.zeros(1, 1, 5, 4, 3)
+    points = torch.tensor([[[1.0, 1.0, 1.0], [-1.0, 0.5, 0.0]]])
+    for align_corners in (True, False):
+        volumes = Volumes(values, voxel_size=0.5, align_corners=align_corners)
+        expected = points * torch.tensor([2, 3, 4]) * 0.25
+        torch.testing.assert_close(volumes.local_to_world_coords(points), expected)
+    assert volumes.get_coord_grid()[0, 0, 0, :, 0].tolist() == pytest.approx([-1 / 3, 0, 1 / 3])
 
 
 @settings(deadline=None, max_examples=30)

@@ -350,7 +350,7 @@ def test_random_rotations_repeat_with_the_seed() -> None:
         (lambda: quaternion_apply(torch.zeros(4), torch.zeros(4)),
          "quaternion_apply: point must have shape (..., 3), got (4,)"),
         (lambda: quaternion_multiply(torch.zeros(4), torch.zeros(3)),
-         "quaternion_raw_multiply: b must have shape (..., 4), got (3,)"),
+         "quaternion_multiply: b must have shape (..., 4), got (3,)"),
         (lambda: axis_angle_to_matrix(torch.zeros(3, dtype=torch.int64)),
          "axis_angle_to_matrix: axis_angle must be float32 or float64 or float16 or bfloat16, got int64"),
         (lambda: rotation_6d_to_matrix(torch.zeros(5)),
@@ -364,7 +364,8 @@ def test_random_rotations_repeat_with_the_seed() -> None:
          "matrix_to_euler_angles: convention must be three of the letters X, Y and Z with "
          "neighbours different, got 'xyz'"),
         (lambda: matrix_to_quaternion([1.0]),
-         "matrix_to_quaternion: matrix must be an array of shape (..., 3, 3), got list"),
+         "matrix_to_quaternion: matrix must be a tensor of shape (..., 3, 3), got list; "
+         "torch.as_tensor makes one"),
     ],
 )  # fmt: skip
 def test_bad_input(call, text: str) -> None:

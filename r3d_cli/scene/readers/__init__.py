@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from r3d_cli.scene.color import srgb_to_linear
-from r3d_cli.scene.model import MeshError, RawMesh
+from r3d_cli.scene.model import NO_VERTICES, MeshError, RawMesh
 from r3d_cli.scene.readers.content import fault_of, is_whole_stl, told_format
 from r3d_cli.scene.readers.converters import way_from
 from r3d_cli.scene.readers.mend_normals import mend_normals
@@ -82,6 +82,8 @@ def read_source(
         kind, warning = detect_format(source, path_or_bytes)
     else:
         kind = _known(source, format)
+    if kind in ("obj", "xyz") and source.data == NO_VERTICES:
+        return RawMesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64), format=kind)
     try:
         with np.errstate(all="ignore"):  # files may hold any number
             mesh = _reader(kind)(source)

@@ -17,12 +17,11 @@ from r3d_cli.scene.readers import gltf_losses
 from r3d_cli.scene.readers.gltf_document import GltfDocument
 from r3d_cli.scene.readers.gltf_draco import DRACO
 from r3d_cli.scene.readers.gltf_materials import GltfMaterials
-from r3d_cli.scene.readers.gltf_pose import Skins, instances, nodes
+from r3d_cli.scene.readers.gltf_pose import VISIBILITY, Skins, instances, nodes
 from r3d_cli.scene.readers.gltf_primitive import Primitive
 from r3d_cli.scene.readers.merge import Part, merge
 from r3d_cli.scene.readers.source import Source
 
-_VISIBILITY = "KHR_node_visibility"
 # Extensions that a file may require: those read here, and those that only add to what is drawn.
 _EXTENSIONS = {
     DRACO,
@@ -34,7 +33,7 @@ _EXTENSIONS = {
     "KHR_mesh_quantization",
     "KHR_node_hoverability",
     "KHR_node_selectability",
-    _VISIBILITY,
+    VISIBILITY,
     "KHR_texture_basisu",  # warned of, texture by texture
     "KHR_texture_transform",
     "KHR_xmp_json_ld",

@@ -12,11 +12,13 @@ from r3d_cli.scene.readers.gltf_document import GltfDocument
 from r3d_cli.scene.readers.gltf_primitive import Primitive
 from r3d_cli.scene.readers.merge import Part
 
+VISIBILITY = "KHR_node_visibility"
 _INSTANCING = "EXT_mesh_gpu_instancing"
 
 
 def nodes(document: GltfDocument) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]]]:
-    """The nodes of the default scene, each before its children, and their transforms (4, 4) to the world."""
+    """The visible nodes of the default scene, each before its children, and their transforms (4, 4) to the
+    world."""
     seen: set[int] = set()
     pending = [(root, np.eye(4)) for root in reversed(_roots(document))]
     while pending:
@@ -25,6 +27,8 @@ def nodes(document: GltfDocument) -> Iterator[tuple[dict[str, Any], NDArray[np.f
         if index in seen:
             document.fail(f"reaches nodes[{index}] by two ways")
         seen.add(index)
+        if node.get("extensions", {}).get(VISIBILITY, {}).get("visible") is False:
+            continue  # nor what hangs on it
         transform = parent @ local_transform(node)
         yield node, transform
         pending += [(child, transform) for child in reversed(node.get("children", []))]

@@ -27,6 +27,7 @@ def read_obj(source: Source) -> RawMesh:
         defined |= found.materials
         maps |= found.maps
         mesh.warnings += found.warnings
+    names = names or _only_material(mesh, defined, source.name)
     meant = _meant(names, defined)
     mesh.materials = [
         replace(defined[meant[name]], name=name) if meant[name] in defined else Material(name)
@@ -112,3 +113,16 @@ def place_texture(mesh: RawMesh, material: int, placement: MtlMap) -> None:
     renamed = np.where(ids < 0, -1, np.arange(len(ids)) + len(mesh.uvs))
     mesh.faces_uvs[chosen] = renamed[inverse].reshape(-1, 3)
     mesh.uvs = np.concatenate([mesh.uvs, moved])
+
+
+def _only_material(mesh: RawMesh, defined: dict[str, Material], name: str) -> list[str]:
+    """Give all faces of a file that never says usemtl its library's material, where that holds only one."""
+    if len(defined) == 1:
+        mesh.faces_material = np.zeros(len(mesh.faces), np.int32)
+        return list(defined)
+    if defined:
+        mesh.warnings.append(
+            f"{name}: its library defines {len(defined)} materials and no usemtl says which is whose; read "
+            "without them: name one in the file"
+        )
+    return []

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
+from r3d_cli.scene.file_errors import unopened
 from r3d_cli.scene.model import MeshError
 from r3d_cli.scene.readers.content import in_utf8, is_git_lfs_pointer, unpacked
 
@@ -41,13 +42,10 @@ class Source:
             return Source.of(data, "<stdin>", Path())
         try:
             data = Path(path).read_bytes()
-        except FileNotFoundError:
-            raise MeshError(f"{path}: no such file; check the path") from None
-        except IsADirectoryError:
-            raise MeshError(f"{path}: is a directory; name a mesh file in it") from None
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise MeshError(f"{path}: cannot be read ({reason}); check its permissions") from None
+        except OSError as error:
+            raise unopened(path, error) from None
+        except ValueError as error:  # a name that no file system takes
+            raise MeshError(f"{path}: cannot be read ({error}); check its permissions") from None
         return Source.of(data, path, Path(path).parent)
 
     @staticmethod

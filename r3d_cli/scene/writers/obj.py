@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from r3d_cli.scene.color import linear_to_srgb
-from r3d_cli.scene.model import Material, RawMesh
+from r3d_cli.scene.model import NO_VERTICES, Material, RawMesh
 from r3d_cli.scene.png import write_png
 from r3d_cli.scene.writers.tabular import visible
 from r3d_cli.scene.writers.text import format_rows
@@ -21,6 +21,8 @@ def encode_obj(mesh: RawMesh, stem: str, *, decimals: int | None = None) -> dict
 
     Vertex colours follow the coordinates, as MeshLab writes them. Faces keep their order.
     """
+    if not len(mesh.verts):
+        return {f"{stem}.obj": NO_VERTICES}
     files: dict[str, bytes] = {}
     text = b""
     names = _unique_names(mesh.materials)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from r3d_cli.scene.model import RawMesh
+from r3d_cli.scene.model import NO_VERTICES, RawMesh
 from r3d_cli.scene.readers.native import unit_face_normals
 from r3d_cli.scene.writers.text import format_rows
 
@@ -48,17 +48,30 @@ def _text_ply(mesh: RawMesh, columns: list[tuple[str, NDArray]], decimals: int |
 
 
 def encode_off(mesh: RawMesh, *, decimals: int | None = None) -> bytes:
-    """OFF (Geomview); COFF with four numbers in [0, 1] a vertex where there are colours."""
+    """OFF (Geomview); COFF with four numbers in [0, 1] a vertex where there are colours.
+
+    Colours of faces follow their vertices: as bytes where they are some, else in [0, 1].
+    """
     magic, tables = "OFF", [_real(mesh.verts)]
     if mesh.colors is not None:
         magic = "COFF"
         tables.append(mesh.colors)
     header = f"{magic}\n{len(mesh.verts)} {len(mesh.faces)} 0\n".encode()
-    return header + _rows(tables, decimals) + format_rows("3 % % %\n", mesh.faces)
+    if mesh.face_colors is None:
+        return header + _rows(tables, decimals) + format_rows("3 % % %\n", mesh.faces)
+    colors: NDArray = visible(mesh.face_colors)
+    whole = to_bytes(colors)
+    # Readers tell bytes by their not being 0 and 1 alone.
+    if np.abs(colors * 255 - whole).max(initial=0) < 1e-4 and whole.max(initial=0) > 1:
+        colors = whole
+    faces = format_rows(f"3 % % %{' %' * colors.shape[1]}\n", mesh.faces, colors, decimals=decimals)
+    return header + _rows(tables, decimals) + faces
 
 
 def encode_xyz(mesh: RawMesh, *, decimals: int | None = None) -> bytes:
     """Points without faces: a line each, x y z and the colour in bytes."""
+    if not len(mesh.verts):
+        return NO_VERTICES
     tables: list[NDArray] = [_real(mesh.verts)]
     if mesh.colors is not None:
         tables.append(to_bytes(mesh.colors[:, :3]))
