@@ -11,7 +11,7 @@ import pytest
 
 import r3d_cli
 
-MODULES = ["r3d_cli.checks"] + [
+MODULES = ["r3d_cli.checks", "r3d_cli.extras"] + [
     module.name
     for group in r3d_cli.GROUPS
     for package in [import_module(f"r3d_cli.{group}")]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from r3d_cli.extras import pip_install
 from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.model import Material, RawMesh, Texture
 from r3d_cli.scene.readers.images import to_array
@@ -58,11 +59,12 @@ def read_via_trimesh(source: Source, kind: str) -> RawMesh:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         packages = None
         if kind in _PACKAGES and kind not in trimesh.available_formats():
-            packages = _PACKAGES[kind]
+            packages = _PACKAGES[kind].split()
         elif isinstance(error, ImportError) and error.name:
-            packages = error.name.partition(".")[0].replace("_", "-")
+            packages = [error.name.partition(".")[0].replace("_", "-")]
         if packages:
-            source.fail(f"files of the format {kind} need more packages ({reason}); pip install {packages}")
+            mend = pip_install(*packages)
+            source.fail(f"files of the format {kind} need more packages ({reason}); {mend}")
         source.fail(f"cannot be read as {kind} ({reason}); check that the file is complete")
     mesh = merge([part for part in parts if part is not None])
     mesh.display_colors = True
