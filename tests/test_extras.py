@@ -1,4 +1,4 @@
-"""The commands by which r3d says what to install: an index has what they name, and they run where r3d does."""
+"""The commands by which r3d says what to install: an index has it, and they run where r3d does."""
 
 from __future__ import annotations
 
