@@ -321,6 +321,13 @@ def test_an_installed_pytorch3d_stays_unless_forced(run: Run, tmp_path: Path) ->
     assert (forced.stdout, forced.stderr) == ("0.7.9\n", "")
 
 
+def test_a_folder_that_only_has_the_name_is_not_pytorch3d(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pytorch3d" / "docs").mkdir(parents=True)  # a clone, seen from the folder around it
+    (tmp_path / "script.py").write_text("import pytorch3d\nprint(pytorch3d.__version__)\n")
+    done = run("script.py", PYTHONPATH=str(tmp_path))
+    assert (done.stdout, done.stderr) == ("0.7.9\n", "")
+
+
 def test_an_imported_pytorch3d_stays(tmp_path: Path) -> None:
     (tmp_path / "pytorch3d.py").write_text("")
     code = "import pytorch3d, r3d_cli.as_pytorch3d; print(pytorch3d.__file__)"

@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 import sysconfig
-from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import module_from_spec
 from pathlib import Path
@@ -32,13 +31,13 @@ take_over(__name__)
 
 
 def find_real() -> str | None:
-    """Where PyTorch3D itself is installed, or something else of its name; None: nowhere."""
+    """The file of an installed PyTorch3D, or of something else of its name; None: there is none."""
     for finder in sys.meta_path:
         if isinstance(finder, Finder) or not hasattr(finder, "find_spec"):
             continue
         spec = finder.find_spec(NAME, None)
-        if spec is not None:
-            return None if spec.origin and _is_ours(Path(spec.origin)) else _place_of(spec)
+        if spec is not None and spec.origin:  # a folder that only has the name has none
+            return None if _is_ours(Path(spec.origin)) else spec.origin
     return None
 
 
@@ -121,7 +120,3 @@ def _is_ours(file: Path) -> bool:
         return file.read_text(encoding="utf-8").startswith(_MARK)
     except (OSError, UnicodeDecodeError):
         return False
-
-
-def _place_of(spec: ModuleSpec) -> str:
-    return spec.origin or next(iter(spec.submodule_search_locations or ()), NAME)
