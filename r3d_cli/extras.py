@@ -20,6 +20,7 @@ EXTRAS = {
     "draco": ("DracoPy>=1.4",),
     "exr": ("OpenEXR>=3.3",),
     "video": ("imageio[pyav]",),
+    "vis": ("plotly>=5.18", "matplotlib>=3.8"),
 }
 
 _DISTRIBUTION = "r3d-cli"

@@ -1,4 +1,4 @@
-"""``python -m r3d_cli.as_pytorch3d --install``: an environment in which every process has r3d as pytorch3d."""
+"""``python -m r3d_cli.as_pytorch3d --install``: an environment where every process has r3d as pytorch3d."""
 
 from __future__ import annotations
 
