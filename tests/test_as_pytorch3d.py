@@ -110,6 +110,16 @@ ANSWERS = {
         "ImportError: r3d has no pytorch3d.renderer.mesh.rasterize_meshes._RasterizeFaceVerts: it is "
         "internal to PyTorch3D"
     ),
+    "from pytorch3d.vis.plotly_vis import AxisArgs, plot_scene as f; answer = f.__module__": (
+        "'r3d_cli.vis.plotly_vis'"
+    ),
+    "from pytorch3d.vis import texture_vis as t; answer = t.__name__, t.texturesuv_image_PIL.__name__": (
+        "('pytorch3d.vis.texture_vis', 'texturesuv_image_PIL')"
+    ),
+    # Modules of PyTorch3D import from its other groups.
+    "from pytorch3d.renderer.mesh.shading import interpolate_face_attributes as f; answer = f.__module__": (
+        "'r3d_cli.ops.interp_face_attrs'"
+    ),
     "from pytorch3d.transforms.so3 import hat; answer = hat.__module__": "'r3d_cli.transforms.so3'",
     "from pytorch3d.renderer.mesh.textures import TexturesBase as b, TexturesUV as t; "
     "answer = issubclass(t, b)": "True",

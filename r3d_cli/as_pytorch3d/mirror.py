@@ -28,6 +28,9 @@ class Mirror(ModuleType):
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         home, path = self._names().get(name), self._path(name)
+        if home is None and "." in self._path("").rstrip("."):
+            # Modules of PyTorch3D import from its other groups, and client code takes names from there.
+            home = _exporter(name)
         if home is None and (path not in paths() or path in FUNCTIONS):
             missing = explain(f"{self.__name__}.{name}")
             # `from pytorch3d.ops import cubify` comes here first. After an AttributeError it would go on to
@@ -116,6 +119,12 @@ def explain(dotted: str) -> str:
 def _exports(group: str) -> set[str]:
     modules = _module(f"r3d_cli.{group}"), _module(f"{KEPT}.{group}")
     return {name for module in modules for name in getattr(module, "__all__", ())}
+
+
+def _exporter(name: str) -> ModuleType | None:
+    """A group of r3d that exports the name."""
+    groups = (_module(f"r3d_cli.{group}") for group in GROUPS)
+    return next((group for group in groups if name in getattr(group, "__all__", ())), None)
 
 
 @cache

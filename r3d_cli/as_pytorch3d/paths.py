@@ -72,12 +72,15 @@ NOT_YET = {
         "BlenderCamera R2N2 ShapeNetBase ShapeNetCore collate_batched_R2N2 collate_batched_meshes "
         "render_cubified_voxels"
     ),
-    "loss": "chamfer_distance point_mesh_edge_distance point_mesh_face_distance",
+    "loss": (
+        "chamfer_distance edge_point_distance face_point_distance point_edge_distance point_face_distance "
+        "point_mesh_edge_distance point_mesh_face_distance"
+    ),
     "ops": (
-        "GraphConv SubdivideMeshes add_pointclouds_to_volumes "
+        "GraphConv ICPSolution SimilarityTransform SubdivideMeshes add_pointclouds_to_volumes "
         "add_points_features_to_volume_densities_features ball_query box3d_overlap "
         "corresponding_cameras_alignment corresponding_points_alignment cubify efficient_pnp "
-        "iterative_closest_point knn_gather knn_points marching_cubes sample_farthest_points "
+        "gather_scatter iterative_closest_point knn_gather knn_points marching_cubes sample_farthest_points "
         "sample_points_from_meshes taubin_smoothing vert_align"
     ),
     "renderer": (

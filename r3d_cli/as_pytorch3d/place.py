@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import sysconfig
-from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
@@ -86,6 +83,8 @@ def take_away() -> str:
     Raises:
         R3dError: PyTorch3D itself is there, or the folder cannot be written.
     """
+    import shutil
+
     folder = site_folder() / NAME
     if not folder.exists():
         return f"nothing to take away: there is no {folder}"
@@ -101,6 +100,9 @@ def take_away() -> str:
 def site_folder() -> Path:
     """The folder of this environment's packages: a virtual environment's own; else that of r3d, since a
     system's Python may have r3d in the user's folder."""
+    import sysconfig
+    from importlib.metadata import PackageNotFoundError, distribution
+
     purelib = Path(sysconfig.get_paths()["purelib"])
     if sys.prefix != sys.base_prefix:
         return purelib

@@ -53,10 +53,18 @@ from pytorch3d.renderer.cameras import (
     try_get_projection_transform,
 )
 from pytorch3d.renderer.mesh import TexturesAtlas
+from pytorch3d.renderer.mesh.rasterize_meshes import non_square_ndc_range, pix_to_non_square_ndc
 from pytorch3d.renderer.mesh.shading import _apply_lighting, _phong_shading_with_pixels
 from pytorch3d.renderer.mesh.textures import TexturesBase
 from pytorch3d.renderer.mesh.utils import _clip_barycentric_coordinates, _interpolate_zbuf
 from pytorch3d.renderer.utils import TensorProperties, format_tensor, parse_image_size
+from pytorch3d.transforms import euler_angles_to_matrix
+from pytorch3d.transforms.rotation_conversions import (
+    _axis_angle_rotation,
+    _copysign,
+    _index_from_letter,
+    _sqrt_positive_part,
+)
 from pytorch3d.utils import ico_sphere
 from pytorch3d.utils.camera_conversions import opencv_from_cameras_projection
 
@@ -256,4 +264,22 @@ close(
 assert parse_image_size(5) == (5, 5)
 assert issubclass(PerspectiveCameras, TensorProperties)
 assert format_tensor(2.0).tolist() == [2.0]
+screen = OrthographicCameras(image_size=((20, 30),)).transform_points_screen(
+    torch.tensor([[[-pix_to_non_square_ndc(7, 30, 20), -pix_to_non_square_ndc(3, 20, 30), 1.0]]]),
+    image_size=((20, 30),),
+)
+close(screen[0, 0, :2], torch.tensor([7.5, 3.5]))
+assert non_square_ndc_range(30, 20) == 3
+
+# --- Steps of rotations
+angles = torch.rand(4)
+for place, letter in enumerate("XYZ"):
+    assert _index_from_letter(letter) == place
+    triple = torch.zeros(4, 3)
+    triple[:, place] = angles
+    close(_axis_angle_rotation(letter, angles), euler_angles_to_matrix(triple, "XYZ"))
+x = torch.tensor([4.0, 0.0, -4.0], requires_grad=True)
+_sqrt_positive_part(x).sum().backward()
+assert x.grad.tolist() == [0.25, 0, 0]
+assert _copysign(torch.tensor([1.0, -2.0]), torch.tensor([-1.0, 1.0])).tolist() == [-1, 2]
 print("done")
