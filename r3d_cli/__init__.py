@@ -9,7 +9,7 @@ from types import ModuleType
 
 from r3d_cli.constants import VERSION as __version__
 
-GROUPS = ("io", "loss", "ops", "renderer", "structures", "transforms", "utils")
+GROUPS = ("io", "loss", "ops", "renderer", "structures", "transforms", "utils", "vis")
 
 __all__ = ["__version__", *GROUPS]
 

@@ -13,6 +13,13 @@ import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
+
+def run_code(code: str, input: str = "") -> str:
+    done = subprocess.run([sys.executable, "-c", code], input=input, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 TRY_ALL = """
 import json, sys
 import r3d_cli.as_pytorch3d
@@ -59,24 +66,14 @@ ANSWERS = {
         "(False, False)"
     ),
     "import pickle; from pytorch3d.ops import eyes as f; answer = pickle.loads(pickle.dumps(f)) is f": "True",
-    "from pytorch3d.ops import eyess": (
-        "ModuleNotFoundError: r3d has no pytorch3d.ops.eyess: near it are eyes"
-    ),
+    "from pytorch3d.ops import eyess": ("ImportError: r3d has no pytorch3d.ops.eyess: near it are eyes"),
     "import pytorch3d.ops as o; o.eyess": "AttributeError: r3d has no pytorch3d.ops.eyess: near it are eyes",
     "import pytorch3d.ops.eyess": "ModuleNotFoundError: r3d has no pytorch3d.ops.eyess: near it are eyes",
     "from pytorch3d.structures import wmean": (
-        "ModuleNotFoundError: r3d has no pytorch3d.structures.wmean: it is in pytorch3d.ops"
-    ),
-    "from pytorch3d.renderer.cameras import OpenGLPerspectiveCameras": (
-        "ModuleNotFoundError: r3d has no pytorch3d.renderer.cameras.OpenGLPerspectiveCameras: "
-        "PyTorch3D deprecated it; use FoVPerspectiveCameras"
-    ),
-    "from pytorch3d.renderer.mesh import Textures": (
-        "ModuleNotFoundError: r3d has no pytorch3d.renderer.mesh.Textures: "
-        "PyTorch3D deprecated it; use TexturesVertex, TexturesUV or TexturesAtlas"
+        "ImportError: r3d has no pytorch3d.structures.wmean: it is in pytorch3d.ops"
     ),
     "from pytorch3d import _C": (
-        "ModuleNotFoundError: r3d has no pytorch3d._C: it is PyTorch3D's compiled module, whose functions "
+        "ImportError: r3d has no pytorch3d._C: it is PyTorch3D's compiled module, whose functions "
         "pytorch3d.ops and pytorch3d.renderer offer"
     ),
     "import pytorch3d.implicitron.models": (
@@ -84,26 +81,54 @@ ANSWERS = {
         "it is a framework of its own on top of PyTorch3D"
     ),
     "import pytorch3d.foo": (
-        "ModuleNotFoundError: r3d has no pytorch3d.foo: pytorch3d has datasets, io, loss, ops, renderer, "
-        "structures, transforms, utils, vis"
+        "ModuleNotFoundError: r3d has no pytorch3d.foo: pytorch3d has common, datasets, io, loss, ops, "
+        "renderer, structures, transforms, utils, vis"
     ),
     "from pytorch3d.io import xyzzy": (
-        "ModuleNotFoundError: r3d has no pytorch3d.io.xyzzy: nothing there is near it"
+        "ImportError: r3d has no pytorch3d.io.xyzzy: nothing there is near it"
     ),
     "import pytorch3d.structures as s; s.extra = 1; answer = s.extra": "1",
+    "from importlib.util import find_spec as f; answer = f('pytorch3d._C'), f('pytorch3d.ops.eyess')": (
+        "(None, None)"
+    ),
+    "import pytorch3d._C": (
+        "ModuleNotFoundError: r3d has no pytorch3d._C: it is PyTorch3D's compiled module, whose functions "
+        "pytorch3d.ops and pytorch3d.renderer offer"
+    ),
+    "from pytorch3d.structures import Textures": (
+        "ImportError: r3d has no pytorch3d.structures.Textures: it is in pytorch3d.renderer"
+    ),
+    "from pytorch3d.renderer import MeshRasterizerOpenGL": (
+        "ImportError: r3d has no pytorch3d.renderer.MeshRasterizerOpenGL: r3d does not draw through OpenGL; "
+        "use MeshRasterizer"
+    ),
+    "import pytorch3d.renderer.mesh.clip as c; c.clip_faces": (
+        "AttributeError: r3d has no pytorch3d.renderer.mesh.clip.clip_faces: r3d's rasterizer clips faces "
+        "itself; MeshRasterizer takes z_clip_value and cull_to_frustum"
+    ),
+    "from pytorch3d.renderer.mesh.rasterize_meshes import _RasterizeFaceVerts": (
+        "ImportError: r3d has no pytorch3d.renderer.mesh.rasterize_meshes._RasterizeFaceVerts: it is "
+        "internal to PyTorch3D"
+    ),
+    "from pytorch3d.vis.plotly_vis import AxisArgs, plot_scene as f; answer = f.__module__": (
+        "'r3d_cli.vis.plotly_vis'"
+    ),
+    "from pytorch3d.vis import texture_vis as t; answer = t.__name__, t.texturesuv_image_PIL.__name__": (
+        "('pytorch3d.vis.texture_vis', 'texturesuv_image_PIL')"
+    ),
+    # Modules of PyTorch3D import from its other groups.
+    "from pytorch3d.renderer.mesh.shading import interpolate_face_attributes as f; answer = f.__module__": (
+        "'r3d_cli.ops.interp_face_attrs'"
+    ),
+    "from pytorch3d.transforms.so3 import hat; answer = hat.__module__": "'r3d_cli.transforms.so3'",
+    "from pytorch3d.renderer.mesh.textures import TexturesBase as b, TexturesUV as t; "
+    "answer = issubclass(t, b)": "True",
 }
 
 
 @pytest.fixture(scope="module")
 def answers() -> dict[str, str]:
-    done = subprocess.run(
-        [sys.executable, "-c", TRY_ALL],
-        input=json.dumps(list(ANSWERS)),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
+    return json.loads(run_code(TRY_ALL, json.dumps(list(ANSWERS))))
 
 
 @pytest.mark.parametrize("statement", ANSWERS)
@@ -129,10 +154,92 @@ def test_names_are_also_where_pytorch3d_keeps_them(repository: Path) -> None:
     signatures = (tests / "pytorch3d_api.txt").read_text().splitlines()
     promised = {line.partition("(")[0].split(".")[1] for line in signatures}
     paths = (tests / "pytorch3d_paths.txt").read_text()
-    done = subprocess.run(
-        [sys.executable, "-c", MISSING], input=paths, capture_output=True, text=True, check=True
-    )
-    assert promised & set(done.stdout.split()) == set()
+    assert promised & set(run_code(MISSING, paths).split()) == set()
+
+
+IMAGINED = """
+import r3d_cli.as_pytorch3d
+from r3d_cli.as_pytorch3d import mirror, paths
+paths.SUBMODULES["ops"] += " imagined"
+paths.paths.cache_clear()
+mirror.FUNCTIONS |= {"ops.imagined"}
+paths.NOT_YET["ops"] += " imagined"
+
+import pytorch3d.ops
+
+def refused():
+    try:
+        from pytorch3d.ops import imagined
+    except ImportError as error:
+        return str(error)
+
+missing = "r3d has no pytorch3d.ops.imagined yet (this is r3d " + r3d_cli.__version__ + ")"
+assert refused() == missing
+import pytorch3d.ops.imagined
+assert not hasattr(pytorch3d.ops, "imagined")
+assert "imagined" not in dir(pytorch3d.ops)
+assert refused() == missing  # with the submodule imported too
+import importlib
+assert importlib.import_module("pytorch3d.ops.imagined").__name__ == "pytorch3d.ops.imagined"
+try:
+    from pytorch3d.ops.imagined import imagined
+except ImportError as error:
+    assert str(error) == missing.replace("imagined", "imagined.imagined"), error
+else:
+    raise AssertionError
+
+def imagined(): ...
+r3d_cli.ops.imagined = imagined
+r3d_cli.ops.__all__.append("imagined")
+from pytorch3d.ops import imagined as found
+from pytorch3d.ops.imagined import imagined as found_below
+assert found is found_below is imagined is pytorch3d.ops.imagined
+"""
+
+
+def test_a_submodule_never_stands_for_a_function_that_is_missing() -> None:
+    run_code(IMAGINED)
+
+
+ONE_BY_ONE = """
+import importlib, sys
+from types import ModuleType
+import r3d_cli.as_pytorch3d
+for line in sys.stdin.read().splitlines():
+    path, _, names = line.partition(": ")
+    for module in path, path.partition(".")[0]:
+        importlib.import_module(f"pytorch3d.{module}")
+        for name in names.split():
+            scope = {}
+            try:
+                exec(f"from pytorch3d.{module} import {name} as found", scope)
+            except ImportError as error:
+                missing = f"r3d has no pytorch3d.{module}.{name}"
+                assert str(error).startswith(f"{missing} yet (" if module == path else missing), error
+                assert not hasattr(sys.modules[f"pytorch3d.{module}"], name)
+            else:
+                assert not isinstance(scope["found"], ModuleType), (module, name)
+"""
+
+
+def test_each_name_of_pytorch3d_is_itself_or_an_import_error_that_names_it(repository: Path) -> None:
+    run_code(ONE_BY_ONE, (repository / "tests" / "pytorch3d_paths.txt").read_text())
+
+
+def test_examples_of_names_kept_for_client_code_run() -> None:
+    code = """
+import doctest, importlib, pkgutil
+import r3d_cli.as_pytorch3d.kept as kept
+tried = 0
+for module in pkgutil.walk_packages(kept.__path__, kept.__name__ + "."):
+    found = importlib.import_module(module.name)
+    assert set(found.__all__) <= set(vars(found)), module.name
+    result = doctest.testmod(found, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert not result.failed
+    tried += result.attempted
+assert tried > 30
+"""
+    run_code(code)
 
 
 @pytest.fixture
@@ -202,7 +309,10 @@ def test_a_tracebacks_last_lines_are_the_scripts(run: Run, tmp_path: Path) -> No
 def test_without_a_script_it_says_how(run: Run, arguments: list[str]) -> None:
     done = run(*arguments)
     assert done.returncode == 2
-    assert done.stderr == "usage: python -m r3d_cli.as_pytorch3d (script.py | -m module) [arguments]\n"
+    assert done.stderr.startswith(
+        "usage: python -m r3d_cli.as_pytorch3d (script.py | -m module) [arguments]\n"
+    )
+    assert "--install" in done.stderr
 
 
 def test_a_script_that_is_missing(run: Run) -> None:
@@ -219,6 +329,13 @@ def test_an_installed_pytorch3d_stays_unless_forced(run: Run, tmp_path: Path) ->
     assert "PyTorch3D is installed: it stays in charge" in done.stderr
     forced = run("script.py", PYTHONPATH=str(tmp_path), R3D_AS_PYTORCH3D="force")
     assert (forced.stdout, forced.stderr) == ("0.7.9\n", "")
+
+
+def test_a_folder_that_only_has_the_name_is_not_pytorch3d(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pytorch3d" / "docs").mkdir(parents=True)  # a clone, seen from the folder around it
+    (tmp_path / "script.py").write_text("import pytorch3d\nprint(pytorch3d.__version__)\n")
+    done = run("script.py", PYTHONPATH=str(tmp_path))
+    assert (done.stdout, done.stderr) == ("0.7.9\n", "")
 
 
 def test_an_imported_pytorch3d_stays(tmp_path: Path) -> None:
@@ -247,4 +364,11 @@ def test_code_in_the_style_of_pytorch3ds_tutorials_runs(run: Run, repository: Pa
     script = repository / "tests" / "ported" / "ground_floor.py"
     spot = repository / "examples" / "spot" / "spot.obj"
     done = run(str(script), "--obj", str(spot), "--output", str(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+def test_code_that_takes_old_names_helpers_and_internals_runs(
+    run: Run, repository: Path, tmp_path: Path
+) -> None:
+    done = run(str(repository / "tests" / "ported" / "old_names.py"), str(tmp_path))
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")

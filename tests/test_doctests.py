@@ -11,7 +11,7 @@ import pytest
 
 import r3d_cli
 
-MODULES = ["r3d_cli.checks"] + [
+MODULES = ["r3d_cli.checks", "r3d_cli.extras"] + [
     module.name
     for group in r3d_cli.GROUPS
     for package in [import_module(f"r3d_cli.{group}")]
@@ -19,8 +19,14 @@ MODULES = ["r3d_cli.checks"] + [
 ]
 
 
+#: What the examples of a module need of r3d's extras.
+NEEDS = {"r3d_cli.vis.plotly_vis": "plotly", "r3d_cli.vis.texture_vis": "matplotlib"}
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     monkeypatch.chdir(tmp_path)
     results = doctest.testmod(import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
     assert results.failed == 0

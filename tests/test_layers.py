@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "r3d_cli"
 
 #: Layer -> what of r3d_cli its modules may import besides their own layer.
-BASE = {"constants", "errors", "checks"}
+BASE = {"constants", "errors", "checks", "extras"}
 ALLOWED = {
     "backend": BASE,
     "scene": BASE | {"backend"},

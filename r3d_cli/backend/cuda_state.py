@@ -10,6 +10,8 @@ import ctypes
 from dataclasses import dataclass, replace
 from importlib import metadata
 
+from r3d_cli.extras import pip_install, pip_uninstall
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -107,20 +109,21 @@ def _judge_cupy_package(state: CudaState) -> CudaState:
     major = int((state.driver or "12.0").split(".")[0])
     extra = "cuda13" if major >= 13 else "cuda12"
     if state.cupy is None:
-        return replace(state, fault="CuPy is not installed", mend=f"pip install 'r3d-cli[{extra}]'")
-    if " and " in state.cupy:
+        return replace(state, fault="CuPy is not installed", mend=pip_install(extra=extra))
+    names = [found.split()[0] for found in state.cupy.split(" and ")]
+    if len(names) > 1:
         return replace(
             state,
             fault=f"several CuPy packages shadow each other: {state.cupy}",
-            mend=f"pip uninstall all of them, then pip install 'r3d-cli[{extra}]'",
+            mend=f"{pip_uninstall(*names)}, then {pip_install(extra=extra)}",
         )
-    name = state.cupy.split()[0]
+    name = names[0]
     built_for = int(name[-3:-1]) if name.endswith("x") else 0
     if built_for > major:
         return replace(
             state,
             fault=f"the driver runs CUDA up to {state.driver}, but {name} needs {built_for}",
-            mend=f"pip uninstall {name}, then pip install 'r3d-cli[{extra}]' (or update the driver)",
+            mend=f"{pip_uninstall(name)}, then {pip_install(extra=extra)} (or update the driver)",
         )
     return state
 
@@ -142,6 +145,6 @@ def _look_at_cupy_itself(state: CudaState) -> CudaState:
         return replace(
             state,
             fault=f"CuPy does not work: {reason}",
-            mend=f"pip install --force-reinstall 'r3d-cli[{extra}]' brings matching CUDA libraries",
+            mend=f"{pip_install(extra=extra, options='--force-reinstall')} brings matching CUDA libraries",
         )
     return state

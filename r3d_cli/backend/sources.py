@@ -12,6 +12,7 @@ from pathlib import Path
 
 import r3d_cli
 from r3d_cli.errors import R3dError
+from r3d_cli.extras import pip_reinstall
 
 
 class SourcesMissing(R3dError, RuntimeError):
@@ -25,7 +26,8 @@ def kernels_folder() -> Path:
         if (folder / "common" / "kernel.h").is_file():
             return folder
     raise SourcesMissing(
-        f"no kernel sources in {package / '_kernels'}: the installation is incomplete; reinstall r3d"
+        f"no kernel sources in {package / '_kernels'}: the installation is incomplete; reinstall r3d: "
+        + pip_reinstall()
     )
 
 

@@ -32,6 +32,7 @@ from typing import Any
 
 from r3d_cli.bench.suite import Prepared, Suite
 from r3d_cli.errors import R3dError
+from r3d_cli.extras import as_run_here
 
 OURS = "r3d"
 
@@ -50,7 +51,7 @@ class Contestant:
 
     @property
     def install(self) -> str:
-        return getattr(load_peer(self.source), "INSTALL", "") if self.source != OURS else ""
+        return as_run_here(getattr(load_peer(self.source), "INSTALL", "")) if self.source != OURS else ""
 
     @property
     def missing(self) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from r3d_cli.commands.values import check_device
 from r3d_cli.errors import R3dError
+from r3d_cli.extras import pip_install
 
 if TYPE_CHECKING:
     from r3d_cli.bench.measure import Job
@@ -162,7 +163,7 @@ def _require_matplotlib() -> None:
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:
-        raise R3dError("--plot and --html need matplotlib; pip install 'r3d-cli[bench]'")
+        raise R3dError(f"--plot and --html need matplotlib; {pip_install(extra='bench')}")
 
 
 def _parse_sizes(text: str | None) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from r3d_cli.commands.threads import VARIABLE, fault_of_variable
+from r3d_cli.extras import pip_reinstall
 
 NAMES = {"driver": "driver", "CuPy": "cupy", "NVRTC": "nvrtc"}
 
@@ -85,7 +86,7 @@ def _cpu() -> dict[str, Any]:
         )
     except Exception as error:
         report["fault"] = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    report["mend"] = "reinstall: pip install --force-reinstall --no-deps r3d-cli" if report["fault"] else None
+    report["mend"] = f"reinstall: {pip_reinstall()}" if report["fault"] else None
     return report
 
 

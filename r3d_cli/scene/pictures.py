@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from r3d_cli.constants import VERSION
 from r3d_cli.errors import R3dError
+from r3d_cli.extras import pip_install
 from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.complete import is_complete
 from r3d_cli.scene.files import replacing
@@ -133,7 +134,7 @@ def require_exr() -> Any:
     try:
         import OpenEXR  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
-        raise R3dError(f"EXR files need the package OpenEXR ({error}); pip install 'r3d-cli[exr]'") from None
+        raise R3dError(f"EXR files need the package OpenEXR ({error}); {pip_install(extra='exr')}") from None
     return OpenEXR
 
 

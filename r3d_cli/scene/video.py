@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from r3d_cli.errors import R3dError
+from r3d_cli.extras import pip_install
 from r3d_cli.scene.files import replacing
 
 _ENCODER = "libx264"
@@ -20,7 +21,7 @@ _BT709, _LIMITED = 1, 1
 
 def check_encoder(name: str) -> None:
     """Raise an R3dError, about the film ``name``, where no H.264 encoder is installed."""
-    mend = "pip install 'r3d-cli[video]', or name a .gif or .webp"
+    mend = f"{pip_install(extra='video')}, or name a .gif or .webp"
     try:
         import av
     except ImportError:

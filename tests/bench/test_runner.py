@@ -16,6 +16,7 @@ from r3d_cli.bench.results import Results, Row
 from r3d_cli.bench.runner import Plan, run
 from r3d_cli.bench.suite import suites
 from r3d_cli.errors import R3dError
+from r3d_cli.extras import pip_install
 
 Statuses = Callable[[Any], dict[str, str]]
 FAST = Method(seconds=0.05, least=2, most=5, timeout=60.0)
@@ -108,7 +109,7 @@ def test_a_peer_that_is_not_installed_is_named_with_its_install_line(
     header = "NAME, REQUIRES, INSTALL = 'Absent', 'no_such.package', 'pip install absent'"
     rows = run_one(right_peer("absent", header=header))
     assert statuses(rows) == {"r3d": "ok", "Absent": "missing"}
-    assert rows[1].message == "pip install absent"
+    assert rows[1].message == pip_install("absent")
 
 
 def test_a_peer_that_does_not_do_a_case_has_no_row(

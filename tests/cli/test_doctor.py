@@ -124,8 +124,8 @@ def test_a_driver_that_fails_without_a_name(fake_driver: Callable[..., str]) -> 
 @pytest.mark.parametrize(
     ("packages", "version", "fault", "mend"),
     [
-        ({}, 12040, "CuPy is not installed", "pip install 'r3d-cli[cuda12]'"),
-        ({}, 13000, "CuPy is not installed", "pip install 'r3d-cli[cuda13]'"),
+        ({}, 12040, "CuPy is not installed", "'cupy-cuda12x>=13.4' nvidia-cuda-nvrtc-cu12"),
+        ({}, 13000, "CuPy is not installed", "'cupy-cuda13x>=13.6' nvidia-cuda-nvrtc"),
         (
             {"cupy-cuda13x": "14"},
             12040,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from r3d_cli.scene.color import linear_to_srgb
 from r3d_cli.io import IO
 from r3d_cli.renderer import TexturesAtlas, TexturesVertex
 from r3d_cli.structures import Meshes
@@ -51,9 +52,10 @@ def test_alpha_of_faces_on_request() -> None:
     )
 
 
-def test_faces_without_a_colour_are_white_among_others() -> None:
+def test_faces_without_a_colour_are_grey_among_others() -> None:
     textures = IO().load_mesh(coloured(("", "0 0 255"))).textures
-    assert textures.atlas_packed()[:, 0, 0].tolist() == [[1, 1, 1], [1, 1, 1], BLUE]
+    grey = [pytest.approx(float(linear_to_srgb(0.64)))] * 3
+    assert textures.atlas_packed()[:, 0, 0].tolist() == [grey, grey, BLUE]
 
 
 @pytest.mark.parametrize("colors", [("", ""), ("# red", "# blue")])
@@ -66,7 +68,7 @@ def test_textures_that_are_not_asked_for() -> None:
 
 
 def test_indices_into_a_palette_are_warned_of() -> None:
-    with pytest.warns(UserWarning, match="colours of faces are not of three or four numbers"):
+    with pytest.warns(UserWarning, match="faces have colours by their number in a colour map"):
         assert IO().load_mesh(coloured(("7", "8"))).textures is None
 
 

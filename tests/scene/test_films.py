@@ -209,7 +209,7 @@ def test_mp4_refuses_transparency(tmp_path: Path) -> None:
 
 def test_mp4_without_pyav_names_the_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(R3dError, match=r"film\.mp4: MP4 needs PyAV; pip install 'r3d-cli\[video\]'"):
+    with pytest.raises(R3dError, match=r"film\.mp4: MP4 needs PyAV; .*pip install .*'imageio\[pyav\]'"):
         check_film(tmp_path / "film.mp4", fps=12)
 
 

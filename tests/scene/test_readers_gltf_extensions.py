@@ -11,6 +11,7 @@ import pytest
 from gltf_builder import TRIANGLE, Builder
 from PIL import Image
 
+from r3d_cli.extras import pip_install
 from r3d_cli.scene.model import MeshError
 
 UVS = np.array([[0, 0], [1, 0], [0, 1]], np.float32)
@@ -199,8 +200,8 @@ def test_draco_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MeshError) as caught:
         draco_file(b"", {"POSITION": 0}).read()
     assert str(caught.value) == (
-        "a.glb: its meshes are compressed by Draco, which needs the package DracoPy; pip install DracoPy, "
-        "or export the file again without compression"
+        "a.glb: its meshes are compressed by Draco, which needs the package DracoPy; "
+        f"{pip_install(extra='draco')}, or export the file again without compression"
     )
 
 

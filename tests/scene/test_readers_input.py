@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from r3d_cli.extras import pip_install
 from r3d_cli.scene.model import MeshError
 from r3d_cli.scene.readers import FORMATS, read_mesh
 from r3d_cli.scene.readers.via_trimesh import up_axis
@@ -110,7 +111,7 @@ def test_formats_that_need_more_packages(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "collada", None)
     message = error(b"x", "dae")
     assert message.startswith("<bytes>: files of the format dae need more packages (")
-    assert "pip install pycollada" in message
+    assert message.endswith(pip_install(extra="formats"))
 
 
 def test_a_package_that_a_reader_of_trimesh_misses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +123,7 @@ def test_a_package_that_a_reader_of_trimesh_misses_is_named(monkeypatch: pytest.
     monkeypatch.setattr(trimesh, "load_scene", load)
     message = error(b"\xff", "xyz")
     assert message.startswith("<bytes>: files of the format xyz need more packages (No module named")
-    assert message.endswith("; pip install charset-normalizer")
+    assert message.endswith(f"; {pip_install('charset-normalizer')}")
 
 
 @pytest.mark.parametrize(

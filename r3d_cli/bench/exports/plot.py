@@ -15,6 +15,7 @@ from r3d_cli.bench.layout import OURS, contestants, split_parameters
 from r3d_cli.bench.results import Results, Row
 from r3d_cli.bench.series import Series, all_series, timed_row
 from r3d_cli.errors import R3dError
+from r3d_cli.extras import pip_install
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -234,5 +235,5 @@ def _matplotlib() -> Any:
     try:
         import matplotlib
     except ImportError:
-        raise R3dError("plots need matplotlib; install it with: pip install 'r3d-cli[bench]'") from None
+        raise R3dError(f"plots need matplotlib; {pip_install(extra='bench')}") from None
     return matplotlib

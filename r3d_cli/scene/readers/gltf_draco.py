@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from r3d_cli.extras import pip_install
 from r3d_cli.scene.readers.gltf_document import GltfDocument
 
 DRACO = "KHR_draco_mesh_compression"
@@ -20,8 +21,8 @@ def decode_draco(
         import DracoPy  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         document.source.fail(
-            "its meshes are compressed by Draco, which needs the package DracoPy; pip install DracoPy, "
-            "or export the file again without compression"
+            "its meshes are compressed by Draco, which needs the package DracoPy; "
+            f"{pip_install(extra='draco')}, or export the file again without compression"
         )
     data = bytes(document.buffer_view(packed["bufferView"]))
     try:

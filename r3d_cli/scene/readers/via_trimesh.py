@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from r3d_cli.extras import pip_install
 from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.model import Material, RawMesh, Texture
 from r3d_cli.scene.readers.images import to_array
@@ -64,11 +65,12 @@ def read_via_trimesh(source: Source, kind: str) -> RawMesh:
         packages = None
         missing = isinstance(error, ImportError) or kind not in trimesh.available_formats()
         if kind in _PACKAGES and missing:
-            packages = _PACKAGES[kind]
+            packages = _PACKAGES[kind].split()
         elif isinstance(error, ImportError) and error.name:
-            packages = error.name.partition(".")[0].replace("_", "-")
+            packages = [error.name.partition(".")[0].replace("_", "-")]
         if packages:
-            source.fail(f"files of the format {kind} need more packages ({reason}); pip install {packages}")
+            mend = pip_install(extra="formats") if kind == "dae" else pip_install(*packages)
+            source.fail(f"files of the format {kind} need more packages ({reason}); {mend}")
         source.fail(f"cannot be read as {kind} ({reason}); check that the file is complete")
     mesh = merge([part for part in parts if part is not None])
     if kind == "dae":
