@@ -65,7 +65,8 @@ def suffix_of_read(where: str, f: Any, format: str | None, known: Iterable[str])
     else:
         f = io.StringIO(data) if isinstance(data, str) else io.BytesIO(data)
     try:
-        return f, "." + detect_format(Source(as_bytes(data), shown(f), Path()), b"")
+        kind, _ = detect_format(Source.of(as_bytes(data), shown(f), Path()), b"")
+        return f, f".{kind}"
     except MeshError:
         return f, None
 

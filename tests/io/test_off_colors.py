@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from r3d_cli.scene.color import linear_to_srgb
 from r3d_cli.io import IO
 from r3d_cli.renderer import TexturesAtlas, TexturesVertex
+from r3d_cli.scene.color import linear_to_srgb
 from r3d_cli.structures import Meshes
 
 #: A square and a triangle.
