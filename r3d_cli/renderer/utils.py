@@ -40,7 +40,7 @@ class TensorProperties(nn.Module):
         self, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu", **kwargs: Any
     ) -> None:
         super().__init__()
-        self.device = torch.device(device)
+        self.device = device if isinstance(device, torch.device) else torch.device(device)
         if self.device == torch.device("cuda"):
             self.device = torch.device("cuda", torch.cuda.current_device())
         for value in kwargs.values():
@@ -84,12 +84,15 @@ class TensorProperties(nn.Module):
             if name in self.__dict__:
                 setattr(self, name, fn(tensor))
         probe = fn(torch.empty(0, dtype=self.dtype, device=self.device))
-        self.device, self.dtype = probe.device, probe.dtype
+        self.device, self.dtype = self.device if probe.device == self.device else probe.device, probe.dtype
         return self
 
     def to(self: Self, device: Any = "cpu", *args: Any, **kwargs: Any) -> Self:  # type: ignore[override]
         """Move the values, in place; arguments as of ``torch.nn.Module.to``."""
-        return super().to(device, *args, **kwargs)
+        super().to(device, *args, **kwargs)
+        if isinstance(device, torch.device) and device == self.device:
+            self.device = device  # the very object, which client code compares with `is`
+        return self
 
     def clone(self, other: TensorProperties) -> Any:
         """Copy the values into ``other``, an object of the same class, and return it."""

@@ -22,6 +22,11 @@ class Geometry:
         self._computed: dict[str, Any] = {}
 
     @property
+    def pending(self) -> bool:
+        """Whether vertices and faces are still to be held against each other: client code wrote to them."""
+        return False
+
+    @property
     def faces_areas(self) -> Ragged:  # (F_i,)
         return self._faces[0]
 

@@ -10,12 +10,15 @@ import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_dtype, check_same_device, check_shape
+from r3d_cli.internals import honours
 from r3d_cli.structures.indexing import Index, batch_indices
+from r3d_cli.structures.pointcloud_internals import INTERNALS
 from r3d_cli.structures.pointcloud_views import PointcloudViews
 from r3d_cli.structures.ragged import Layout, Ragged, same_device
 from r3d_cli.structures.reading import read_rows
 
 
+@honours(INTERNALS)
 class Pointclouds(PointcloudViews):
     """N point clouds: their points and, where given, a normal and a feature vector a point.
 
