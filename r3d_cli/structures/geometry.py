@@ -55,8 +55,8 @@ class Geometry:
         return self._once("verts_normals", compute, lambda normals: normals)
 
     def _once(self, name: str, compute: Callable[[], Any], ragged: Callable[[Any], Ragged]) -> Any:
-        version, value = self._computed.get(name, (-1, None))
-        if version != self.verts.version or not still_serves(ragged(value).packed, self.verts.packed):
+        version, value = self._computed.get(name, (None, None))
+        if version is None or version != self.verts.version or not still_serves(ragged(value).packed, self.verts.packed):
             value = compute()
             self._computed[name] = self.verts.version, value
         return value

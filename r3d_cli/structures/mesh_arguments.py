@@ -48,7 +48,9 @@ def read_faces(faces: Rows, verts: Ragged) -> Ragged:
         read = _without_padding(read.padded)
     else:
         read = Ragged(read.layout, list=read.list, pad_value=-1)
-    return _fitting(read, verts.layout) if read.device.type == "cpu" else read
+    if read.device.type != "cpu" or torch.compiler.is_compiling():
+        return read  # nobody waits for a GPU, nor can a trace look at values
+    return _fitting(read, verts.layout)
 
 
 def scale_factors(scale: Tensor, layout: Layout) -> Tensor:  # (sum V_i, 1) or (sum V_i, 3)
@@ -107,6 +109,9 @@ def _whole(name: str, rows: Tensor) -> Tensor:
 
 
 def _without_padding(padded: Tensor) -> Ragged:  # (N, F, 3)
+    if torch.compiler.is_compiling():  # how many faces there are cannot depend on values
+        torch._assert_async((padded != -1).all(), "Meshes: under torch.compile padded faces end in no -1: give a list")
+        return Ragged(Layout([padded.shape[1]] * len(padded), padded.device), padded=padded, pad_value=-1)
     real = (padded != -1).any(2)
     lengths = real.sum(1)
     if not torch.equal(real, torch.arange(padded.shape[1], device=padded.device) < lengths[:, None]):

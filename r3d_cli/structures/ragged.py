@@ -12,28 +12,53 @@ for. Meshes, point clouds and volumes are each a few of these.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, wraps
+from functools import update_wrapper
 from itertools import accumulate
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 import torch
 from torch import Tensor
+from torch.compiler import is_dynamo_compiling as is_compiling
 
 from r3d_cli.ops.packed_to_padded import packed_to_padded, padded_to_packed
 
 T = TypeVar("T")
 
+#: The version of values that ``torch.compile`` traces, where nobody can count writes.
+TRACED = -1
 
-def lasting(compute: Callable[[Any], T]) -> cached_property[T]:
-    """A cached property of index tensors, which serve every mode of autograd whatever mode they are first
-    asked for in: made under ``torch.inference_mode`` they could not be used in training later."""
 
-    @wraps(compute)
-    def outside_inference(self: Any) -> T:
-        with torch.inference_mode(False):
-            return compute(self)
+class lasting(Generic[T]):
+    """A property of index tensors, computed when first asked for and kept.
 
-    return cached_property(outside_inference)
+    They serve every mode of autograd whatever mode they are first asked for in: made under
+    ``torch.inference_mode`` they could not be used in training later. (Not ``functools.cached_property``, whose
+    lock ``torch.compile`` cannot trace.)
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute = compute
+        update_wrapper(self, compute)  # type: ignore[arg-type]
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> lasting[T]: ...
+
+    @overload
+    def __get__(self, owner: object, kind: type) -> T: ...
+
+    def __get__(self, owner: Any, kind: type) -> Any:
+        if owner is None:
+            return self
+        if is_compiling():
+            value = self._compute(owner)
+        else:
+            with torch.inference_mode(False):
+                value = self._compute(owner)
+        setattr(owner, self._name, value)  # in the place of this descriptor
+        return value
 
 
 def still_serves(view: Tensor, source: Tensor) -> bool:
@@ -41,6 +66,8 @@ def still_serves(view: Tensor, source: Tensor) -> bool:
     source, so that outside it has to be made anew."""
     if not torch.is_grad_enabled():
         return True
+    if is_compiling():  # a trace knows no inference mode
+        return view.requires_grad == source.requires_grad
     return view.requires_grad == source.requires_grad and view.is_inference() <= source.is_inference()
 
 
@@ -193,7 +220,10 @@ class Ragged:
 
     @property
     def version(self) -> int:
-        """Another number once somebody, an optimizer say, has written into the tensors that were given."""
+        """Another number once somebody, an optimizer say, has written into the tensors that were given; of what
+        a compiler traces, always -1."""
+        if is_compiling():
+            return TRACED
         return sum(0 if tensor.is_inference() else tensor._version for tensor in self._sources)
 
     @property
@@ -212,6 +242,8 @@ class Ragged:
         """A view, made where it was not given and is not there from before."""
         if name == self._given:
             return self._views[name]
+        if is_compiling() and self._version != TRACED:
+            return make()  # of a batch from outside: nobody may look whether what it keeps is up to date
         if (version := self.version) != self._version:
             self._views, self._version = {self._given: self._views[self._given]}, version
         view = self._views.get(name)

@@ -61,6 +61,10 @@ class CamerasBase(TensorProperties):
                 pair = format_tensor(kwargs[name], dtype, device)
                 kwargs[name] = pair[None] if pair.dim() == 1 else pair
         super().__init__(dtype=dtype, device=device, **kwargs)
+        znear = kwargs.get("znear")
+        #: ``znear`` as a tensor and, where it was given as a number, that: nobody needs to wait for a GPU, nor
+        #: has a trace to look into the tensor.
+        self._znear_given = (getattr(self, "znear", None), znear) if isinstance(znear, int | float) else None
         for name, tensor in self._tensors():
             if not tensor.is_floating_point():
                 setattr(self, name, tensor.to(self.dtype))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -25,7 +24,7 @@ from r3d_cli.renderer.textures.internals import UV
 from r3d_cli.renderer.textures.mesh_maps import MeshMaps
 from r3d_cli.renderer.textures.texel_maps import TexelMaps
 from r3d_cli.renderer.textures.uv_faces import StoredFaces, check_arguments, packed_ids
-from r3d_cli.structures.ragged import Layout, Ragged
+from r3d_cli.structures.ragged import Layout, Ragged, lasting
 
 
 @honours(UV)
@@ -293,7 +292,7 @@ class TexturesUV(TexturesBase):
         maps_ids = self._stored.maps_ids
         return self._maps.which(meshes, 0 if maps_ids is None else maps_ids[rows].clamp(min=0))
 
-    @cached_property
+    @lasting
     def _stored(self) -> StoredFaces:
         if self._unchecked:
             check_arguments(self._faces_uvs, self._verts_uvs, self._maps_ids, self._maps)
