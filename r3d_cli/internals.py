@@ -111,6 +111,12 @@ def steps(*names: str, then: Callable[[Any], None] | None = None) -> Table:
     return {name: entry(name) for name in names}
 
 
+def tensors_of(table: Table) -> tuple[str, ...]:
+    """The names of a table that stand for tensors, rather than for lists, numbers or methods."""
+    ends = ("_packed", "_padded", "_idx", "_per_mesh", "_per_cloud", "valid")
+    return tuple(name for name in table if name.endswith(ends) and not name.startswith("_compute"))
+
+
 class WrittenThrough(list[Any]):
     """A list of tensors that is a batch's: to change it is to write its name."""
 
@@ -151,10 +157,15 @@ def _reader(name: str, of: Callable[[Any], Any] | None = None) -> Callable[[Any]
 
 
 def _same(value: Any, own: Any) -> bool:
-    """Whether arrays, numbers or lists of these are equal."""
+    """Whether arrays, sparse matrices, numbers or lists of these are equal."""
     if value is own:
         return True
-    if getattr(own, "is_sparse", False) or getattr(value, "shape", None) != getattr(own, "shape", None):
+    if getattr(value, "shape", None) != getattr(own, "shape", None):
         return False
+    if getattr(own, "is_sparse", False):
+        if not getattr(value, "is_sparse", False):
+            return False
+        parts = [(matrix.indices(), matrix.values()) for matrix in (value.coalesce(), own.coalesce())]
+        return all(_same(*pair) for pair in zip(*parts, strict=True))
     equal = value == own
     return bool(equal.all() if hasattr(equal, "all") else equal)

@@ -64,7 +64,11 @@ def _cot_sums(verts: Tensor, faces: Tensor) -> tuple[Tensor, Tensor, Tensor]:  #
         with torch.no_grad():
             row, column, weights, inverse_areas = cot_entries(verts, faces)
             total = verts.new_zeros(len(verts), 1).index_add(0, row, weights[:, None])
-        return torch.zeros_like(verts).index_add(0, row, weights[:, None] * verts[column]), total, inverse_areas
+        return (
+            torch.zeros_like(verts).index_add(0, row, weights[:, None] * verts[column]),
+            total,
+            inverse_areas,
+        )
     with torch.no_grad():
         L, inverse_areas = cot_laplacian(verts, faces)
         total = torch.sparse.sum(L, 1).to_dense()[:, None]

@@ -55,8 +55,12 @@ class Geometry:
         return self._once("verts_normals", compute, lambda normals: normals)
 
     def _once(self, name: str, compute: Callable[[], Any], ragged: Callable[[Any], Ragged]) -> Any:
+        if self.verts.from_outside:
+            return compute()
         version, value = self._computed.get(name, (None, None))
-        if version is None or version != self.verts.version or not still_serves(ragged(value).packed, self.verts.packed):
+        if version is None or version != self.verts.version:
+            value = None
+        if value is None or not still_serves(ragged(value).packed, self.verts.packed):
             value = compute()
             self._computed[name] = self.verts.version, value
         return value

@@ -110,7 +110,8 @@ def _whole(name: str, rows: Tensor) -> Tensor:
 
 def _without_padding(padded: Tensor) -> Ragged:  # (N, F, 3)
     if torch.compiler.is_compiling():  # how many faces there are cannot depend on values
-        torch._assert_async((padded != -1).all(), "Meshes: under torch.compile padded faces end in no -1: give a list")
+        message = "Meshes: under torch.compile padded faces may not end in rows of -1; give a list"
+        torch._assert_async((padded != -1).all(), message)
         return Ragged(Layout([padded.shape[1]] * len(padded), padded.device), padded=padded, pad_value=-1)
     real = (padded != -1).any(2)
     lengths = real.sum(1)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_same_device, check_shape
-from r3d_cli.internals import honours
+from r3d_cli.internals import honours, tensors_of
 from r3d_cli.structures.geometry import Geometry
 from r3d_cli.structures.indexing import Index, batch_indices
 from r3d_cli.structures.mesh_arguments import (
@@ -45,6 +45,8 @@ class Meshes(MeshViews):
     ============  =======================  ==========================================
 
     Views are computed when first asked for, once, and carry gradients. They share memory: write into none.
+    ``torch.compile(fullgraph=True)`` takes code that makes meshes; a trace looks at no values, so that faces
+    are not checked there, and padded ones may not end in rows of -1.
 
     Args:
         verts: List of (V_i, 3) or padded (N, V, 3); float32 or float64.
@@ -73,6 +75,9 @@ class Meshes(MeshViews):
         >>> meshes.faces_packed().tolist()
         [[0, 1, 2], [0, 2, 3], [4, 5, 6]]
     """
+
+    #: PyTorch3D's list of its underscored tensors, of which client code makes copies.
+    _INTERNAL_TENSORS = tensors_of(INTERNALS)
 
     #: False once client code has written to vertices or faces that the textures may not fit.
     _textures_fit = True

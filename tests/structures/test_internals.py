@@ -279,6 +279,17 @@ def test_a_batch_s_device_is_one_object(ragged: Meshes, clouds: Pointclouds) -> 
         assert batch.device == torch.device("cpu")
 
 
+def test_copies_are_made_of_the_listed_tensors(ragged: Meshes, clouds: Pointclouds) -> None:
+    """As in client code's own ``clone``."""
+    others = Meshes(ragged.verts_list(), ragged.faces_list()), Pointclouds(clouds.points_list())
+    for batch, other in zip((ragged, clouds), others, strict=True):
+        assert "_num_verts_per_mesh" in batch._INTERNAL_TENSORS or batch is clouds
+        for name in batch._INTERNAL_TENSORS:
+            setattr(other, name, getattr(batch, name).clone())
+    same_views(others[0], ragged, OF_MESHES)
+    same_views(others[1], clouds, OF_CLOUDS)
+
+
 # -- point clouds ----------------------------------------------------------------------------------------
 
 

@@ -62,8 +62,7 @@ class CamerasBase(TensorProperties):
                 kwargs[name] = pair[None] if pair.dim() == 1 else pair
         super().__init__(dtype=dtype, device=device, **kwargs)
         znear = kwargs.get("znear")
-        #: ``znear`` as a tensor and, where it was given as a number, that: nobody needs to wait for a GPU, nor
-        #: has a trace to look into the tensor.
+        #: Where znear was given as a number: it as a tensor, and the number, which nobody has to wait for.
         self._znear_given = (getattr(self, "znear", None), znear) if isinstance(znear, int | float) else None
         for name, tensor in self._tensors():
             if not tensor.is_floating_point():

@@ -126,7 +126,7 @@ class TexturesVertex(TexturesBase):
     def _checked_faces(self, where: str, faces: Tensor | None) -> Tensor:
         check_shape(where, "faces_packed", faces, "F 3")
         assert faces is not None
-        if faces.device.type == "cpu":  # elsewhere a look at the ids would wait for the device
+        if faces.device.type == "cpu" and not torch.compiler.is_compiling():  # to look waits for a GPU
             count = self._features.ragged.layout.total
             check_ids(where, "faces_packed", faces, count, "the packed vertices")
         return faces
