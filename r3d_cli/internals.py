@@ -52,7 +52,7 @@ def written(
 
     Args:
         replace: Called with the batch, the name and the value.
-        *names: Each is read as the public name without its underscore.
+        *names: Each is read by the public method without its underscore.
         forget: Called with the batch and the name where None is written; without it None does nothing.
         read: Another way to read them.
     """
@@ -74,8 +74,8 @@ def derived(instead: str, names: Iterable[str] = (), **readers: Callable[[Any], 
 
     Args:
         instead: What to write in their place; the end of a sentence.
-        names: Each is read as the public name without its underscore; those without one are properties of the
-            class already.
+        names: Each is read by the public method without its underscore; those without one are properties of
+            the class already.
         **readers: Names that are read in other ways.
     """
 
@@ -145,15 +145,19 @@ for _name in _MUTATORS:
 
 
 def _reader(name: str, of: Callable[[Any], Any] | None = None) -> Callable[[Any], Any]:
-    """What reads a name: the public name without the underscore, unless there is another way."""
-    public = name.removeprefix("_")
+    """What reads a name: the public method without the underscore, unless there is another way."""
 
     def read(batch: Any) -> Any:
-        view = getattr(batch, public) if of is None else of(batch)
-        view = view() if callable(view) else view
+        view = of(batch) if of else _method(type(batch), name)(batch)
         return WrittenThrough(view, batch, name) if isinstance(view, list) else view
 
     return read
+
+
+def _method(kind: type, name: str) -> Callable[[Any], Any]:
+    """The public method of the class that has the name: one that overrides it may read the name itself."""
+    owner = next(parent for parent in kind.__mro__ if name in vars(parent))
+    return getattr(owner, name.removeprefix("_"))
 
 
 def _same(value: Any, own: Any) -> bool:

@@ -21,6 +21,7 @@ from r3d_cli.renderer import (
     HardPhongShader,
     MeshRasterizer,
     MeshRenderer,
+    PointLights,
     RasterizationSettings,
     SoftPhongShader,
     SoftSilhouetteShader,
@@ -98,6 +99,7 @@ SPHERE = ico_sphere(1)
 VERTS, FACES = SPHERE.verts_packed(), SPHERE.faces_packed()
 R, T = look_at_view_transform(3.0, 10.0, torch.tensor([0.0, 90.0]))
 CAMERA, TWO_CAMERAS = FoVPerspectiveCameras(R=R[:1], T=T[:1]), FoVPerspectiveCameras(R=R, T=T)
+LIGHTS = PointLights(location=((2.0, 3.0, 3.0),))
 MAP = TexturesUV(torch.rand(1, 8, 8, 3), FACES[None], torch.rand(1, 42, 2))
 ATLAS = TexturesAtlas(torch.rand(1, 80, 2, 2, 3))
 
@@ -151,15 +153,16 @@ LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
 PICTURES: dict[str, Callable[[Tensor], Tensor]] = {
     "depths": lambda v: MeshRasterizer(CAMERA, RasterizationSettings(image_size=16))(one(v)).zbuf,
     "silhouette": lambda v: drawn(one(v), SoftSilhouetteShader(), blur_radius=1e-3, faces_per_pixel=8),
-    "phong": lambda v: drawn(colored(v), SoftPhongShader(cameras=CAMERA)),
-    "gouraud": lambda v: drawn(colored(v), HardGouraudShader(cameras=CAMERA)),
-    "flat": lambda v: drawn(colored(v), HardFlatShader(cameras=CAMERA)),
-    "two cameras": lambda v: drawn(colored(v).extend(2), HardPhongShader(cameras=TWO_CAMERAS)),
-    "map": lambda v: drawn(one(v, MAP), HardPhongShader(cameras=CAMERA)),
-    "atlas": lambda v: drawn(one(v, ATLAS), HardPhongShader(cameras=CAMERA)),
+    "phong": lambda v: drawn(colored(v), SoftPhongShader(cameras=CAMERA, lights=LIGHTS)),
+    "gouraud": lambda v: drawn(colored(v), HardGouraudShader(cameras=CAMERA, lights=LIGHTS)),
+    "flat": lambda v: drawn(colored(v), HardFlatShader(cameras=CAMERA, lights=LIGHTS)),
+    "two cameras": lambda v: drawn(colored(v).extend(2), HardPhongShader(cameras=TWO_CAMERAS, lights=LIGHTS)),
+    "map": lambda v: drawn(one(v, MAP), HardPhongShader(cameras=CAMERA, lights=LIGHTS)),
+    "atlas": lambda v: drawn(one(v, ATLAS), HardPhongShader(cameras=CAMERA, lights=LIGHTS)),
 }
 
 EVERY = {**VIEWS, **LOSSES, **PICTURES}
+SLOW = ("two cameras", "map", "atlas")
 
 
 def check_compiled(function: Callable[[Tensor], Tensor], backend: str) -> None:
@@ -179,7 +182,9 @@ def check_compiled(function: Callable[[Tensor], Tensor], backend: str) -> None:
         torch.testing.assert_close(*grads, rtol=1e-3, atol=1e-4 * float(grads[1].abs().max()))
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in EVERY]
+)
 def test_a_graph_makes_meshes(name: str) -> None:
     check_compiled(EVERY[name], "aot_eager")
 

@@ -279,6 +279,16 @@ def test_a_batch_s_device_is_one_object(ragged: Meshes, clouds: Pointclouds) -> 
         assert batch.device == torch.device("cpu")
 
 
+def test_a_public_method_that_is_overridden_may_read_the_name(ragged: Meshes) -> None:
+    class Shifted(Meshes):
+        def verts_list(self) -> list[torch.Tensor]:
+            return [verts + 1 for verts in self._verts_list]
+
+    shifted = Shifted(ragged.verts_list(), ragged.faces_list())
+    assert torch.equal(shifted.verts_list()[0], ragged.verts_list()[0] + 1)
+    assert torch.equal(shifted._verts_list[0], ragged.verts_list()[0])
+
+
 def test_copies_are_made_of_the_listed_tensors(ragged: Meshes, clouds: Pointclouds) -> None:
     """As in client code's own ``clone``."""
     others = Meshes(ragged.verts_list(), ragged.faces_list()), Pointclouds(clouds.points_list())
