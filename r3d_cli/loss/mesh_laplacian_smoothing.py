@@ -9,7 +9,7 @@ from torch import Tensor
 
 from r3d_cli.loss.coordinates import by_coordinate, lengths
 from r3d_cli.loss.per_mesh import check_meshes, mean_of_means, shaped
-from r3d_cli.ops.laplacian_matrices import cot_laplacian
+from r3d_cli.ops.laplacian_matrices import cot_entries, cot_laplacian
 from r3d_cli.ops.neighbour_sums import neighbour_sums
 
 METHODS = ("uniform", "cot", "cotcurv")
@@ -50,12 +50,28 @@ def mesh_laplacian_smoothing(meshes: Any, method: str = "uniform") -> Tensor:  #
         sums = neighbour_sums(verts, first, neighbours)
         moved = sums / first.diff().clamp(min=1)[:, None] - verts
     else:
-        with torch.no_grad():
-            L, inverse_areas = cot_laplacian(verts, meshes.faces_packed())
-            total = torch.sparse.sum(L, 1).to_dense()[:, None]
+        sums, total, inverse_areas = _cot_sums(verts, meshes.faces_packed())
         if method == "cot":
-            moved = torch.where(total > 0, (L @ verts) / torch.where(total > 0, total, 1), 0) - verts
+            moved = torch.where(total > 0, sums / torch.where(total > 0, total, 1), 0) - verts
         else:
-            moved = ((L @ verts) - total * verts) * (0.25 * inverse_areas)
+            moved = (sums - total * verts) * (0.25 * inverse_areas)
     loss = mean_of_means(lengths(by_coordinate(moved)), meshes.verts_packed_to_mesh_idx, len(meshes))
     return shaped(loss, meshes)
+
+
+def _cot_sums(verts: Tensor, faces: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # (V, 3), (V, 1), (V, 1)
+    """The cotangent-weighted sum of each vertex's neighbours, the sum of its weights, and its reciprocal
+    area."""
+    if torch.compiler.is_compiling():  # which knows no sparse matrices
+        with torch.no_grad():
+            row, column, weights, inverse_areas = cot_entries(verts, faces)
+            total = verts.new_zeros(len(verts), 1).index_add(0, row, weights[:, None])
+        return (
+            torch.zeros_like(verts).index_add(0, row, weights[:, None] * verts[column]),
+            total,
+            inverse_areas,
+        )
+    with torch.no_grad():
+        L, inverse_areas = cot_laplacian(verts, faces)
+        total = torch.sparse.sum(L, 1).to_dense()[:, None]
+    return L @ verts, total, inverse_areas

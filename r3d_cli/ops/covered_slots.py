@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_dtype, check_ids, check_same_device, check_shape
+from r3d_cli.kept import kept
 from r3d_cli.ops.packed_to_padded import packed_to_padded, padded_to_packed
 
 
 class CoveredSlots:
     """P covered slots of fragments (N, H, W, K), flat. Many slots are empty (a sphere leaves a third of the
     picture, most faces leave most of K): work on them costs nothing this way.
+
+    A graph of ``torch.compile`` cannot depend on how many there are: there all slots count, the empty ones as
+    if they showed the first corner of the first face, and `spread` leaves them out.
 
     Raises:
         ValueError: Shapes or devices do not fit.
@@ -34,31 +37,47 @@ class CoveredSlots:
         check_same_device(where, pix_to_face=pix_to_face, bary_coords=bary_coords)
         flat = pix_to_face.reshape(-1)
         self.shape = tuple(pix_to_face.shape)
+        self._bary_coords = bary_coords
+        #: (N * H * W * K,) which slots are covered, where all are worked on.
+        self._covered = flat >= 0 if torch.compiler.is_compiling() and num_faces else None
+        if self._covered is not None:
+            self.ids = torch.arange(len(flat), device=flat.device)
+            self.faces = flat.clamp(min=0).long()
+            return
         self.ids = (flat >= 0).nonzero()[:, 0]  # (P,) which of the N * H * W * K slots
         self.faces = flat.index_select(0, self.ids).long()  # (P,)
         check_ids(where, "pix_to_face", self.faces, num_faces, "the faces")
-        self._bary_coords = bary_coords
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    @cached_property
+    @kept
     def bary(self) -> Tensor:  # (P, 3)
-        return self.take(self._bary_coords)
+        if self._covered is None:
+            return self.take(self._bary_coords)
+        flat = self._bary_coords.reshape(-1, 3)
+        return torch.where(self._covered[:, None], flat, flat.new_tensor([1.0, 0.0, 0.0]))
 
-    @cached_property
+    @kept
     def images(self) -> Tensor:  # (P,)
         """The element of the batch that each slot belongs to."""
-        return self.ids // self._slots_per_image
+        images = self.ids // self._slots_per_image
+        return images if self._covered is None else torch.where(self._covered, images, 0)
 
     def take(self, values: Tensor) -> Tensor:
         """The rows (P, C) of values (N, H, W, K, C) at these slots."""
+        if self._covered is not None:
+            return values.reshape(-1, values.shape[-1])
         return _TakeRows.apply(values.reshape(-1, values.shape[-1]), self.ids)
 
     def spread(self, values: Tensor, empty: Tensor | None = None) -> Tensor:
         """Values (P, C) at their slots: (N, H, W, K, C). Empty slots hold the image's row of ``empty``
         (N, C), else zeros."""
         channels = values.shape[1]
+        if self._covered is not None:
+            empty = values.new_zeros(self.shape[0], channels) if empty is None else empty.to(values.dtype)
+            others = empty.repeat_interleave(self._slots_per_image, 0)
+            return torch.where(self._covered[:, None], values, others).reshape(*self.shape, channels)
         if empty is None:
             flat = values.new_zeros(self.shape[0] * self._slots_per_image, channels)
             flat.index_copy_(0, self.ids, values)
@@ -69,22 +88,22 @@ class CoveredSlots:
 
     def by_image(self, values: Tensor) -> Tensor:
         """Values (P, C) as (N, most slots of an image, C), zeros past an image's last slot."""
-        if self.shape[0] == 1:
-            return values[None]
+        if self.shape[0] == 1 or self._covered is not None:
+            return values.unflatten(0, (self.shape[0], -1))
         return packed_to_padded(values, self._first_of_images, self._most)
 
     def from_images(self, values: Tensor) -> Tensor:
         """`by_image` undone: (P, C)."""
-        if self.shape[0] == 1:
-            return values.squeeze(0)
+        if self.shape[0] == 1 or self._covered is not None:
+            return values.flatten(0, 1)
         return padded_to_packed(values, self._first_of_images, len(self))
 
-    @cached_property
+    @kept
     def _first_of_images(self) -> Tensor:  # (N,)
         starts = torch.arange(self.shape[0], device=self.ids.device) * self._slots_per_image
         return torch.searchsorted(self.ids, starts)
 
-    @cached_property
+    @kept
     def _most(self) -> int:
         ends = torch.cat([self._first_of_images[1:], self.ids.new_tensor([len(self)])])
         return int((ends - self._first_of_images).max()) if self.shape[0] else 0

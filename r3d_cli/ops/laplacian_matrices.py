@@ -81,6 +81,18 @@ def cot_laplacian(
         >>> inverse_areas.flatten().tolist()
         [2.0, 2.0, 2.0]
     """
+    row, column, weights, inverse_areas = cot_entries(verts, faces, eps)
+    count = len(verts)
+    L = torch.sparse_coo_tensor(
+        torch.stack([row, column]), weights, (count, count), check_invariants=False
+    ).coalesce()
+    return L, inverse_areas
+
+
+def cot_entries(
+    verts: Tensor, faces: Tensor, eps: float = 1e-12
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # (6 F,), (6 F,), (6 F,), (V, 1)
+    """What `cot_laplacian` adds up: rows, columns and weights, an entry often; and the reciprocal areas."""
     check_shape("cot_laplacian", "verts", verts, "V 3")
     check_shape("cot_laplacian", "faces", faces, "F 3")
     check_dtype("cot_laplacian", "verts", verts, "float32", "float64")
@@ -93,16 +105,9 @@ def cot_laplacian(
     # Of the angle at each corner, opposite to the edge between the other two.
     cot = (to_next * to_last).sum(-1) / (2 * area[:, None])
     i, j = faces.roll(-1, 1).flatten(), faces.roll(-2, 1).flatten()
-    count = len(verts)
-    L = torch.sparse_coo_tensor(
-        torch.stack([torch.cat([i, j]), torch.cat([j, i])]),
-        cot.flatten().repeat(2),
-        (count, count),
-        check_invariants=False,
-    ).coalesce()
-    areas = verts.new_zeros(count).index_add(0, faces.flatten(), area.repeat_interleave(3))
+    areas = verts.new_zeros(len(verts)).index_add(0, faces.flatten(), area.repeat_interleave(3))
     inverse_areas = torch.where(areas > 0, 1 / torch.where(areas > 0, areas, 1), 0)
-    return L, inverse_areas[:, None]
+    return torch.cat([i, j]), torch.cat([j, i]), cot.flatten().repeat(2), inverse_areas[:, None]
 
 
 def norm_laplacian(

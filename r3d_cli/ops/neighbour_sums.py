@@ -24,6 +24,10 @@ def neighbour_sums(
         >>> neighbour_sums(torch.tensor([[1.0], [10.0], [100.0]]), first, neighbours).flatten()
         tensor([ 10., 101.,  10.])
     """
+    if torch.compiler.is_compiling():  # a trace knows no number of neighbours, 0 perhaps
+        vertex = torch.arange(len(rows), device=rows.device)
+        vertex = vertex.repeat_interleave(first.diff(), output_size=len(neighbours))
+        return torch.zeros_like(rows).index_add(0, vertex, rows[neighbours])
     return _NeighbourSums.apply(rows, first, neighbours)
 
 

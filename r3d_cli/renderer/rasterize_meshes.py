@@ -111,8 +111,11 @@ def check_faces_per_pixel(where: str, faces_per_pixel: Any) -> None:
 
 def warn_of_bad_faces(meshes: Any, strict: bool) -> None:
     """Count the faces whose vertices are not finite, which are not drawn: an error if strict, else a warning.
-    On a GPU, where the answer would have to be waited for, only if strict."""
+    On a GPU, where the answer would have to be waited for, only if strict; in a trace, which knows no values,
+    never."""
     verts = meshes.verts_packed().detach()
+    if torch.compiler.is_compiling():
+        return
     if not strict and verts.device.type != "cpu":
         return
     if torch.isfinite(verts.sum()) or torch.isfinite(verts).all():

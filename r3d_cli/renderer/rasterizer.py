@@ -207,8 +207,16 @@ def resolve_settings(settings: RasterizationSettings, cameras: Any) -> tuple[boo
     if near is None and perspective:
         znear = cameras.get_znear()
         if znear is not None:
-            near = float(znear.min() if isinstance(znear, Tensor) else znear) / 2
+            near = _least(cameras, znear) / 2
     return perspective, clip, near
+
+
+def _least(cameras: Any, znear: Tensor | float) -> float:
+    """The least of the cameras' znear, without a look into the tensor where it was made of a number."""
+    tensor, number = getattr(cameras, "_znear_given", None) or (None, 0.0)
+    if tensor is znear:
+        return float(number)
+    return float(znear.min() if isinstance(znear, Tensor) else znear)
 
 
 def _away_from_zero(points: Tensor) -> Tensor:  # (..., 3)

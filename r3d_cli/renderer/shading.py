@@ -112,7 +112,7 @@ def gouraud_shading(meshes: Any, fragments: Any, lights: Any, cameras: Any, mate
         of_verts(lights),
         of_verts(cameras),
         of_verts(materials),
-        meshes.textures.verts_features_packed(),
+        meshes.fitting_textures().verts_features_packed(),
     )
     corners = shaded[meshes.faces_packed()]
     return interpolate_face_attributes(fragments.pix_to_face, fragments.bary_coords, corners)

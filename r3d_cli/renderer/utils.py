@@ -84,14 +84,14 @@ class TensorProperties(nn.Module):
             if name in self.__dict__:
                 setattr(self, name, fn(tensor))
         probe = fn(torch.empty(0, dtype=self.dtype, device=self.device))
-        self.device, self.dtype = probe.device, probe.dtype
+        self.device, self.dtype = self.device if probe.device == self.device else probe.device, probe.dtype
         return self
 
     def to(self: Self, device: Any = "cpu", *args: Any, **kwargs: Any) -> Self:  # type: ignore[override]
         """Move the values, in place; arguments as of ``torch.nn.Module.to``."""
         super().to(device, *args, **kwargs)
         if isinstance(device, torch.device) and device == self.device:
-            self.device = device  # the very object, as client code compares with `is`
+            self.device = device  # the very object, which client code compares with `is`
         return self
 
     def clone(self, other: TensorProperties) -> Any:

@@ -22,6 +22,11 @@ class Geometry:
         self._computed: dict[str, Any] = {}
 
     @property
+    def pending(self) -> bool:
+        """Whether vertices and faces are still to be held against each other: client code wrote to them."""
+        return False
+
+    @property
     def faces_areas(self) -> Ragged:  # (F_i,)
         return self._faces[0]
 
@@ -50,8 +55,12 @@ class Geometry:
         return self._once("verts_normals", compute, lambda normals: normals)
 
     def _once(self, name: str, compute: Callable[[], Any], ragged: Callable[[Any], Ragged]) -> Any:
-        version, value = self._computed.get(name, (-1, None))
-        if version != self.verts.version or not still_serves(ragged(value).packed, self.verts.packed):
+        if self.verts.from_outside:
+            return compute()
+        version, value = self._computed.get(name, (None, None))
+        if version is None or version != self.verts.version:
+            value = None
+        if value is None or not still_serves(ragged(value).packed, self.verts.packed):
             value = compute()
             self._computed[name] = self.verts.version, value
         return value

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_dtype, check_ids, check_same_device, dtype_name
-from r3d_cli.structures.ragged import Layout, Ragged
+from r3d_cli.checks import check_dtype, check_ids, check_same_device, check_shape, dtype_name
+from r3d_cli.structures.ragged import Layout, Ragged, pack
 from r3d_cli.structures.reading import read_rows
 
 Rows = Sequence[Tensor] | Tensor
@@ -48,7 +48,26 @@ def read_faces(faces: Rows, verts: Ragged) -> Ragged:
         read = _without_padding(read.padded)
     else:
         read = Ragged(read.layout, list=read.list, pad_value=-1)
-    return _fitting(read, verts.layout) if read.device.type == "cpu" else read
+    if read.device.type != "cpu" or torch.compiler.is_compiling():
+        return read  # nobody waits for a GPU, nor can a trace look at values
+    return _fitting(read, verts.layout)
+
+
+def scale_factors(scale: Tensor, layout: Layout) -> Tensor:  # (sum V_i, 1) or (sum V_i, 3)
+    """What vertices are multiplied by, from a factor or three a mesh or a vertex."""
+    meshes = layout.packed_to_batch_idx
+    if scale.dim() == 1:
+        check_shape("Meshes.scale_verts", "scale", scale, "N", N=len(layout))
+        return scale[meshes, None]
+    each = "3" if scale.shape[-1:] == (3,) else "1"
+    if scale.dim() == 2:
+        check_shape("Meshes.scale_verts", "scale", scale, f"N {each}", N=len(layout))
+        return scale[meshes]
+    if scale.dim() == 3 and scale.shape[1] == 1:
+        return scale_factors(scale[:, 0], layout)
+    sizes = {"N": len(layout), "V": layout.max_length}
+    check_shape("Meshes.scale_verts", "scale", scale, f"N V {each}", **sizes)
+    return pack(scale, layout)
 
 
 def check_face_ids(faces: Ragged, verts_layout: Layout) -> None:
@@ -67,12 +86,33 @@ def _check_extremes(faces: Ragged, verts_layout: Layout, least: np.ndarray, most
 def _ids(name: str, rows: Tensor) -> Tensor:
     if not isinstance(rows, Tensor) or rows.dtype == torch.int64:
         return rows
+    if rows.is_floating_point():
+        return _whole(name, rows)
     if rows.numel():  # torch.tensor([]) stands for "no faces", whatever its dtype
         check_dtype("Meshes", name, rows, *_INTEGERS)
     return rows.long()
 
 
+def _whole(name: str, rows: Tensor) -> Tensor:
+    """Ids that were given as floats. To look at them waits for a GPU: what is no whole number is no id."""
+    ids = rows.long()
+    if torch.compiler.is_compiling():
+        return ids
+    exact = (ids.to(rows.dtype) == rows) & (ids.abs() <= 2 / torch.finfo(rows.dtype).eps)
+    if not exact.all():
+        wrong = float(rows[~exact][0])
+        kind = "too large to be exact" if wrong.is_integer() else "no whole number"
+        raise ValueError(
+            f"Meshes: {name} holds {wrong}, which in {dtype_name(rows)} is {kind}; give int64 ids"
+        )
+    return ids
+
+
 def _without_padding(padded: Tensor) -> Ragged:  # (N, F, 3)
+    if torch.compiler.is_compiling():  # how many faces there are cannot depend on values
+        message = "Meshes: under torch.compile padded faces may not end in rows of -1; give a list"
+        torch._assert_async((padded != -1).all(), message)
+        return Ragged(Layout([padded.shape[1]] * len(padded), padded.device), padded=padded, pad_value=-1)
     real = (padded != -1).any(2)
     lengths = real.sum(1)
     if not torch.equal(real, torch.arange(padded.shape[1], device=padded.device) < lengths[:, None]):

@@ -36,7 +36,7 @@ class MeshViews:
 
     @property
     def device(self) -> torch.device:
-        return self._verts.device
+        return self._geometry.verts.layout.device
 
     @property
     def equisized(self) -> bool:

@@ -15,9 +15,17 @@ import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_same_device, check_shape
+from r3d_cli.internals import honours, tensors_of
 from r3d_cli.structures.geometry import Geometry
 from r3d_cli.structures.indexing import Index, batch_indices
-from r3d_cli.structures.mesh_arguments import check_face_ids, read_faces, read_normals, read_verts
+from r3d_cli.structures.mesh_arguments import (
+    check_face_ids,
+    read_faces,
+    read_normals,
+    read_verts,
+    scale_factors,
+)
+from r3d_cli.structures.mesh_internals import INTERNALS
 from r3d_cli.structures.mesh_views import MeshViews
 from r3d_cli.structures.ragged import Ragged, same_device
 from r3d_cli.structures.submeshes import submeshes
@@ -26,6 +34,7 @@ from r3d_cli.structures.topology import Topology
 M = TypeVar("M", bound="Meshes")
 
 
+@honours(INTERNALS)
 class Meshes(MeshViews):
     """N triangle meshes of different sizes, as lists, packed and padded tensors.
 
@@ -36,12 +45,16 @@ class Meshes(MeshViews):
     ============  =======================  ==========================================
 
     Views are computed when first asked for, once, and carry gradients. They share memory: write into none.
+    ``torch.compile(fullgraph=True)`` takes code that makes meshes; a trace looks at no values, so that faces
+    are not checked there, and padded ones may not end in rows of -1.
 
     Args:
         verts: List of (V_i, 3) or padded (N, V, 3); float32 or float64.
-        faces: List of (F_i, 3) or padded (N, F, 3) with rows of -1 at the end; integers, taken as int64.
+        faces: List of (F_i, 3) or padded (N, F, 3) with rows of -1 at the end; integers, or floats of whole
+            numbers, taken as int64.
         textures: ``TexturesVertex``, ``TexturesUV`` or ``TexturesAtlas`` of these meshes.
-        verts_normals: Like verts; used instead of computed ones until vertices are moved.
+        verts_normals: Like verts; used instead of computed ones until vertices are moved, other than all by
+            the same offset or factor.
 
     Attributes:
         textures: May be assigned to.
@@ -62,6 +75,12 @@ class Meshes(MeshViews):
         >>> meshes.faces_packed().tolist()
         [[0, 1, 2], [0, 2, 3], [4, 5, 6]]
     """
+
+    #: PyTorch3D's list of its underscored tensors, of which client code makes copies.
+    _INTERNAL_TENSORS = tensors_of(INTERNALS)
+
+    #: False once client code has written to vertices or faces that the textures may not fit.
+    _textures_fit = True
 
     def __init__(
         self,
@@ -100,8 +119,21 @@ class Meshes(MeshViews):
                 raise ValueError(
                     f"Meshes: textures must be TexturesVertex, TexturesUV or TexturesAtlas, got {kind}"
                 )
+            if not self._geometry.pending:
+                textures.bind(self._verts.layout, self._topology.faces_layout)
+        self._textures, self._textures_fit = textures, not self._geometry.pending
+
+    def fitting_textures(self) -> Any:
+        """``textures``, held against the vertices and faces where client code has written to any of them.
+
+        Raises:
+            ValueError: They do not fit.
+        """
+        textures = self._textures
+        if textures is not None and not (self._textures_fit and getattr(textures, "bound", True)):
             textures.bind(self._verts.layout, self._topology.faces_layout)
-        self._textures = textures
+            self._textures_fit = True
+        return textures
 
     def validate(self: M) -> M:
         """Look at values, which waits for a GPU.
@@ -131,6 +163,16 @@ class Meshes(MeshViews):
         new._geometry, new._given_normals = geometry, normals
         new.textures = textures
         return new
+
+    def _twin(self: M) -> M:
+        """These meshes in an object of its own, and textures in one too."""
+        new = copy.copy(self)
+        new._textures = self._twin_textures()
+        return new
+
+    def _twin_textures(self) -> Any:
+        twin = getattr(self._textures, "twin", None)
+        return self._textures if twin is None else twin()
 
     def _map(self: M, geometry: Geometry, function: Callable[[Any], Any]) -> M:
         """Meshes of another geometry; normals and textures become what a function makes of them."""
@@ -214,47 +256,60 @@ class Meshes(MeshViews):
         check_shape("Meshes.update_padded", "new_verts_padded", new_verts_padded, "N V 3", **sizes)
         check_same_device("Meshes.update_padded", new_verts_padded=new_verts_padded, verts=self._verts)
         moved = Ragged(layout, padded=new_verts_padded)
-        return self._with(self._geometry.moved(moved), self.textures)
+        return self._with(self._geometry.moved(moved), self._twin_textures())
 
     def offset_verts_(self: M, vert_offsets_packed: Tensor) -> M:
         """``offset_verts`` that replaces the vertices of these very meshes; other meshes keep theirs."""
         offsets = vert_offsets_packed
         check_same_device("Meshes.offset_verts", vert_offsets_packed=offsets, verts=self._verts)
         if offsets.shape == (3,):
-            moved = self._verts.map(lambda verts: verts + offsets)
-        else:
-            total = self._verts.layout.total
-            check_shape("Meshes.offset_verts", "vert_offsets_packed", offsets, "V 3", V=total)
-            moved = Ragged(self._verts.layout, packed=self.verts_packed() + offsets)
-        return self._move_to(moved)
+            return self._move_to(self._verts.map(lambda verts: verts + offsets), self._given_normals)
+        total = self._verts.layout.total
+        check_shape("Meshes.offset_verts", "vert_offsets_packed", offsets, "V 3", V=total)
+        return self._move_to(Ragged(self._verts.layout, packed=self.verts_packed() + offsets))
 
     def offset_verts(self: M, vert_offsets_packed: Tensor) -> M:
-        """With vertices moved by (sum V_i, 3), or all by (3,); faces, edges and textures are shared.
+        """With vertices moved by (sum V_i, 3), or all by (3,); faces, edges and texels are shared.
+
+        Normals that were given stay under the same offset for all vertices; others are computed anew.
 
         Raises:
             ValueError: Of another shape, or on another device.
         """
-        return copy.copy(self).offset_verts_(vert_offsets_packed)
+        return self._twin().offset_verts_(vert_offsets_packed)
 
     def scale_verts_(self: M, scale: float | Tensor) -> M:
         """``scale_verts`` that replaces the vertices of these very meshes; other meshes keep theirs."""
         if not isinstance(scale, Tensor) or scale.dim() == 0:
-            return self._move_to(self._verts.map(lambda verts: verts * scale))
-        check_shape("Meshes.scale_verts", "scale", scale, "N", N=len(self))
+            return self._move_to(self._verts.map(lambda verts: verts * scale), self._given_normals)
         check_same_device("Meshes.scale_verts", scale=scale, verts=self._verts)
-        scaled = self.verts_packed() * scale[self.verts_packed_to_mesh_idx(), None]
-        return self._move_to(Ragged(self._verts.layout, packed=scaled))
+        layout = self._verts.layout
+        factors = scale_factors(scale, layout)
+        scaled = Ragged(layout, packed=self.verts_packed() * factors)
+        each_one = scale.numel() == len(layout)
+        return self._move_to(scaled, self._given_normals if each_one else None)
 
     def scale_verts(self: M, scale: float | Tensor) -> M:
-        """With vertices times a number, or each mesh's times its own of (N,); the rest is shared.
+        """With vertices multiplied; the rest is shared.
+
+        Normals that were given stay where a mesh has one factor; else they are computed anew.
+
+        Args:
+            scale: A number; a factor a mesh, (N,) or (N, 1); a factor an axis, (N, 3); or factors a vertex,
+                (N, max V_i, 1) or (N, max V_i, 3), whose rows past a mesh's last vertex do not count.
 
         Raises:
             ValueError: Of another shape, or on another device.
-        """
-        return copy.copy(self).scale_verts_(scale)
 
-    def _move_to(self: M, verts: Ragged) -> M:
-        self._geometry, self._given_normals = self._geometry.moved(verts), None
+        Example:
+            >>> mesh = Meshes([torch.ones(1, 3)], [torch.zeros(0, 3)])
+            >>> mesh.scale_verts(torch.tensor([[1.0, 2.0, 3.0]])).verts_packed()
+            tensor([[1., 2., 3.]])
+        """
+        return self._twin().scale_verts_(scale)
+
+    def _move_to(self: M, verts: Ragged, normals: Ragged | None = None) -> M:
+        self._geometry, self._given_normals = self._geometry.moved(verts), normals
         return self
 
     def submeshes(self: M, face_indices: Sequence[Sequence[Tensor]] | Sequence[Tensor]) -> M:
@@ -281,6 +336,7 @@ class Meshes(MeshViews):
         Raises:
             ValueError: There are no textures.
         """
-        if self.textures is None:
+        textures = self.fitting_textures()
+        if textures is None:
             raise ValueError("Meshes.sample_textures: these meshes have no textures; assign meshes.textures")
-        return self.textures.sample_textures(fragments, faces_packed=self.faces_packed())
+        return textures.sample_textures(fragments, faces_packed=self.faces_packed())

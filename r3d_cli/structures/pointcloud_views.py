@@ -24,7 +24,7 @@ class PointcloudViews:
 
     @property
     def device(self) -> torch.device:
-        return self._points.device
+        return self._points.layout.device
 
     @property
     def equisized(self) -> bool:

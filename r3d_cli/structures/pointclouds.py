@@ -11,13 +11,16 @@ import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_dtype, check_same_device, check_shape, check_tensor
+from r3d_cli.internals import honours, tensors_of
 from r3d_cli.structures.indexing import Index, batch_indices
+from r3d_cli.structures.pointcloud_internals import INTERNALS
 from r3d_cli.structures.pointcloud_views import PointcloudViews
 from r3d_cli.structures.ragged import Layout, Ragged, same_device
 from r3d_cli.structures.reading import read_rows
 from r3d_cli.transforms.matrices import numbers
 
 
+@honours(INTERNALS)
 class Pointclouds(PointcloudViews):
     """N point clouds: their points and, where given, a normal and a feature vector a point.
 
@@ -42,6 +45,9 @@ class Pointclouds(PointcloudViews):
         >>> clouds[1].get_bounding_boxes().tolist()
         [[[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]]
     """
+
+    #: PyTorch3D's list of its underscored tensors, of which client code makes copies.
+    _INTERNAL_TENSORS = tensors_of(INTERNALS)
 
     def __init__(
         self,

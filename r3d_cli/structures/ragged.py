@@ -12,28 +12,31 @@ for. Meshes, point clouds and volumes are each a few of these.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, wraps
 from itertools import accumulate
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.compiler import is_dynamo_compiling as is_compiling
 
+from r3d_cli.kept import kept
 from r3d_cli.ops.packed_to_padded import packed_to_padded, padded_to_packed
 
 T = TypeVar("T")
 
+#: The version of values that ``torch.compile`` traces.
+TRACED = -1
 
-def lasting(compute: Callable[[Any], T]) -> cached_property[T]:
-    """A cached property of index tensors, which serve every mode of autograd whatever mode they are first
-    asked for in: made under ``torch.inference_mode`` they could not be used in training later."""
 
-    @wraps(compute)
-    def outside_inference(self: Any) -> T:
+class lasting(kept[T]):
+    """A kept property of index tensors, which serve every mode of autograd whatever mode they are first asked
+    for in: made under ``torch.inference_mode`` they could not be used in training later."""
+
+    def made(self, owner: Any) -> T:
+        if is_compiling():
+            return self.compute(owner)
         with torch.inference_mode(False):
-            return compute(self)
-
-    return cached_property(outside_inference)
+            return self.compute(owner)
 
 
 def still_serves(view: Tensor, source: Tensor) -> bool:
@@ -41,6 +44,8 @@ def still_serves(view: Tensor, source: Tensor) -> bool:
     source, so that outside it has to be made anew."""
     if not torch.is_grad_enabled():
         return True
+    if is_compiling():  # a trace knows no inference mode
+        return view.requires_grad == source.requires_grad
     return view.requires_grad == source.requires_grad and view.is_inference() <= source.is_inference()
 
 
@@ -74,7 +79,7 @@ class Layout:
         #: (N + 1,) where each sequence begins, and the end of the last.
         self.offsets: tuple[int, ...] = (0, *accumulate(self.lengths))
         #: Rows of the padded view: the longest sequence's, unless a wider padded tensor was given.
-        self.max_length = max(self.lengths, default=0) if max_length is None else max_length
+        self.max_length = max((0, *self.lengths)) if max_length is None else max_length
         self.equisized = len(set(self.lengths)) <= 1
 
     def __len__(self) -> int:
@@ -193,8 +198,17 @@ class Ragged:
 
     @property
     def version(self) -> int:
-        """Another number once somebody, an optimizer say, has written into the tensors that were given."""
+        """Another number once somebody, an optimizer say, has written into the tensors that were given; in a
+        trace, where nobody can count writes, always the same."""
+        if is_compiling():
+            return TRACED
         return sum(0 if tensor.is_inference() else tensor._version for tensor in self._sources)
+
+    @property
+    def from_outside(self) -> bool:
+        """Whether a trace looks at values from outside of it: whether what is kept of them is up to date it
+        cannot tell."""
+        return is_compiling() and self._version != TRACED
 
     @property
     def _sources(self) -> tuple[Tensor, ...]:
@@ -212,6 +226,8 @@ class Ragged:
         """A view, made where it was not given and is not there from before."""
         if name == self._given:
             return self._views[name]
+        if self.from_outside:
+            return make()
         if (version := self.version) != self._version:
             self._views, self._version = {self._given: self._views[self._given]}, version
         view = self._views.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -75,6 +76,39 @@ def read_rows(
         rows if rows.shape[1:] == empty.shape[1:] and rows.dtype == empty.dtype else empty for rows in given
     ]
     return Ragged.from_list(fit, layout=layout)
+
+
+def read_view(where: str, name: str, value: Any, now: Ragged, *, width: int | None = None) -> Ragged:
+    """Rows in the place of others, from any view of a batch.
+
+    Args:
+        where: The class of the batch, for errors.
+        name: What was written: its end says which view it is.
+        value: N tensors (L_n, D), or one padded (N, L, D), of any lengths; or packed rows (sum L_n, D), of
+            other lengths than now only where N is 1.
+        now: The rows that there are.
+        width: What D must be.
+
+    Returns:
+        In the very layout of ``now`` where lengths and device are the same.
+
+    Raises:
+        ValueError: Another shape.
+    """
+    sizes = {} if width is None else {"D": width}
+    layout = now.layout
+    if name.endswith("_packed"):
+        check_shape(where, name, value, "L D", **sizes, **({} if len(layout) == 1 else {"L": layout.total}))
+        if len(value) != layout.total:
+            return Ragged(Layout([len(value)], value.device), packed=value)
+        return Ragged(layout if value.device == layout.device else layout.to(value.device), packed=value)
+    padded = isinstance(value, Tensor) and value.device == layout.device
+    if padded and value.shape[:2] == (len(layout), layout.max_length):
+        return read_rows(where, name, value, layout=layout, width=width)
+    read = read_rows(where, name, value, width=width)
+    if read.layout == layout and read.layout.device == layout.device:
+        return Ragged(layout, list=read.list) if len(layout) else Ragged(layout, packed=read.packed)
+    return read
 
 
 def _alike(rows: Tensor, others: Tensor) -> bool:

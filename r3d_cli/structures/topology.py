@@ -85,7 +85,10 @@ class Topology:
     def face_pairs(self) -> Tensor:  # (P, 4)
         """Each pair of faces that share an edge, by edge: its two vertices, then the faces' other ones."""
         # An edge is numbered like the corner opposite to it: corners grouped by edge are its faces' others.
-        first, corners = vertex_corners(self.faces_to_edges, len(self.edges))
+        count = len(self.edges)
+        if torch.compiler.is_compiling():  # which must be told that ids of edges are int32
+            torch._check(count <= torch.iinfo(torch.int32).max)
+        first, corners = vertex_corners(self.faces_to_edges, count)
         corners, faces_of_edge = corners.long(), first.diff().long()
         edge = torch.arange(len(self.edges), device=first.device).repeat_interleave(faces_of_edge)
         side = torch.arange(len(corners), device=first.device)

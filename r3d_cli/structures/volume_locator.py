@@ -9,10 +9,42 @@ import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_shape
+from r3d_cli.internals import Table, derived, honours
 from r3d_cli.transforms.matrices import numbers
 from r3d_cli.transforms.transform3d import Scale, Transform3d
 
 
+def _write_sizes(locator: Any, sizes: Any) -> None:
+    check_shape("VolumeLocator", "_grid_sizes", sizes, "N 3", N=len(locator))
+    if (sizes.cpu() > torch.tensor(locator.resolution)).any():
+        raise ValueError(
+            f"VolumeLocator: _grid_sizes must fit the padded {locator.resolution}, got {sizes.tolist()}"
+        )
+    locator._sizes, locator.sizes = sizes, _on_host(sizes)
+
+
+def _write_place(locator: Any, transform: Any) -> None:
+    if not isinstance(transform, Transform3d) or len(transform) != len(locator):
+        raise ValueError(
+            f"VolumeLocator: _local_to_world_transform must be {len(locator)} transforms in a Transform3d, "
+            f"got {transform!r}"
+        )
+    locator._local_to_world = transform
+
+
+#: PyTorch3D's underscored names: see `r3d_cli.internals`.
+_INTERNALS: Table = {
+    "_grid_sizes": property(lambda locator: locator._sizes, _write_sizes),
+    "_local_to_world_transform": property(lambda locator: locator._local_to_world, _write_place),
+    **derived(
+        "make new Volumes",
+        _resolution=lambda locator: locator.resolution,
+        _align_corners=lambda locator: locator.align_corners,
+    ),
+}
+
+
+@honours(_INTERNALS)
 class VolumeLocator:
     """The lattices of N volumes, padded to one resolution, and their places in the world.
 
@@ -62,12 +94,12 @@ class VolumeLocator:
             raise ValueError(f"Volumes: grid_sizes must be 1 or {batch_size}, got {len(sizes)}")
         sizes = sizes.expand(batch_size, 3)
         #: N of (depth, height, width), on the host.
-        self.sizes: list[tuple[int, int, int]] = [(d, h, w) for d, h, w in sizes.tolist()]
+        self.sizes: list[tuple[int, int, int]] = _on_host(sizes)
         largest = sizes.amax(dim=0).tolist() if batch_size else [0, 0, 0]
         #: Padded (depth, height, width).
         self.resolution: tuple[int, ...] = tuple(resolution or largest)
         self.align_corners = align_corners
-        self._grid_sizes = sizes.to(device)
+        self._sizes = sizes.to(device)
         edges = _per_volume("voxel_size", voxel_size, batch_size, device, dtype)
         if edges.device.type == "cpu" and (edges <= 0).any():
             raise ValueError(f"Volumes: voxel_size must be above 0, got {float(edges.min())}")
@@ -78,32 +110,32 @@ class VolumeLocator:
 
     def _spans(self, dtype: torch.dtype) -> Tensor:  # (N, 3)
         """How many voxels lie between the local coordinates -1 and 1."""
-        return (self._grid_sizes - int(self.align_corners)).clamp(min=1).to(dtype)
+        return (self._sizes - int(self.align_corners)).clamp(min=1).to(dtype)
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     def __getitem__(self, index: list[int]) -> VolumeLocator:
-        return self._with(self._grid_sizes[index], self._local_to_world[index])
+        return self._with(self._sizes[index], self._local_to_world[index])
 
     def _with(self, grid_sizes: Tensor, local_to_world: Transform3d) -> VolumeLocator:
         made = VolumeLocator.__new__(VolumeLocator)
         made.resolution, made.align_corners = self.resolution, self.align_corners
-        made._grid_sizes, made._local_to_world = grid_sizes, local_to_world
-        made.sizes = self.sizes if grid_sizes is self._grid_sizes else [tuple(s) for s in grid_sizes.tolist()]
+        made._sizes, made._local_to_world = grid_sizes, local_to_world
+        made.sizes = self.sizes if grid_sizes is self._sizes else _on_host(grid_sizes)
         return made
 
     def clone(self) -> VolumeLocator:
-        return self._with(self._grid_sizes, self._local_to_world.clone())
+        return self._with(self._sizes, self._local_to_world.clone())
 
     def to(self, device: torch.device | str) -> VolumeLocator:
-        moved = self._with(self._grid_sizes, self._local_to_world.to(device))
-        moved._grid_sizes = self._grid_sizes.to(device)
+        moved = self._with(self._sizes, self._local_to_world.to(device))
+        moved._sizes = self._sizes.to(device)
         return moved
 
     def get_grid_sizes(self) -> Tensor:
         """(N, 3) int64: depth, height and width of each volume."""
-        return self._grid_sizes
+        return self._sizes
 
     def get_local_to_world_coords_transform(self) -> Transform3d:
         """N transforms from local to world coordinates."""
@@ -125,7 +157,7 @@ class VolumeLocator:
     def get_coord_grid(self, world_coordinates: bool = True) -> Tensor:  # (N, D, H, W, 3)
         """Coordinates of the centre of every voxel, also of the padding."""
         dtype = self._local_to_world.dtype
-        sizes, spans = self._grid_sizes, self._spans(dtype)
+        sizes, spans = self._sizes, self._spans(dtype)
         axes = []
         for axis, resolution in enumerate(self.resolution):
             steps = 2 * torch.arange(resolution, device=sizes.device)
@@ -133,6 +165,10 @@ class VolumeLocator:
             axes.append(local.reshape(len(self), *(resolution if a == axis else 1 for a in range(3))))
         grid = torch.stack(torch.broadcast_tensors(*reversed(axes)), dim=-1)
         return self.local_to_world_coords(grid) if world_coordinates else grid
+
+
+def _on_host(grid_sizes: Tensor) -> list[tuple[int, int, int]]:
+    return [(d, h, w) for d, h, w in grid_sizes.tolist()]
 
 
 def _moved(where: str, name: str, points: Tensor, transform: Transform3d) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_dtype, check_same_device, check_shape, dtype_name
+from r3d_cli.internals import Table, derived, honours
 from r3d_cli.structures.indexing import Index, batch_indices
 from r3d_cli.structures.ragged import same_device
 from r3d_cli.structures.utils import list_to_padded, padded_to_list
@@ -17,6 +18,33 @@ from r3d_cli.structures.volume_locator import VolumeLocator
 from r3d_cli.transforms.transform3d import Transform3d
 
 
+def _values(name: str) -> property:
+    """Densities or features, which client code replaces."""
+
+    def write(volumes: Any, values: Any) -> None:
+        if "locator" in vars(volumes) and (values is not None or name == "_densities"):
+            volumes._check_lattice("Volumes", name, values)
+        vars(volumes)[name] = values
+
+    return property(lambda volumes: vars(volumes)[name], write)
+
+
+def _of_locator(name: str) -> property:
+    return property(
+        lambda volumes: getattr(volumes.locator, name),
+        lambda volumes, value: setattr(volumes.locator, name, value),
+    )
+
+
+#: PyTorch3D's underscored names: see `r3d_cli.internals`.
+_INTERNALS: Table = {
+    **{name: _values(name) for name in ("_densities", "_features")},
+    **{name: _of_locator(name) for name in ("_grid_sizes", "_local_to_world_transform")},
+    **derived("use .to(device)", ("device",)),
+}
+
+
+@honours(_INTERNALS)
 class Volumes:
     """N voxel grids: densities, features where given, and their places in the world (`locator`).
 
@@ -39,6 +67,9 @@ class Volumes:
         >>> volumes.densities().shape, volumes.get_grid_sizes().tolist()
         (torch.Size([2, 1, 5, 3, 4]), [[2, 3, 4], [5, 3, 2]])
     """
+
+    _densities: Tensor
+    _features: Tensor | None
 
     def __init__(
         self,
@@ -68,7 +99,7 @@ class Volumes:
 
     def _with(self, densities: Tensor, features: Tensor | None, locator: VolumeLocator) -> Volumes:
         made = copy.copy(self)
-        made._densities, made._features, made.locator = densities, features, locator
+        made.__dict__.update(_densities=densities, _features=features, locator=locator)
         return made
 
     def _check_lattice(self, where: str, name: str, values: Tensor) -> None:

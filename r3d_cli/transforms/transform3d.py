@@ -5,27 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_floats, check_ids, check_same_device, check_shape
+from r3d_cli.internals import honours
 from r3d_cli.transforms import matrices
 from r3d_cli.transforms.euler_angles import AXES, axis_rotation
+from r3d_cli.transforms.links import INTERNALS, Link
 from r3d_cli.transforms.math import matmul
 from r3d_cli.transforms.matrices import batch_shape, broadcast_size, numbers
 from r3d_cli.transforms.se3 import se3_log_map
 
-
-class Link(NamedTuple):
-    """One matrix of a chain, with what its maker knows of it."""
-
-    matrix: Tensor  # (N or 1, 4, 4)
-    invert: Callable[[Tensor], Tensor]
-    affine: bool  # the last column is (0, 0, 0, 1), so points need no division
+T = TypeVar("T", bound="Transform3d")
 
 
+@honours(INTERNALS)
 class Transform3d:
     """A batch of N transforms of 3D space, composed left to right.
 
@@ -54,6 +51,7 @@ class Transform3d:
 
     _invert: Callable[[Tensor], Tensor] = staticmethod(matrices.invert)
     _affine = False
+    _device: torch.device
 
     def __init__(
         self,
@@ -66,17 +64,29 @@ class Transform3d:
             matrix = torch.eye(4, dtype=dtype, device=device)
         else:
             check_floats("Transform3d", "matrix", matrix, batch_shape(matrix, "4 4"))
-        self._links: tuple[Link, ...] = (Link(matrix.reshape(-1, 4, 4), self._invert, affine),)
-        self._product: tuple[int, Tensor] | None = None
+        self._chain(Link(matrix.reshape(-1, 4, 4), self._invert, affine))
+        if isinstance(device, torch.device) and device == self._device:
+            self._device = device  # the very object that was given
 
     @staticmethod
     def _of(links: Sequence[Link]) -> Transform3d:
         transform = Transform3d(matrix=links[0].matrix)
-        transform._links = tuple(links)
+        transform._chain(*links)
         return transform
 
-    def _map(self, function: Callable[[Tensor], Tensor]) -> Transform3d:
-        return Transform3d._of([link._replace(matrix=function(link.matrix)) for link in self._links])
+    def _chain(self, *links: Link) -> None:
+        """Be a chain of these."""
+        self._links = links
+        self._product: tuple[int, Tensor] | None = None
+        self._device = links[0].matrix.device
+        self._part = False  # one of another's ``_transforms``
+
+    def _map(self: T, function: Callable[[Tensor], Tensor]) -> T:
+        """A transform of this class, and with its attributes, of other matrices."""
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        new._chain(*(link._replace(matrix=function(link.matrix)) for link in self._links))
+        return new
 
     @property
     def dtype(self) -> torch.dtype:
@@ -84,7 +94,7 @@ class Transform3d:
 
     @property
     def device(self) -> torch.device:
-        return self._links[0].matrix.device
+        return self._device
 
     def __len__(self) -> int:
         """N, the number of transforms."""
@@ -93,8 +103,8 @@ class Transform3d:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(N={len(self)}, dtype={self.dtype}, device={self.device})"
 
-    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> Transform3d:
-        """The chosen transforms: by number, slice, list, tensor of indices or mask of bools.
+    def __getitem__(self: T, index: int | slice | Sequence[int] | Tensor) -> T:
+        """The chosen transforms, of this class: by number, slice, list, tensor of indices or mask of bools.
 
         Raises:
             IndexError: An index is outside the batch, or a mask is not of its size.
@@ -248,13 +258,11 @@ class Transform3d:
         """This transform, then a `RotateAxisAngle` of the same arguments."""
         return self._then(RotateAxisAngle, *args, **kwargs)
 
-    def clone(self) -> Transform3d:
+    def clone(self: T) -> T:
         """A copy with memory of its own; gradients flow through it."""
         return self._map(torch.clone)
 
-    def to(
-        self, device: torch.device | str, copy: bool = False, dtype: torch.dtype | None = None
-    ) -> Transform3d:
+    def to(self: T, device: torch.device | str, copy: bool = False, dtype: torch.dtype | None = None) -> T:
         """The transforms on another device or in another dtype; this object itself if nothing changes and no
         copy is asked for."""
         dtype = dtype or self.dtype
@@ -262,11 +270,11 @@ class Transform3d:
         same = all(a.matrix is b.matrix for a, b in zip(moved._links, self._links, strict=True))
         return self if same else moved
 
-    def cpu(self) -> Transform3d:
+    def cpu(self: T) -> T:
         """On the CPU."""
         return self.to("cpu")
 
-    def cuda(self) -> Transform3d:
+    def cuda(self: T) -> T:
         """On the current CUDA device."""
         return self.to("cuda")
 

@@ -224,11 +224,25 @@ def test_given_normals_are_used_until_vertices_move(ragged: Meshes) -> None:
     for kept in (batch.clone(), batch.detach(), batch[[0, 1, 2]], batch.extend(1)):
         assert torch.equal(kept.verts_normals_packed(), torch.cat(given))
     assert torch.equal(batch[2].verts_normals_list()[0], given[2])
-    moved = batch.offset_verts(torch.zeros(3))
-    assert not moved.has_verts_normals()
-    assert torch.equal(moved.verts_normals_packed(), ragged.verts_normals_packed())
+    for turned in (batch.offset_verts(torch.zeros(23, 3)), batch.scale_verts(torch.ones(3, 3))):
+        assert not turned.has_verts_normals()
+        assert torch.equal(turned.verts_normals_packed(), ragged.verts_normals_packed())
     padded = Meshes(batch.verts_padded(), batch.faces_padded(), verts_normals=batch.verts_normals_padded())
     assert torch.equal(padded.verts_normals_padded(), batch.verts_normals_padded())
+
+
+def test_given_normals_survive_what_turns_no_surface(ragged: Meshes) -> None:
+    given = [torch.rand_like(v) for v in ragged.verts_list()]
+    batch = Meshes(ragged.verts_list(), ragged.faces_list(), verts_normals=given)
+    for kept in (
+        batch.offset_verts(torch.tensor([1.0, 2.0, 3.0])),
+        batch.scale_verts(2.0),
+        batch.scale_verts(torch.tensor([1.0, 2.0, 3.0])),
+        batch.clone().offset_verts_(torch.ones(3)),
+        batch.clone().scale_verts_(3.0),
+    ):
+        assert torch.equal(kept.verts_normals_packed(), torch.cat(given))
+    assert not ragged.offset_verts(torch.ones(3)).has_verts_normals()
 
 
 def test_normals_are_there_once_computed(ragged: Meshes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -30,7 +31,22 @@ VERTS, FACES = torch.rand(4, 3), torch.tensor([[0, 1, 2], [0, 2, 3]])
         ([VERTS[None]], [FACES], "verts[0] must have shape (L, D) with D = 3, got (1, 4, 3)"),
         ([VERTS.half()], [FACES], "verts must be float32 or float64, got float16"),
         ([FACES], [FACES], "verts must be float32 or float64, got int64"),
-        ([VERTS], [VERTS], "faces[0] must be int64 or int32 or int16 or int8 or uint8, got float32"),
+        ([VERTS], [FACES > 0], "faces[0] must be int64 or int32 or int16 or int8 or uint8, got bool"),
+        (
+            [VERTS],
+            [FACES + 0.5],
+            "faces[0] holds 0.5, which in float32 is no whole number; give int64 ids",
+        ),
+        (
+            VERTS[None],
+            (FACES * math.nan)[None],
+            "faces holds nan, which in float32 is no whole number; give int64 ids",
+        ),
+        (
+            [VERTS],
+            [FACES.half() * 4096],
+            "faces[0] holds 4096.0, which in float16 is too large to be exact; give int64 ids",
+        ),
         (
             [VERTS, VERTS.double()],
             [FACES, FACES],
@@ -118,3 +134,12 @@ def test_vertices_that_are_not_finite_are_stored_and_named_when_asked() -> None:
     fine = Meshes([VERTS], [FACES])
     assert fine.validate() is fine
     assert len(Meshes([], []).validate()) == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_faces_may_be_floats(dtype: torch.dtype) -> None:
+    listed = Meshes([VERTS, VERTS[:3]], [FACES.to(dtype), FACES[:1].to(dtype)])
+    padded = Meshes(listed.verts_padded(), listed.faces_padded().to(dtype))
+    for batch in (listed, padded):
+        assert batch.faces_packed().dtype == torch.int64
+        assert batch.faces_list()[1].tolist() == [[0, 1, 2]]

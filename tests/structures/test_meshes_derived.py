@@ -216,6 +216,14 @@ def test_gradients_of_an_extended_batch_add_up() -> None:
     torch.testing.assert_close(extended, verts.grad)
 
 
+def assert_same_texels(batch: Meshes, other: Meshes) -> None:
+    """In the very same memory."""
+    if other.textures is None:
+        assert batch.textures is None
+    else:
+        assert batch.textures.verts_features_packed() is other.textures.verts_features_packed()
+
+
 # -- moved vertices --------------------------------------------------------------------------------------
 
 
@@ -225,7 +233,7 @@ def test_offsets_move_vertices(textured: Meshes) -> None:
     moved = textured.offset_verts(offsets)
     assert torch.equal(moved.verts_packed(), before + offsets)
     assert torch.equal(textured.verts_packed(), before)
-    assert moved.textures is textured.textures
+    assert_same_texels(moved, textured)
     fresh = Meshes(moved.verts_list(), moved.faces_list())
     assert torch.equal(moved.verts_normals_padded(), fresh.verts_normals_padded())
     assert torch.equal(moved.faces_areas_packed(), fresh.faces_areas_packed())
@@ -256,6 +264,17 @@ def test_scales_are_of_all_or_of_each_mesh(batch: Meshes) -> None:
         assert torch.equal(have, verts * scale)
 
 
+def test_scales_are_of_axes_or_of_vertices(batch: Meshes) -> None:
+    """As ``scale[i] * verts_list()[i]`` broadcasts, which is what PyTorch3D computes."""
+    count, most = len(batch), batch.verts_padded().shape[1]
+    for shape in ((count, 1), (count, 3), (count, 1, 1), (count, 1, 3), (count, most, 1), (count, most, 3)):
+        scales = torch.rand(shape)
+        scaled = batch.scale_verts(scales)
+        for have, verts, scale in zip(scaled.verts_list(), batch.verts_list(), scales, strict=True):
+            factors = scale[: len(verts)] if len(scale) == most and scale.dim() == 2 else scale
+            assert torch.equal(have, verts * factors), shape
+
+
 def test_a_padded_update_moves_vertices(textured: Meshes) -> None:
     new = torch.randn_like(textured.verts_padded())
     updated = textured.update_padded(new)
@@ -264,7 +283,7 @@ def test_a_padded_update_moves_vertices(textured: Meshes) -> None:
     assert torch.equal(updated.verts_packed(), rows)
     assert torch.equal(updated.num_verts_per_mesh(), textured.num_verts_per_mesh())
     assert torch.equal(updated.faces_packed(), textured.faces_packed())
-    assert updated.textures is textured.textures
+    assert_same_texels(updated, textured)
 
 
 @pytest.mark.parametrize(
@@ -282,6 +301,14 @@ def test_a_padded_update_moves_vertices(textured: Meshes) -> None:
         (
             lambda m: m.scale_verts(torch.zeros(2)),
             "Meshes.scale_verts: scale must have shape (N,) with N = 3, got (2,)",
+        ),
+        (
+            lambda m: m.scale_verts(torch.zeros(3, 2)),
+            "Meshes.scale_verts: scale must have shape (N, 1) with N = 3, got (3, 2)",
+        ),
+        (
+            lambda m: m.scale_verts(torch.zeros(3, 11, 3)),
+            "Meshes.scale_verts: scale must have shape (N, V, 3) with N = 3 and V = 12, got (3, 11, 3)",
         ),
         (
             lambda m: m.update_padded(torch.zeros(3, 11, 3)),

@@ -62,6 +62,9 @@ class CamerasBase(TensorProperties):
                 pair = format_tensor(kwargs[name], dtype, device)
                 kwargs[name] = pair[None] if pair.dim() == 1 else pair
         super().__init__(dtype=dtype, device=device, **kwargs)
+        znear = kwargs.get("znear")
+        #: Where znear was given as a number: it as a tensor, and the number, which nobody has to wait for.
+        self._znear_given = (getattr(self, "znear", None), znear) if isinstance(znear, int | float) else None
         for name, tensor in self._tensors():
             if not tensor.is_floating_point():
                 setattr(self, name, tensor.to(self.dtype))

@@ -8,11 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from r3d_cli.internals import honours
 from r3d_cli.ops.covered_slots import CoveredSlots
 from r3d_cli.renderer.textures.base import TextureRows, TexturesBase, check_images, stored_once
+from r3d_cli.renderer.textures.internals import ATLAS
 from r3d_cli.structures.ragged import Layout
 
 
+@honours(ATLAS)
 class TexturesAtlas(TexturesBase):
     """R x R texels a face, as in SoftRasterizer (Liu et al. 2019).
 
@@ -43,7 +46,7 @@ class TexturesAtlas(TexturesBase):
 
     @property
     def device(self) -> torch.device:
-        return self._atlas.ragged.device
+        return self._atlas.ragged.layout.device
 
     @property
     def _size(self) -> int:
@@ -69,6 +72,7 @@ class TexturesAtlas(TexturesBase):
             ValueError: They do not fit.
         """
         self._atlas = self._atlas.bind(faces_layout, "TexturesAtlas", "atlas", "faces")
+        self._bound = True
 
     def check_shapes(self, batch_size: int, max_num_verts: int, max_num_faces: int) -> bool:
         """Whether the padded view fits meshes of this padded size."""

@@ -27,7 +27,10 @@ SIZES_OF_NONE = {"D": 3, "R": 1}  # of textures of no meshes: a colour, in one t
 
 class TexturesBase:
     """A batch of N textures, one a mesh. Immutable but for `bind`: methods return new batches, which share
-    memory where values are the same."""
+    memory where values are the same. (PyTorch3D's underscored names may be written to.)"""
+
+    #: False once client code has written rows of other lengths: the meshes hold them against their own again.
+    _bound = True
 
     def __len__(self) -> int:
         raise NotImplementedError
@@ -106,6 +109,17 @@ class TexturesBase:
         if len(devices) > 1:
             raise ValueError(f"{where}: textures are on {' and '.join(devices)}; move them with .to()")
         return filled[0]._join(filled)
+
+    def _rewrite(self, **attributes: Any) -> None:
+        """Other values in this very batch, for client code that writes to PyTorch3D's underscored names."""
+        self.__dict__.update(attributes)
+
+    def twin(self: T) -> T:
+        """Textures of the same values, in the same memory: what is written to one is not written to the
+        other."""
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        return new
 
     def _with(self: T, **attributes: Any) -> T:
         new = copy.copy(self)

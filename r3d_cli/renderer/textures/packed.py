@@ -16,8 +16,9 @@ from r3d_cli.renderer.textures.vertex import TexturesVertex
 def packed_texture(meshes: Any) -> PackedTexture | None:
     """The textures of meshes, each stored once however many meshes share it; None for kinds that are looked
     up in another way: subclasses, other numbers of channels than three, mip-mapped maps."""
-    pack = _PACK.get(type(meshes.textures))
-    packed = None if pack is None else pack(meshes.textures, meshes)
+    textures = meshes.fitting_textures()
+    pack = _PACK.get(type(textures))
+    packed = None if pack is None else pack(textures, meshes)
     return packed if packed is not None and packed.texels.shape[-1] == 3 else None
 
 

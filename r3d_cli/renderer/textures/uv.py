@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from r3d_cli.internals import honours
 from r3d_cli.ops.covered_slots import CoveredSlots
 from r3d_cli.ops.weighted_rows import weighted_rows
 from r3d_cli.renderer.screen import screen_of
@@ -20,12 +20,14 @@ from r3d_cli.renderer.textures.filtering import (
     sample_texels,
     texel_position,
 )
+from r3d_cli.renderer.textures.internals import UV
 from r3d_cli.renderer.textures.mesh_maps import MeshMaps
 from r3d_cli.renderer.textures.texel_maps import TexelMaps
 from r3d_cli.renderer.textures.uv_faces import StoredFaces, check_arguments, packed_ids
-from r3d_cli.structures.ragged import Layout, Ragged
+from r3d_cli.structures.ragged import Layout, Ragged, lasting
 
 
+@honours(UV)
 class TexturesUV(TexturesBase):
     """Texture maps of C channels, sampled at (u, v) coordinates of the faces' corners.
 
@@ -62,6 +64,9 @@ class TexturesUV(TexturesBase):
         tensor([0.0000, 1.0000, 0.5000])
     """
 
+    #: Whether client code has written values that are still to be held against the others.
+    _unchecked = False
+
     def __init__(
         self,
         maps: Tensor | Sequence[Tensor] | Sequence[Sequence[Tensor]],
@@ -95,7 +100,7 @@ class TexturesUV(TexturesBase):
 
     @property
     def device(self) -> torch.device:
-        return self._faces_uvs.ragged.device
+        return self._faces_uvs.ragged.layout.device
 
     # -- views -------------------------------------------------------------------------------------------
 
@@ -166,6 +171,7 @@ class TexturesUV(TexturesBase):
         if self._maps_ids is not None:
             self._maps_ids = self._maps_ids.bind(faces_layout, "TexturesUV", "maps_ids", "faces")
         self._faces_uvs = faces_uvs
+        self._bound = True
         self.__dict__.pop("_stored", None)
 
     def check_shapes(self, batch_size: int, max_num_verts: int, max_num_faces: int) -> bool:
@@ -286,8 +292,11 @@ class TexturesUV(TexturesBase):
         maps_ids = self._stored.maps_ids
         return self._maps.which(meshes, 0 if maps_ids is None else maps_ids[rows].clamp(min=0))
 
-    @cached_property
+    @lasting
     def _stored(self) -> StoredFaces:
+        if self._unchecked:
+            check_arguments(self._faces_uvs, self._verts_uvs, self._maps_ids, self._maps)
+            self._unchecked = False
         batches = [self._faces_uvs.ragged, self._verts_uvs.ragged]
         if self._maps_ids is not None:
             batches.append(self._maps_ids.ragged)
@@ -369,6 +378,11 @@ class TexturesUV(TexturesBase):
             return self._maps_ids
         none = [faces_uvs.new_zeros(len(faces_uvs)) for faces_uvs in self._faces_uvs.ragged.list]
         return TextureRows(Ragged.from_list(none), ends_known=self._faces_uvs.ends_known)
+
+    def _rewrite(self, **attributes: Any) -> None:
+        super()._rewrite(**attributes)
+        self.__dict__.pop("_stored", None)
+        self._unchecked = True
 
     def _with(self, **attributes: Any) -> TexturesUV:
         new = super()._with(**attributes)

@@ -63,7 +63,7 @@ def check_arguments(
             f"TexturesUV: maps_ids must hold an id a face: meshes have {list(faces.layout.lengths)} faces in "
             f"faces_uvs, but {list(ids.layout.lengths)} ids"
         )
-    if faces.device.type != "cpu":  # there a look at the ids would wait for the device
+    if faces.device.type != "cpu" or torch.compiler.is_compiling():  # to look waits for a GPU
         return
     lengths = verts.layout.lengths
     _check_ids_of_meshes("faces_uvs", faces, [-length for length in lengths], lengths, "verts_uvs")

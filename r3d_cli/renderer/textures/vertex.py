@@ -9,12 +9,15 @@ import torch
 from torch import Tensor
 
 from r3d_cli.checks import check_ids, check_shape
+from r3d_cli.internals import honours
 from r3d_cli.ops.covered_slots import CoveredSlots
 from r3d_cli.ops.weighted_rows import weighted_rows
 from r3d_cli.renderer.textures.base import TextureRows, TexturesBase, check_images, stored_once
+from r3d_cli.renderer.textures.internals import VERTEX
 from r3d_cli.structures.ragged import Layout
 
 
+@honours(VERTEX)
 class TexturesVertex(TexturesBase):
     """D features a vertex: colours, or anything else to be interpolated.
 
@@ -39,7 +42,7 @@ class TexturesVertex(TexturesBase):
 
     @property
     def device(self) -> torch.device:
-        return self._features.ragged.device
+        return self._features.ragged.layout.device
 
     def verts_features_list(self) -> list[Tensor]:
         """N tensors (V_i, D)."""
@@ -60,6 +63,7 @@ class TexturesVertex(TexturesBase):
             ValueError: They do not fit.
         """
         self._features = self._features.bind(verts_layout, "TexturesVertex", "verts_features", "vertices")
+        self._bound = True
 
     def check_shapes(self, batch_size: int, max_num_verts: int, max_num_faces: int) -> bool:
         """Whether the padded view fits meshes of this padded size."""
@@ -122,7 +126,7 @@ class TexturesVertex(TexturesBase):
     def _checked_faces(self, where: str, faces: Tensor | None) -> Tensor:
         check_shape(where, "faces_packed", faces, "F 3")
         assert faces is not None
-        if faces.device.type == "cpu":  # elsewhere a look at the ids would wait for the device
+        if faces.device.type == "cpu" and not torch.compiler.is_compiling():  # to look waits for a GPU
             count = self._features.ragged.layout.total
             check_ids(where, "faces_packed", faces, count, "the packed vertices")
         return faces
