@@ -443,6 +443,13 @@ R3D_FN BoundaryPoint<Real> nearest_on_boundary(Real px, Real py, const Corners<R
   return point;
 }
 
+// From a to b by a share. Exactly a at 0, b at 1, and a where both are the same: faces around a corner, and
+// those that one plane cuts, tie in depth and go by id.
+template <class Real>
+R3D_FN Real between(Real a, Real b, Real share) {
+  return share < (Real)0.5 ? a + share * (b - a) : b + (1 - share) * (a - b);
+}
+
 // Depth and barycentric coordinates at that point. They stay between those of the corners, while the algebra
 // of the unclipped triangle goes through infinity where its plane vanishes.
 template <class Real>
@@ -453,10 +460,9 @@ R3D_FN Sample<Real> sample_boundary(Real px, Real py, const Triangle<Real>& f,
   const Corners<Real>& c = w.clipped.after_far;
   if (c.size < 3) return {0, 0, 0, -1};
   const BoundaryPoint<Real> at = nearest_on_boundary(px, py, c, settings.is_perspective);
-  // Each end alone is exactly its own, so that the faces around a corner tie in depth and go by id.
-  const Real *const a = w.weights[at.from], *const b = w.weights[at.to], share = at.share, rest = 1 - share;
-  return {rest * a[0] + share * b[0], rest * a[1] + share * b[1], rest * a[2] + share * b[2],
-          rest * c.z[at.from] + share * c.z[at.to]};
+  const Real *const a = w.weights[at.from], *const b = w.weights[at.to], share = at.share;
+  return {between(a[0], b[0], share), between(a[1], b[1], share), between(a[2], b[2], share),
+          between(c.z[at.from], c.z[at.to], share)};
 }
 
 // Depth and barycentric coordinates inside a clipped polygon. It lies in front of the camera, whatever
@@ -465,7 +471,9 @@ template <class T, class S, class Real>
 R3D_FN Sample<T> interpolate_clipped(const Edges<T>& e, const FaceSetup<S>& s,
                                      const RasterSettings<Real>& settings) {
   Sample<T> sample = interpolate(e, s, settings.is_perspective, settings.clip_barycentric_coords);
-  if (settings.is_perspective) sample.z = max_of(sample.z, splat<T>(0));
+  // Unless clipping has left no weight.
+  const T zero = splat<T>(0), sum = sample.b0 + sample.b1 + sample.b2;
+  if (settings.is_perspective) sample.z = select(sum > 0, max_of(sample.z, zero), sample.z);
   return sample;
 }
 

@@ -134,7 +134,10 @@ R3D_FN StampHits<Real> hit_stamp(Lanes<Real> px, Lanes<Real> py, const StampFace
   if (kSample) {
     // What blur adds around a clipped polygon is rare: a pixel at a time.
     if (face.slow && face.polygon.clipped) {
-      h.sample = interpolate_clipped(h.e, face.setup, settings);
+      const L zero = splat<L>(0);
+      h.sample = interpolate_clipped(h.e, face.setup, settings);  // anything outside, where no lane may look
+      h.sample = {select(h.inside, h.sample.b0, zero), select(h.inside, h.sample.b1, zero),
+                  select(h.inside, h.sample.b2, zero), select(h.inside, h.sample.z, zero)};
       h.undecided |= mask_bits(h.hit & !h.inside);
     } else {
       h.sample = interpolate_beyond(h.e, h.inside, face.setup, settings.perspective_correct,

@@ -191,6 +191,9 @@ def _after(depth: Tensor, ids: Tensor, after_z: Tensor, after_id: Tensor) -> Ten
 def _nearest(samples: Samples, dtype: torch.dtype, K: int) -> Tensor:
     """Ids of the K nearest hits along the last axis, by (depth, id), -1 where there are fewer."""
     depth = samples.z.to(dtype).clamp(max=torch.finfo(dtype).max)
+    if dtype == torch.float64:  # depths that tie but for the rounding of this file
+        mantissa, exponent = torch.frexp(depth)
+        depth = torch.ldexp((mantissa * 2**40).round(), exponent - 40)
     depth = torch.where(samples.hit, depth, math.inf)
     depth, ids = depth.sort(dim=-1, stable=True)
     return torch.where(depth < math.inf, ids, -1)[..., :K]
