@@ -287,14 +287,14 @@ extern "C" __global__ void __launch_bounds__(256) rasterize_meshes_bin(
     const i64* faces,            // (F, 3)
     const i64* mesh_first_face,  // (N + 1,)
     i64 num_verts, i64 num_faces, i64 num_meshes, int height, int width, R3D_REAL blur_radius,
-    bool perspective_correct, bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
+    bool perspective_correct, bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
     i16* tile_boxes,   // (F, 4) x0, y0, x1, y1 inclusive; x1 < x0: none
     i64* tile_counts,  // (N, TY, TX) zero before; its summed-area table is the number of faces a tile
     i64* bad_face) {   // (1,) zero before; F - the first face that points past the vertices
   const i64 id = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (id >= num_faces) return;
-  const RasterSettings<R3D_REAL> settings = {perspective_correct, false,  cull_backfaces,
-                                             blur_radius,         z_near, z_far};
+  const RasterSettings<R3D_REAL> settings = {
+      perspective_correct, false, cull_backfaces, blur_radius, z_near, z_far, is_perspective};
   Box box = {0, 0, -1, -1};
   if (points_past(faces, id, num_verts))
     atomicMax(bad_face, num_faces - id);
@@ -377,7 +377,7 @@ extern "C" __global__ void __launch_bounds__(256)
                               const i32* list,        // the band's faces, tile by tile
                               i64 first_tile, int height, int width, i64 faces_per_pixel,
                               R3D_REAL blur_radius, bool perspective_correct, bool clip_barycentric_coords,
-                              bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
+                              bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
                               const R3D_REAL* after_zbuf,  // (N, H, W), or null
                               const i64* after_face,       // (N, H, W), or null
                               i64* pix_to_face,            // (N, H, W, K)
@@ -388,7 +388,8 @@ extern "C" __global__ void __launch_bounds__(256)
   __shared__ i32 batch_size;
   rasterize_tile<FewNearest<R3D_REAL>, R3D_REAL>(
       verts, faces, offsets, list, first_tile, height, width, faces_per_pixel,
-      {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far},
+      {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far,
+       is_perspective},
       {after_zbuf, after_face}, {pix_to_face, zbuf, bary_coords, dists}, batch, &batch_size);
 }
 
@@ -399,7 +400,7 @@ extern "C" __global__ void __launch_bounds__(256)
                                const i32* list,        // the band's faces, tile by tile
                                i64 first_tile, int height, int width, i64 faces_per_pixel,
                                R3D_REAL blur_radius, bool perspective_correct, bool clip_barycentric_coords,
-                               bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
+                               bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
                                const R3D_REAL* after_zbuf,  // (N, H, W), or null
                                const i64* after_face,       // (N, H, W), or null
                                i64* pix_to_face,            // (N, H, W, K)
@@ -410,7 +411,8 @@ extern "C" __global__ void __launch_bounds__(256)
   __shared__ i32 batch_size;
   rasterize_tile<ManyNearest<R3D_REAL>, R3D_REAL>(
       verts, faces, offsets, list, first_tile, height, width, faces_per_pixel,
-      {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far},
+      {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far,
+       is_perspective},
       {after_zbuf, after_face}, {pix_to_face, zbuf, bary_coords, dists}, batch, &batch_size);
 }
 
@@ -419,7 +421,7 @@ extern "C" __global__ void __launch_bounds__(256) rasterize_meshes_zbuffer(
     const i64* faces,            // (F, 3)
     const i64* mesh_first_face,  // (N + 1,)
     i64 num_verts, i64 num_faces, i64 num_meshes, int height, int width, bool perspective_correct,
-    bool clip_barycentric_coords, bool cull_backfaces, float z_near, float z_far,
+    bool clip_barycentric_coords, bool cull_backfaces, float z_near, float z_far, bool is_perspective,
     i64* keys,        // (N, H, W) of unsigned numbers, all bits set before
     i32* large,       // (F,) faces for zbuffer_large
     i32* num_large,   // (1,) zero before
@@ -427,7 +429,7 @@ extern "C" __global__ void __launch_bounds__(256) rasterize_meshes_zbuffer(
   __shared__ i32 queue[kThreads];
   __shared__ i32 queued;
   const RasterSettings<float> settings = {
-      perspective_correct, clip_barycentric_coords, cull_backfaces, 0, z_near, z_far};
+      perspective_correct, clip_barycentric_coords, cull_backfaces, 0, z_near, z_far, is_perspective};
   if (threadIdx.x == 0) queued = 0;
   __syncthreads();
   const i64 id = (i64)blockIdx.x * kThreads + threadIdx.x;
@@ -467,12 +469,12 @@ extern "C" __global__ void __launch_bounds__(256)
                                    const i64* mesh_first_face,  // (N + 1,)
                                    i64 num_meshes, int height, int width, bool perspective_correct,
                                    bool clip_barycentric_coords, bool cull_backfaces, float z_near,
-                                   float z_far,
+                                   float z_far, bool is_perspective,
                                    const i32* large,      // (F,)
                                    const i32* num_large,  // (1,)
                                    i64* keys) {           // (N, H, W)
   const RasterSettings<float> settings = {
-      perspective_correct, clip_barycentric_coords, cull_backfaces, 0, z_near, z_far};
+      perspective_correct, clip_barycentric_coords, cull_backfaces, 0, z_near, z_far, is_perspective};
   for (int i = blockIdx.y; i < *num_large; i += gridDim.y) {
     const i32 id = large[i];
     const i64 mesh = mesh_of(id, mesh_first_face, num_meshes);
@@ -494,6 +496,7 @@ extern "C" __global__ void __launch_bounds__(256)
                              const i64* faces,    // (F, 3)
                              i64 num_pixels, int height, int width, bool perspective_correct,
                              bool clip_barycentric_coords, bool cull_backfaces, float z_near, float z_far,
+                             bool is_perspective,
                              i64* pix_to_face,    // (N, H, W, 1) the keys before
                              float* zbuf,         // (N, H, W, 1)
                              float* bary_coords,  // (N, H, W, 1, 3), or null
@@ -508,8 +511,10 @@ extern "C" __global__ void __launch_bounds__(256)
   }
   const float px = pixel_center<float>(width - 1 - pixel % width, width, height);
   const float py = pixel_center<float>(height - 1 - pixel / width % height, height, width);
-  write_hit(pixel, (i64)(key & 0xffffffffu), __uint_as_float((u32)(key >> 32)), px, py, verts, faces,
-            {perspective_correct, clip_barycentric_coords, cull_backfaces, 0.0f, z_near, z_far}, out);
+  write_hit(
+      pixel, (i64)(key & 0xffffffffu), __uint_as_float((u32)(key >> 32)), px, py, verts, faces,
+      {perspective_correct, clip_barycentric_coords, cull_backfaces, 0.0f, z_near, z_far, is_perspective},
+      out);
 }
 
 // The backward. Two ways: a thread a slot with atomic additions, whose order changes the last digits from run
@@ -547,7 +552,7 @@ extern "C" __global__ void __launch_bounds__(256)
                          const i64* pix_to_face,  // (N, H, W, K)
                          i64 num_slots, int height, int width, i64 faces_per_pixel, R3D_REAL blur_radius,
                          bool perspective_correct, bool clip_barycentric_coords, bool cull_backfaces,
-                         R3D_REAL z_near, R3D_REAL z_far,
+                         R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
                          const R3D_REAL* grad_zbuf,         // (N, H, W, K), or null
                          const R3D_REAL* grad_bary_coords,  // (N, H, W, K, 3), or null
                          const R3D_REAL* grad_dists,        // (N, H, W, K), or null
@@ -555,7 +560,8 @@ extern "C" __global__ void __launch_bounds__(256)
   const i64 slot = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (slot >= num_slots || pix_to_face[slot] < 0) return;
   const RasterSettings<R3D_REAL> settings = {
-      perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far};
+      perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far,
+      is_perspective};
   const i64 id = pix_to_face[slot], pixel = slot / faces_per_pixel;
   const R3D_REAL px = pixel_center<R3D_REAL>(width - 1 - pixel % width, width, height);
   const R3D_REAL py = pixel_center<R3D_REAL>(height - 1 - pixel / width % height, height, width);
@@ -573,7 +579,7 @@ extern "C" __global__ void __launch_bounds__(256)
                                const i64* pix_to_face,      // (N, H, W, K)
                                i64 num_faces, i64 num_meshes, int height, int width, i64 faces_per_pixel,
                                R3D_REAL blur_radius, bool perspective_correct, bool clip_barycentric_coords,
-                               bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
+                               bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
                                const R3D_REAL* grad_zbuf,         // (N, H, W, K), or null
                                const R3D_REAL* grad_bary_coords,  // (N, H, W, K, 3), or null
                                const R3D_REAL* grad_dists,        // (N, H, W, K), or null
@@ -582,7 +588,8 @@ extern "C" __global__ void __launch_bounds__(256)
   if (id >= num_faces) return;
   const int lane = threadIdx.x % kWarp;
   const RasterSettings<R3D_REAL> settings = {
-      perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far};
+      perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far,
+      is_perspective};
   const i64 mesh = mesh_of(id, mesh_first_face, num_meshes);
   const Prepared<R3D_REAL> p = prepare(load_face(verts, faces, id), (i32)id, settings);
   Box box = pixel_box(p, settings, height, width);

@@ -3,8 +3,9 @@
 //
 // A face is a triangle in NDC (x to the left, y up) with view depth z at its vertices. Clipped at the near
 // and far planes it becomes a convex polygon of up to five corners: coverage and distances belong to that
-// polygon, depth and barycentric coordinates to the unclipped triangle, whose algebra holds for any sign of
-// z.
+// polygon. Inside it, depth and barycentric coordinates are those of the unclipped triangle, whose algebra
+// holds there for any sign of z; outside, within the blur, where it does not, those of the polygon's nearest
+// point.
 #ifndef R3D_RASTERIZE_MESHES_H_
 #define R3D_RASTERIZE_MESHES_H_
 
@@ -17,6 +18,10 @@ struct RasterSettings {
   bool perspective_correct, clip_barycentric_coords, cull_backfaces;
   Real blur_radius;    // squared NDC distance
   Real z_near, z_far;  // clipping planes; -inf, inf: none
+  // x and y were divided by the depth: what lies behind the camera is on the wrong side, and faces are always
+  // cut in front of it. Where planes cut a face, its lines are straight in view space, and so its attributes
+  // are interpolated there, even if those of whole faces are not (`perspective_correct`).
+  bool is_perspective;
 };
 
 template <class S>
@@ -41,13 +46,20 @@ R3D_FN Real pixel_center(i64 index, int side, int other) {
   return -half + (range * (Real)index + half) / (Real)side;
 }
 
+// What is nearer is cut away: with perspective, all that does not lie in front of the camera.
+template <class Real>
+R3D_FN Real nearest_kept(const RasterSettings<Real>& settings) {
+  return settings.is_perspective ? max_of(settings.z_near, (Real)R3D_TINY) : settings.z_near;
+}
+
 // Does the face meet a clipping plane? Such faces take the polygon's way.
 template <class Real>
-R3D_FN bool crosses_planes(const Triangle<Real>& f, Real z_near, Real z_far) {
+R3D_FN bool crosses_planes(const Triangle<Real>& f, const RasterSettings<Real>& settings) {
+  const Real z_near = nearest_kept(settings), z_far = settings.z_far;
   return f.z0 < z_near || f.z1 < z_near || f.z2 < z_near || f.z0 > z_far || f.z1 > z_far || f.z2 > z_far;
 }
 
-// The corner between a kept vertex a and a removed vertex b, on the plane z. Always walked from the kept to
+// The corner between a kept vertex a and a removed vertex b, at the depth z. Always walked from the kept to
 // the removed vertex, so that two faces that share an edge compute the same corner. With perspective, the
 // line is straight in view space, whose x is proportional to NDC x times z.
 template <class Real>
@@ -77,27 +89,63 @@ struct CornerOrigin {
   int kept, removed;
 };
 
-// Keeps what lies on the plane or on its side (Sutherland and Hodgman 1974). `sign` is 1 at the near plane,
-// -1 at the far one.
+// Where corners are cut away: beyond `at`, on the side away from `sign`, which is 1 at the near plane, -1 at
+// the far one.
 template <class Real>
-R3D_FN void clip_at_plane(const Corners<Real>& in, Real at, Real sign, bool perspective, Corners<Real>* out,
+struct ClipPlane {
+  Real at, sign;
+  bool perspective;  // x and y were divided by the depth
+};
+
+// The power of two at or below a positive number.
+R3D_FN float power_of_two(float a) {
+  int exponent;
+  frexpf(a, &exponent);
+  return ldexpf(0.5f, exponent);
+}
+R3D_FN double power_of_two(double a) {
+  int exponent;
+  frexp(a, &exponent);
+  return ldexp(0.5, exponent);
+}
+
+// The depth at which the edge from a kept corner a to a removed corner b is cut: that of the plane. But
+// quotients by depths next to nothing are of no use, so the near plane keeps a distance from the camera that
+// is a share of the edge's own extent: small beside anything that can be told apart there, and the same for
+// both faces at the edge. A power of two times a constant, it does not change with the vertices, as far as
+// derivatives go. Faces that are all in front of the camera are not cut by it, however near they are.
+template <class Real>
+R3D_FN Real cut_depth(const Corners<Real>& in, int a, int b, const ClipPlane<Real>& plane) {
+  if (!(plane.perspective && plane.sign > 0)) return plane.at;
+  const Real extent_a = abs_of(in.z[a]) * max_of((Real)1, max_of(abs_of(in.x[a]), abs_of(in.y[a])));
+  const Real extent_b = abs_of(in.z[b]) * max_of((Real)1, max_of(abs_of(in.x[b]), abs_of(in.y[b])));
+  const Real smallest = (Real)R3D_NEAREST_CUT * power_of_two(max_of(extent_a, extent_b));
+  return min_of(max_of(plane.at, smallest), in.z[a]);
+}
+
+// Keeps what lies on the plane or on its side (Sutherland and Hodgman 1974).
+template <class Real>
+R3D_FN void clip_at_plane(const Corners<Real>& in, const ClipPlane<Real>& plane, Corners<Real>* out,
                           CornerOrigin* origins) {
+  const Real at = plane.sign * plane.at;
   int size = 0;
   for (int i = 0; i < in.size; ++i) {
     const int j = i + 1 < in.size ? i + 1 : 0;
-    const bool keep_i = sign * in.z[i] >= sign * at, keep_j = sign * in.z[j] >= sign * at;
+    const bool keep_i = plane.sign * in.z[i] >= at, keep_j = plane.sign * in.z[j] >= at;
     if (keep_i && size < 5) {
       out->x[size] = in.x[i];
       out->y[size] = in.y[i];
       out->z[size] = in.z[i];
       origins[size++] = {i, i};
     }
+    if (keep_i == keep_j) continue;
+    const int a = keep_i ? i : j, b = keep_i ? j : i;
+    const Real z = cut_depth(in, a, b, plane);
     // A kept vertex on the plane itself is the corner already.
-    if (keep_i != keep_j && in.z[keep_i ? i : j] != at && size < 5) {
-      const int a = keep_i ? i : j, b = keep_i ? j : i;
-      cut_edge(in.x[a], in.y[a], in.z[a], in.x[b], in.y[b], in.z[b], at, perspective, &out->x[size],
+    if (in.z[a] != z && size < 5) {
+      cut_edge(in.x[a], in.y[a], in.z[a], in.x[b], in.y[b], in.z[b], z, plane.perspective, &out->x[size],
                &out->y[size]);
-      out->z[size] = at;
+      out->z[size] = z;
       origins[size++] = {a, b};
     }
   }
@@ -112,15 +160,22 @@ struct ClippedFace {
 };
 
 template <class Real>
+R3D_FN ClipPlane<Real> near_plane(const RasterSettings<Real>& settings) {
+  return {nearest_kept(settings), 1, settings.is_perspective};
+}
+template <class Real>
+R3D_FN ClipPlane<Real> far_plane(const RasterSettings<Real>& settings) {
+  return {settings.z_far, -1, settings.is_perspective};
+}
+
+template <class Real>
 R3D_FN void clip_corners(const Triangle<Real>& f, const RasterSettings<Real>& settings,
                          ClippedFace<Real>* clipped) {
   const Corners<Real> whole = {
       3, {f.x0, f.x1, f.x2, 0, 0}, {f.y0, f.y1, f.y2, 0, 0}, {f.z0, f.z1, f.z2, 0, 0}};
   clipped->whole = whole;
-  clip_at_plane(whole, settings.z_near, (Real)1, settings.perspective_correct, &clipped->after_near,
-                clipped->near_origins);
-  clip_at_plane(clipped->after_near, settings.z_far, (Real)-1, settings.perspective_correct,
-                &clipped->after_far, clipped->far_origins);
+  clip_at_plane(whole, near_plane(settings), &clipped->after_near, clipped->near_origins);
+  clip_at_plane(clipped->after_near, far_plane(settings), &clipped->after_far, clipped->far_origins);
 }
 
 // Clips a triangle at both planes into one convex polygon, corners in the triangle's order.
@@ -265,12 +320,27 @@ R3D_FN Sample<T> interpolate_beyond(const Edges<T>& e, M inside, const FaceSetup
   return divide_weights(e, g, s, select(inside, sum, beyond), perspective, clip);
 }
 
+// Of an edge of a clipped polygon, is b the end that offsets are taken from? Corners next to the camera's
+// plane are far away: from the other end rounding is smaller, and both faces at an edge find the same.
+template <class Real>
+R3D_FN bool starts_at_second(Real ax, Real ay, Real bx, Real by) {
+  return abs_of(bx) + abs_of(by) < abs_of(ax) + abs_of(ay);
+}
+
+// Squared distance from a point to the edge that ends at a corner of a polygon.
+template <class T, class Real>
+R3D_FN T edge_distance2(T px, T py, const Polygon<Real>& p, int to) {
+  const int from = to > 0 ? to - 1 : p.size - 1;
+  if (p.clipped && starts_at_second(p.x[from], p.y[from], p.x[to], p.y[to]))
+    return point_segment_distance2(px, py, p.x[to], p.y[to], p.x[from], p.y[from]);
+  return point_segment_distance2(px, py, p.x[from], p.y[from], p.x[to], p.y[to]);
+}
+
 // Squared distance from a point to the boundary of a polygon.
 template <class T, class Real>
 R3D_FN T boundary_distance2(T px, T py, const Polygon<Real>& p) {
-  T nearest = point_segment_distance2(px, py, p.x[p.size - 1], p.y[p.size - 1], p.x[0], p.y[0]);
-  for (int i = 1; i < p.size; ++i)
-    nearest = min_of(nearest, point_segment_distance2(px, py, p.x[i - 1], p.y[i - 1], p.x[i], p.y[i]));
+  T nearest = edge_distance2(px, py, p, 0);
+  for (int i = 1; i < p.size; ++i) nearest = min_of(nearest, edge_distance2(px, py, p, i));
   return nearest;
 }
 
@@ -317,6 +387,96 @@ R3D_FN auto surely_outside(const EdgeExtent<T>& e) -> decltype(e.least > e.great
   return (e.least < -limit) & (e.greatest > limit);
 }
 
+// What is left of a face between the planes, with the weights of the face's vertices at its corners: those of
+// view space, or of the screen if the face was cut there.
+template <class Real>
+struct WeighedCorners {
+  ClippedFace<Real> clipped;
+  Real near_weights[5][3], weights[5][3];  // after the near plane, and after both
+};
+
+// Weights after a plane from those before it.
+template <class Real>
+R3D_FN void weigh_after_plane(const Corners<Real>& in, const Real (*before)[3], const Corners<Real>& out,
+                              const CornerOrigin* origins, Real (*after)[3]) {
+  for (int i = 0; i < out.size; ++i) {
+    const int a = origins[i].kept, b = origins[i].removed;
+    const Real t = a == b ? 0 : (in.z[a] - out.z[i]) / (in.z[a] - in.z[b]);
+    for (int k = 0; k < 3; ++k) after[i][k] = before[a][k] + t * (before[b][k] - before[a][k]);
+  }
+}
+
+template <class Real>
+R3D_FN void weigh_corners(const Triangle<Real>& f, const RasterSettings<Real>& settings,
+                          WeighedCorners<Real>* w) {
+  const Real whole[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
+  clip_corners(f, settings, &w->clipped);
+  weigh_after_plane(w->clipped.whole, whole, w->clipped.after_near, w->clipped.near_origins, w->near_weights);
+  weigh_after_plane(w->clipped.after_near, w->near_weights, w->clipped.after_far, w->clipped.far_origins,
+                    w->weights);
+}
+
+// The point of a clipped polygon's boundary that is nearest to p: on the edge between two of its corners, at
+// `nearest.t` on the screen and at `share` of what is interpolated, counted from the end that offsets are
+// taken from.
+template <class Real>
+struct BoundaryPoint {
+  int from, to;
+  NearestOnSegment<Real> nearest;
+  Real share;
+};
+
+template <class Real>
+R3D_FN BoundaryPoint<Real> nearest_on_boundary(Real px, Real py, const Corners<Real>& c, bool perspective) {
+  BoundaryPoint<Real> point = {c.size - 1, 0, {}, 0};
+  for (int i = 0, before = c.size - 1; i < c.size; before = i++) {
+    const bool second = starts_at_second(c.x[before], c.y[before], c.x[i], c.y[i]);
+    const int from = second ? i : before, to = second ? before : i;
+    const NearestOnSegment<Real> n = nearest_on_segment(px, py, c.x[from], c.y[from], c.x[to], c.y[to]);
+    if (i > 0 && !(n.distance2() < point.nearest.distance2())) continue;
+    point.nearest = n;
+    point.from = from, point.to = to;
+  }
+  const Real t = point.nearest.t, z_from = c.z[point.from], z_to = c.z[point.to];
+  // Straight in view space: the weights on the screen over the depths, and those over their sum.
+  point.share = perspective ? t * z_from / nonzero((1 - t) * z_to + t * z_from) : t;
+  return point;
+}
+
+// From a to b by a share. Exactly a at 0, b at 1, and a where both are the same: faces around a corner, and
+// those that one plane cuts, tie in depth and go by id.
+template <class Real>
+R3D_FN Real between(Real a, Real b, Real share) {
+  return share < (Real)0.5 ? a + share * (b - a) : b + (1 - share) * (a - b);
+}
+
+// Depth and barycentric coordinates at that point. They stay between those of the corners, while the algebra
+// of the unclipped triangle goes through infinity where its plane vanishes.
+template <class Real>
+R3D_FN Sample<Real> sample_boundary(Real px, Real py, const Triangle<Real>& f,
+                                    const RasterSettings<Real>& settings) {
+  WeighedCorners<Real> w;
+  weigh_corners(f, settings, &w);
+  const Corners<Real>& c = w.clipped.after_far;
+  if (c.size < 3) return {0, 0, 0, -1};
+  const BoundaryPoint<Real> at = nearest_on_boundary(px, py, c, settings.is_perspective);
+  const Real *const a = w.weights[at.from], *const b = w.weights[at.to], share = at.share;
+  return {between(a[0], b[0], share), between(a[1], b[1], share), between(a[2], b[2], share),
+          between(c.z[at.from], c.z[at.to], share)};
+}
+
+// Depth and barycentric coordinates inside a clipped polygon. It lies in front of the camera, whatever
+// rounding makes of depths next to nothing.
+template <class T, class S, class Real>
+R3D_FN Sample<T> interpolate_clipped(const Edges<T>& e, const FaceSetup<S>& s,
+                                     const RasterSettings<Real>& settings) {
+  Sample<T> sample = interpolate(e, s, settings.is_perspective, settings.clip_barycentric_coords);
+  // Unless clipping has left no weight.
+  const T zero = splat<T>(0), sum = sample.b0 + sample.b1 + sample.b2;
+  if (settings.is_perspective) sample.z = select(sum > 0, max_of(sample.z, zero), sample.z);
+  return sample;
+}
+
 // What one pixel centre sees of one face.
 template <class Real>
 struct Hit {
@@ -330,6 +490,12 @@ R3D_FN bool wild(const Triangle<Real>& f) {
   const Real x = max_of(abs_of(f.x0), max_of(abs_of(f.x1), abs_of(f.x2)));
   const Real y = max_of(abs_of(f.y0), max_of(abs_of(f.y1), abs_of(f.y2)));
   return !(max_of(x, y) < (Real)R3D_WILD_COORDINATE);
+}
+
+template <class Real>
+R3D_FN RasterSettings<double> in_double(const RasterSettings<Real>& s) {
+  return {s.perspective_correct, s.clip_barycentric_coords, s.cull_backfaces, (double)s.blur_radius,
+          (double)s.z_near,      (double)s.z_far,           s.is_perspective};
 }
 
 // Coverage decided exactly and all else in double: for ties, and for coordinates whose products would
@@ -350,9 +516,17 @@ R3D_FN Hit<Real> hit_exact(Real px, Real py, const Triangle<Real>& f, const Poly
   const Triangle<double> relative = {(Real)(f.x0 - px), (Real)(f.y0 - py), f.z0,
                                      (Real)(f.x1 - px), (Real)(f.y1 - py), f.z1,
                                      (Real)(f.x2 - px), (Real)(f.y2 - py), f.z2};
-  const FaceSetup<double> setup = set_up_face(relative);
-  const Sample<double> s = interpolate_beyond(triangle_edges(0.0, 0.0, relative), inside, setup,
-                                              settings.perspective_correct, settings.clip_barycentric_coords);
+  const Edges<double> e = triangle_edges(0.0, 0.0, relative);
+  Sample<double> s;
+  if (!polygon.clipped) {
+    s = interpolate_beyond(e, inside, set_up_face(relative), settings.perspective_correct,
+                           settings.clip_barycentric_coords);
+  } else if (inside) {
+    s = interpolate_clipped(e, set_up_face(relative), settings);
+  } else {  // the planes act on absolute coordinates
+    const Triangle<double> whole = {f.x0, f.y0, f.z0, f.x1, f.y1, f.z1, f.x2, f.y2, f.z2};
+    s = sample_boundary((double)px, (double)py, whole, in_double(settings));
+  }
   hit.hit = s.z >= 0;
   hit.b0 = (Real)s.b0;
   hit.b1 = (Real)s.b1;
@@ -375,8 +549,10 @@ R3D_FN Hit<Real> hit_polygon(Real px, Real py, const FaceSetup<Real>& setup, con
   if (!inside && !(settings.blur_radius > 0)) return hit;
   const Real dist2 = boundary_distance2(px, py, polygon);
   if (!inside && !(dist2 < settings.blur_radius)) return hit;
-  const Sample<Real> s =
-      interpolate_beyond(e, inside, setup, settings.perspective_correct, settings.clip_barycentric_coords);
+  const Sample<Real> s = !polygon.clipped ? interpolate_beyond(e, inside, setup, settings.perspective_correct,
+                                                               settings.clip_barycentric_coords)
+                         : inside         ? interpolate_clipped(e, setup, settings)
+                                          : sample_boundary(px, py, setup.f, settings);
   hit.hit = s.z >= 0;
   hit.b0 = s.b0;
   hit.b1 = s.b1;
@@ -395,7 +571,7 @@ R3D_FN Polygon<Real> visible_polygon(const Triangle<Real>& f, const RasterSettin
   polygon.size = 0;  // until shown otherwise
   if (!(sum - sum == 0) || !(far_z >= (Real)R3D_MIN_DEPTH)) return polygon;
   polygon.size = 3;
-  if (crosses_planes(f, settings.z_near, settings.z_far)) polygon = clip_face(f, settings);
+  if (crosses_planes(f, settings)) polygon = clip_face(f, settings);
   const double area2 = polygon_area2(polygon);
   if (area2 == 0 || (settings.cull_backfaces && area2 > 0)) polygon.size = 0;
   return polygon;
@@ -541,45 +717,87 @@ R3D_FN void cut_edge_bwd(Real ax, Real ay, Real az, Real bx, Real by, Real bz, R
   }
 }
 
-// Of one plane of clip_corners: gradients (x, y, z) of the corners after it to those before it.
+// Gradients of corners: x, y, z and the weights of the face's vertices.
+constexpr int kCornerParts = 6;
 template <class Real>
-R3D_FN void clip_at_plane_bwd(const Corners<Real>& in, Real at, bool perspective, int size,
-                              const CornerOrigin* origins, const Real (*grad_out)[3], Real (*grad_in)[3]) {
-  for (int i = 0; i < size; ++i) {
+using CornerGradients = Real[5][kCornerParts];
+
+// Of one plane of weigh_corners: gradients of the corners after it to those before it.
+template <class Real>
+R3D_FN void clip_at_plane_bwd(const Corners<Real>& in, const Real (*weights)[3], const Corners<Real>& out,
+                              const CornerOrigin* origins, bool perspective,
+                              const CornerGradients<Real>& grad_out, CornerGradients<Real>& grad_in) {
+  for (int i = 0; i < out.size; ++i) {
     const int a = origins[i].kept, b = origins[i].removed;
-    if (a == b)
-      for (int k = 0; k < 3; ++k) grad_in[a][k] += grad_out[i][k];
-    else
-      cut_edge_bwd(in.x[a], in.y[a], in.z[a], in.x[b], in.y[b], in.z[b], at, perspective, grad_out[i][0],
-                   grad_out[i][1], grad_in[a], grad_in[b]);
+    const Real* const g = grad_out[i];
+    if (a == b) {
+      for (int k = 0; k < kCornerParts; ++k) grad_in[a][k] += g[k];
+      continue;
+    }
+    cut_edge_bwd(in.x[a], in.y[a], in.z[a], in.x[b], in.y[b], in.z[b], out.z[i], perspective, g[0], g[1],
+                 grad_in[a], grad_in[b]);
+    const Real inverse = 1 / (in.z[a] - in.z[b]), t = (in.z[a] - out.z[i]) * inverse;
+    Real grad_t = 0;
+    for (int k = 0; k < 3; ++k) {
+      grad_t += g[3 + k] * (weights[b][k] - weights[a][k]);
+      grad_in[a][3 + k] += (1 - t) * g[3 + k];
+      grad_in[b][3 + k] += t * g[3 + k];
+    }
+    grad_in[a][2] += grad_t * (1 - t) * inverse;
+    grad_in[b][2] += grad_t * t * inverse;
   }
 }
 
-// Of boundary_distance2 of the visible polygon, for faces that meet a clipping plane.
+// Of sample_boundary: from the sample to the corners of the edge.
 template <class Real>
-R3D_FN void polygon_distance2_bwd(Real px, Real py, const Triangle<Real>& f,
-                                  const RasterSettings<Real>& settings, Real grad,
-                                  TriangleGradient<Real>* out) {
-  ClippedFace<Real> clipped;
-  clip_corners(f, settings, &clipped);
-  const Corners<Real>& p = clipped.after_far;
-  if (p.size < 3) return;
-  int from = p.size - 1, to = 0;
-  NearestOnSegment<Real> nearest = nearest_on_segment(px, py, p.x[from], p.y[from], p.x[to], p.y[to]);
-  for (int i = 1; i < p.size; ++i) {
-    const NearestOnSegment<Real> n = nearest_on_segment(px, py, p.x[i - 1], p.y[i - 1], p.x[i], p.y[i]);
-    if (n.distance2() < nearest.distance2()) {
-      nearest = n;
-      from = i - 1, to = i;
-    }
+R3D_FN void sample_boundary_bwd(const WeighedCorners<Real>& w, const BoundaryPoint<Real>& at,
+                                bool perspective, const Sample<Real>& grad, CornerGradients<Real>& out) {
+  const Corners<Real>& c = w.clipped.after_far;
+  const int a = at.from, b = at.to;
+  const Real g[3] = {grad.b0, grad.b1, grad.b2}, z_a = c.z[a], z_b = c.z[b], t = at.nearest.t;
+  Real grad_share = grad.z * (z_b - z_a);
+  for (int k = 0; k < 3; ++k) {
+    grad_share += g[k] * (w.weights[b][k] - w.weights[a][k]);
+    out[a][3 + k] += (1 - at.share) * g[k];
+    out[b][3 + k] += at.share * g[k];
   }
-  Real after_far[5][3] = {}, after_near[5][3] = {}, whole[5][3] = {};
-  point_segment_distance2_bwd(nearest, grad, &after_far[from][0], &after_far[from][1], &after_far[to][0],
-                              &after_far[to][1]);
-  clip_at_plane_bwd(clipped.after_near, settings.z_far, settings.perspective_correct, p.size,
-                    clipped.far_origins, after_far, after_near);
-  clip_at_plane_bwd(clipped.whole, settings.z_near, settings.perspective_correct, clipped.after_near.size,
-                    clipped.near_origins, after_near, whole);
+  out[a][2] += (1 - at.share) * grad.z;
+  out[b][2] += at.share * grad.z;
+  Real grad_t = grad_share;
+  if (perspective) {
+    const Real inverse = 1 / nonzero((1 - t) * z_b + t * z_a), both = grad_share * inverse * inverse;
+    grad_t = both * z_a * z_b;
+    out[a][2] += both * t * (1 - t) * z_b;
+    out[b][2] -= both * t * (1 - t) * z_a;
+  }
+  if (!(t > 0 && t < 1)) return;  // a corner stays the nearest one
+  const Real dx = c.x[b] - c.x[a], dy = c.y[b] - c.y[a], scale = grad_t / nonzero(dx * dx + dy * dy);
+  out[a][0] -= scale * (at.nearest.nx + (1 - t) * dx);
+  out[a][1] -= scale * (at.nearest.ny + (1 - t) * dy);
+  out[b][0] += scale * (at.nearest.nx - t * dx);
+  out[b][1] += scale * (at.nearest.ny - t * dy);
+}
+
+// Of faces that meet a clipping plane: of the distance to the visible polygon, and outside it of the sample,
+// which is that of the nearest point.
+template <class Real>
+R3D_FN void polygon_bwd(Real px, Real py, const Triangle<Real>& f, const RasterSettings<Real>& settings,
+                        bool inside, const Sample<Real>& grad_sample, Real grad_dist,
+                        TriangleGradient<Real>* out) {
+  WeighedCorners<Real> w;
+  weigh_corners(f, settings, &w);
+  const ClippedFace<Real>& clipped = w.clipped;
+  if (clipped.after_far.size < 3) return;
+  const BoundaryPoint<Real> at = nearest_on_boundary(px, py, clipped.after_far, settings.is_perspective);
+  CornerGradients<Real> after_far = {}, after_near = {}, whole = {};
+  point_segment_distance2_bwd(at.nearest, grad_dist, &after_far[at.from][0], &after_far[at.from][1],
+                              &after_far[at.to][0], &after_far[at.to][1]);
+  if (!inside) sample_boundary_bwd(w, at, settings.is_perspective, grad_sample, after_far);
+  const Real vertices[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
+  clip_at_plane_bwd(clipped.after_near, w.near_weights, clipped.after_far, clipped.far_origins,
+                    settings.is_perspective, after_far, after_near);
+  clip_at_plane_bwd(clipped.whole, vertices, clipped.after_near, clipped.near_origins,
+                    settings.is_perspective, after_near, whole);
   const TriangleGradient<Real> g = {whole[0][0], whole[0][1], whole[0][2], whole[1][0], whole[1][1],
                                     whole[1][2], whole[2][0], whole[2][1], whole[2][2]};
   out->add(g);
@@ -602,26 +820,21 @@ R3D_FN Real bounded(double value) {
 template <class Real>
 R3D_FN void hit_bwd_exact(Real px, Real py, const Triangle<Real>& f, const RasterSettings<Real>& settings,
                           const HitGradient<Real>& grad, TriangleGradient<Real>* out) {
-  const bool clipped = crosses_planes(f, settings.z_near, settings.z_far);
+  const bool clipped = crosses_planes(f, settings);
   const bool inside = inside_exact(px, py, clipped ? clip_face(f, settings) : whole_face(f));
   const Triangle<double> relative = {(Real)(f.x0 - px), (Real)(f.y0 - py), f.z0,
                                      (Real)(f.x1 - px), (Real)(f.y1 - py), f.z1,
                                      (Real)(f.x2 - px), (Real)(f.y2 - py), f.z2};
   const Sample<double> sample = {grad.sample.b0, grad.sample.b1, grad.sample.b2, grad.sample.z};
-  TriangleGradient<double> g = {};
-  interpolate_beyond_bwd(0.0, 0.0, triangle_edges(0.0, 0.0, relative), inside, set_up_face(relative),
-                         settings.perspective_correct, settings.clip_barycentric_coords, sample, &g);
   const double grad_dist = inside ? -(double)grad.dist : (double)grad.dist;
-  if (clipped) {
-    // The planes act on absolute coordinates: the distance and its gradient do too.
+  TriangleGradient<double> g = {};
+  if (inside || !clipped)
+    interpolate_beyond_bwd(0.0, 0.0, triangle_edges(0.0, 0.0, relative), inside, set_up_face(relative),
+                           clipped ? settings.is_perspective : settings.perspective_correct,
+                           settings.clip_barycentric_coords, sample, &g);
+  if (clipped) {  // the planes act on absolute coordinates
     const Triangle<double> whole = {f.x0, f.y0, f.z0, f.x1, f.y1, f.z1, f.x2, f.y2, f.z2};
-    const RasterSettings<double> exact = {settings.perspective_correct,
-                                          settings.clip_barycentric_coords,
-                                          settings.cull_backfaces,
-                                          settings.blur_radius,
-                                          settings.z_near,
-                                          settings.z_far};
-    polygon_distance2_bwd((double)px, (double)py, whole, exact, grad_dist, &g);
+    polygon_bwd((double)px, (double)py, whole, in_double(settings), inside, sample, grad_dist, &g);
   } else {
     triangle_distance2_bwd(0.0, 0.0, relative, grad_dist, &g);
   }
@@ -637,24 +850,19 @@ R3D_FN Real magnitude(const TriangleGradient<Real>& g) {
          abs_of(g.x2) + abs_of(g.y2) + abs_of(g.z2);
 }
 
-// Of hit_polygon: decides as it does.
+// Of hit_polygon: decides as it does. Faces that meet a clipping plane are few, and may reach far: all of
+// theirs is computed in double.
 template <class Real>
 R3D_FN void hit_bwd(Real px, Real py, const FaceSetup<Real>& setup, const RasterSettings<Real>& settings,
                     const HitGradient<Real>& grad, TriangleGradient<Real>* out) {
-  const bool clipped = crosses_planes(setup.f, settings.z_near, settings.z_far);
   const Edges<Real> e = triangle_edges(px, py, setup.f);
-  const EdgeExtent<Real> extent =
-      clipped ? edge_extent(px, py, clip_face(setup.f, settings)) : edge_extent(e);
+  const EdgeExtent<Real> extent = edge_extent(e);
   const bool inside = surely_inside(extent);
-  if (!wild(setup.f) && (inside || surely_outside(extent))) {
+  if (!crosses_planes(setup.f, settings) && !wild(setup.f) && (inside || surely_outside(extent))) {
     TriangleGradient<Real> g = {};
     interpolate_beyond_bwd(px, py, e, inside, setup, settings.perspective_correct,
                            settings.clip_barycentric_coords, grad.sample, &g);
-    const Real grad_dist = inside ? -grad.dist : grad.dist;
-    if (clipped)
-      polygon_distance2_bwd(px, py, setup.f, settings, grad_dist, &g);
-    else
-      triangle_distance2_bwd(px, py, setup.f, grad_dist, &g);
+    triangle_distance2_bwd(px, py, setup.f, inside ? -grad.dist : grad.dist, &g);
     if (magnitude(g) < (Real)R3D_GRADIENT_LIMIT) {
       out->add(g);
       return;

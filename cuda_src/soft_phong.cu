@@ -67,6 +67,7 @@ extern "C" __global__ void __launch_bounds__(256)
                    i64 first_tile, int height, int width, i64 faces_per_pixel,  // 0: all
                    bool in_order, R3D_REAL blur_radius, bool perspective_correct,
                    bool clip_barycentric_coords, bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
+                   bool is_perspective,
                    const R3D_REAL* positions,  // (V, 3)
                    const R3D_REAL* normals,    // (V, 3)
                    const R3D_REAL* looks,      // (N, 21)
@@ -83,14 +84,14 @@ extern "C" __global__ void __launch_bounds__(256)
                    i32* limit_face) {      // (N, H, W) its id, or null
   __shared__ Prepared<R3D_REAL> batch[kBatch];
   __shared__ i32 warp_counts[kWarps], said[kWarps];
-  const TileScene<R3D_REAL> tiles = {
-      verts,
-      faces,
-      offsets,
-      first_tile,
-      height,
-      width,
-      {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far}};
+  const TileScene<R3D_REAL> tiles = {verts,
+                                     faces,
+                                     offsets,
+                                     first_tile,
+                                     height,
+                                     width,
+                                     {perspective_correct, clip_barycentric_coords, cull_backfaces,
+                                      blur_radius, z_near, z_far, is_perspective}};
   const SoftPhongScene<R3D_REAL> scene = {positions,     normals,  looks, light_kind,   texture_kind, texels,
                                           corner_ids,    uvs,      maps,  faces_source, atlas_size,   padding,
                                           align_corners, bilinear, sigma, gamma};
@@ -340,7 +341,7 @@ extern "C" __global__ void __launch_bounds__(256)
                    const i64* mesh_first_face,  // (N + 1,)
                    i64 first_face, i64 last_face, i64 num_meshes, int height, int width, R3D_REAL blur_radius,
                    bool perspective_correct, bool clip_barycentric_coords, bool cull_backfaces,
-                   R3D_REAL z_near, R3D_REAL z_far,
+                   R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
                    const R3D_REAL* positions,  // (V, 3)
                    const R3D_REAL* normals,    // (V, 3)
                    const R3D_REAL* looks,      // (N, 21)
@@ -368,16 +369,16 @@ extern "C" __global__ void __launch_bounds__(256)
   typedef PhongSum<R3D_REAL> Sum;
   __shared__ bool large[kWarps];
   __shared__ R3D_REAL warp_parts[2 * kWarps * Sum::size];
-  const FaceRange<R3D_REAL> range = {
-      verts,
-      faces,
-      mesh_first_face,
-      first_face,
-      last_face,
-      num_meshes,
-      height,
-      width,
-      {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far}};
+  const FaceRange<R3D_REAL> range = {verts,
+                                     faces,
+                                     mesh_first_face,
+                                     first_face,
+                                     last_face,
+                                     num_meshes,
+                                     height,
+                                     width,
+                                     {perspective_correct, clip_barycentric_coords, cull_backfaces,
+                                      blur_radius, z_near, z_far, is_perspective}};
   const SoftPhongScene<R3D_REAL> scene = {positions,     normals,  looks, light_kind,   texture_kind, texels,
                                           corner_ids,    uvs,      maps,  faces_source, atlas_size,   padding,
                                           align_corners, bilinear, sigma, gamma};

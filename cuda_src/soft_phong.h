@@ -266,7 +266,9 @@ R3D_FN i64 atlas_texel(Real b0, Real b1, i64 size) {
   const Real n = (Real)size;
   const Real x = max_of(min_of(b0, (Real)1), (Real)0) * n, y = max_of(min_of(b1, (Real)1), (Real)0) * n;
   Real column = floor(x), row = floor(y);
-  if (!((x - column) + (y - row) <= 1)) column = n - 1 - column, row = n - 1 - row;
+  // Beyond the diagonal of the cells along the edge opposite to the third corner lies no part of the face,
+  // though rounding may say so.
+  if (!((x - column) + (y - row) <= 1) && column + row < n - 1) column = n - 1 - column, row = n - 1 - row;
   column = max_of(min_of(column, n - 1), (Real)0);
   row = max_of(min_of(row, n - 1), (Real)0);
   return (i64)row * size + (i64)column;

@@ -65,19 +65,20 @@ extern "C" __global__ void __launch_bounds__(256)
                         i32* list,              // the band's faces, tile by tile; sorted where in_order
                         i64 first_tile, int height, int width, double sigma, bool in_order,
                         R3D_REAL blur_radius, bool perspective_correct, bool clip_barycentric_coords,
-                        bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
+                        bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
                         R3D_REAL* uncovered) {  // (N, H, W)
   __shared__ Prepared<R3D_REAL> batch[kBatch];
   __shared__ i32 warp_counts[kWarps];
-  silhouette_tile<false, R3D_REAL>(
-      {verts,
-       faces,
-       offsets,
-       first_tile,
-       height,
-       width,
-       {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far}},
-      0, sigma, in_order, list, {uncovered, nullptr, nullptr}, batch, warp_counts, nullptr);
+  silhouette_tile<false, R3D_REAL>({verts,
+                                    faces,
+                                    offsets,
+                                    first_tile,
+                                    height,
+                                    width,
+                                    {perspective_correct, clip_barycentric_coords, cull_backfaces,
+                                     blur_radius, z_near, z_far, is_perspective}},
+                                   0, sigma, in_order, list, {uncovered, nullptr, nullptr}, batch,
+                                   warp_counts, nullptr);
 }
 
 extern "C" __global__ void __launch_bounds__(256)
@@ -87,21 +88,23 @@ extern "C" __global__ void __launch_bounds__(256)
                                 i32* list,  // the band's faces, tile by tile; sorted where in_order
                                 i64 first_tile, int height, int width, double sigma, bool in_order,
                                 R3D_REAL blur_radius, bool perspective_correct, bool clip_barycentric_coords,
-                                bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far, i64 faces_per_pixel,
+                                bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
+                                i64 faces_per_pixel,
                                 R3D_REAL* uncovered,    // (N, H, W)
                                 R3D_REAL* limit_depth,  // (N, H, W) of the last face that counts, inf: all do
                                 i32* limit_face) {      // (N, H, W) its id
   __shared__ Prepared<R3D_REAL> batch[kBatch];
   __shared__ i32 warp_counts[kWarps], said[kWarps];
-  silhouette_tile<true, R3D_REAL>(
-      {verts,
-       faces,
-       offsets,
-       first_tile,
-       height,
-       width,
-       {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far}},
-      faces_per_pixel, sigma, in_order, list, {uncovered, limit_depth, limit_face}, batch, warp_counts, said);
+  silhouette_tile<true, R3D_REAL>({verts,
+                                   faces,
+                                   offsets,
+                                   first_tile,
+                                   height,
+                                   width,
+                                   {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius,
+                                    z_near, z_far, is_perspective}},
+                                  faces_per_pixel, sigma, in_order, list,
+                                  {uncovered, limit_depth, limit_face}, batch, warp_counts, said);
 }
 
 // The grid's columns share the faces, its rows the pixels of large ones: one row where sums must repeat.
@@ -111,7 +114,7 @@ extern "C" __global__ void __launch_bounds__(256)
                         const i64* mesh_first_face,  // (N + 1,)
                         i64 first_face, i64 last_face, i64 num_meshes, int height, int width, double sigma,
                         R3D_REAL blur_radius, bool perspective_correct, bool clip_barycentric_coords,
-                        bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
+                        bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
                         const R3D_REAL* grad_uncovered,  // (N, H, W)
                         const R3D_REAL* uncovered,       // (N, H, W)
                         const R3D_REAL* limit_depth,     // (N, H, W), or null: all faces count
@@ -121,16 +124,16 @@ extern "C" __global__ void __launch_bounds__(256)
   typedef TriangleGradient<R3D_REAL> Sum;
   __shared__ bool large[kWarps];
   __shared__ R3D_REAL warp_parts[2 * kWarps * sizeof(Sum) / sizeof(R3D_REAL)];
-  const FaceRange<R3D_REAL> range = {
-      verts,
-      faces,
-      mesh_first_face,
-      first_face,
-      last_face,
-      num_meshes,
-      height,
-      width,
-      {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far}};
+  const FaceRange<R3D_REAL> range = {verts,
+                                     faces,
+                                     mesh_first_face,
+                                     first_face,
+                                     last_face,
+                                     num_meshes,
+                                     height,
+                                     width,
+                                     {perspective_correct, clip_barycentric_coords, cull_backfaces,
+                                      blur_radius, z_near, z_far, is_perspective}};
   const R3D_REAL inverse_sigma = (R3D_REAL)(1 / sigma);
   sum_faces<Sum>(
       range, large, warp_parts,

@@ -19,6 +19,9 @@ DEFINES = {
     "R3D_CLIP_BARY_FLOOR": "1e-5f",
     # A face whose farthest vertex is nearer than this (view depth) lies behind the camera.
     "R3D_MIN_DEPTH": "1e-8f",
+    # Edges from in front of a perspective camera to behind it are cut at this share of their own extent
+    # (within a factor of two) in front of the camera: no plane that a caller gives cuts nearer.
+    "R3D_NEAREST_CUT": "1e-6f",
     # Up to this many faces a pixel are kept sorted by insertion, more in a heap.
     "R3D_INSERTION_LIMIT": "32",
     # An edge function nearer to zero than this is decided exactly. NDC^2.

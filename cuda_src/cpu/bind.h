@@ -32,8 +32,8 @@ i64 rows(const Array<T>& array) {
   return static_cast<i64>(array.shape(0));
 }
 
-// blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far
-using RasterSettingsTuple = std::tuple<double, bool, bool, bool, double, double>;
+// blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far, is_perspective
+using RasterSettingsTuple = std::tuple<double, bool, bool, bool, double, double, bool>;
 
 // The inputs of a rasterizer; outputs are null.
 template <class Real>
@@ -51,7 +51,7 @@ RasterizeMeshesArgs<Real> raster_args(const Array<const Real>& verts, const Arra
   std::tie(args.height, args.width) = image_size;
   args.faces_per_pixel = faces_per_pixel;
   std::tie(args.blur_radius, args.perspective_correct, args.clip_barycentric_coords, args.cull_backfaces,
-           args.z_near, args.z_far) = settings;
+           args.z_near, args.z_far, args.is_perspective) = settings;
   return args;
 }
 

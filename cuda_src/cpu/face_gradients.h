@@ -41,7 +41,7 @@ struct SlotGradients {
     const Triangle<Real> f = load_face(args.forward, face_id);
     const FaceSetup<Real> face = set_up_face(f);
     const bool perspective = settings.perspective_correct, clip = settings.clip_barycentric_coords;
-    const bool exactly = wild(f), clipped = crosses_planes(f, settings.z_near, settings.z_far);
+    const bool exactly = wild(f), clipped = crosses_planes(f, settings);
     TriangleGradient<L> lanes = {};
     TriangleGradient<Real> rest = {};
     for (i64 at = 0; at < count; at += width) {

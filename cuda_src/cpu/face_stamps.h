@@ -132,8 +132,17 @@ R3D_FN StampHits<Real> hit_stamp(Lanes<Real> px, Lanes<Real> py, const StampFace
   h.hit = h.inside | (dist2 < splat<L>(0) + settings.blur_radius);
   h.dist = select(h.inside, -dist2, dist2);
   if (kSample) {
-    h.sample = interpolate_beyond(h.e, h.inside, face.setup, settings.perspective_correct,
-                                  settings.clip_barycentric_coords);
+    // What blur adds around a clipped polygon is rare: a pixel at a time.
+    if (face.slow && face.polygon.clipped) {
+      const L zero = splat<L>(0);
+      h.sample = interpolate_clipped(h.e, face.setup, settings);  // anything outside, where no lane may look
+      h.sample = {select(h.inside, h.sample.b0, zero), select(h.inside, h.sample.b1, zero),
+                  select(h.inside, h.sample.b2, zero), select(h.inside, h.sample.z, zero)};
+      h.undecided |= mask_bits(h.hit & !h.inside);
+    } else {
+      h.sample = interpolate_beyond(h.e, h.inside, face.setup, settings.perspective_correct,
+                                    settings.clip_barycentric_coords);
+    }
     h.hit = h.hit & (h.sample.z >= 0);
   }
   for (u32 left = h.undecided; left; left &= left - 1) {

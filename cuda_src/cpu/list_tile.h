@@ -86,9 +86,11 @@ void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, cons
       int left = (int)box.c0[i] - column0, right = (int)box.c1[i] - column0;
       int top = (int)box.r0[i] - row0, bottom = (int)box.r1[i] - row0;
       Polygon<Real> polygon;
+      bool clipped = false;
       if (slow) {
         polygon = visible_polygon(face.f, settings);
         if (polygon.size < 3) continue;
+        clipped = polygon.clipped;
         left = top = 0, right = columns - 1, bottom = rows - 1;
       }
       left = left > 0 ? left : 0;
@@ -108,16 +110,20 @@ void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, cons
           const auto inside = surely_inside(extent);
           u32 exact = mask_bits(!(inside | surely_outside(extent)));
           if (exactly) exact = ~0u >> (32 - width);
+          if (clipped && blurred)  // what blur adds around a clipped polygon is rare: a pixel at a time
+            exact |= mask_bits((!inside) &
+                               (boundary_distance2(px, py, polygon) < splat<L>(0) + settings.blur_radius));
           if (!blurred && !(mask_bits(inside) | exact)) continue;
-          const Sample<L> s = blurred ? interpolate_beyond(e, inside, face, perspective, clip)
-                                      : interpolate(e, face, perspective, clip);
+          const Sample<L> s = clipped   ? interpolate_clipped(e, face, settings)
+                              : blurred ? interpolate_beyond(e, inside, face, perspective, clip)
+                                        : interpolate(e, face, perspective, clip);
           const L before = load_stamp(to_beat + r * stride + c, stride);
           auto candidates = (s.z >= 0) & (s.z < before);
-          if (!blurred) candidates = candidates & inside;
+          if (!blurred || clipped) candidates = candidates & inside;
           if (peels) candidates = candidates & (s.z >= load_stamp(passed.z + r * stride + c, stride));
           u32 bits = mask_bits(candidates) & ~exact;
           if (bits && blurred && (mask_bits(inside) & bits) != bits) {
-            const L dist2 = slow ? boundary_distance2(px, py, polygon) : triangle_distance2(px, py, face.f);
+            const L dist2 = triangle_distance2(px, py, face.f);
             bits &= mask_bits(inside | (dist2 < splat<L>(0) + settings.blur_radius));
           }
           for (; bits; bits &= bits - 1) {

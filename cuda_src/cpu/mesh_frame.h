@@ -47,9 +47,9 @@ struct PixelCenters {
 
 template <class Real>
 RasterSettings<Real> settings_of(const RasterizeMeshesArgs<Real>& a) {
-  return {a.perspective_correct, a.clip_barycentric_coords,
-          a.cull_backfaces,      (Real)a.blur_radius,
-          (Real)a.z_near,        (Real)a.z_far};
+  return {
+      a.perspective_correct, a.clip_barycentric_coords, a.cull_backfaces, (Real)a.blur_radius, (Real)a.z_near,
+      (Real)a.z_far,         a.is_perspective};
 }
 
 template <class Real>
@@ -132,7 +132,7 @@ struct FaceBox {
     ax.span(x0, x1, &c0, &c1);
     ay.span(y0, y1, &r0, &r1);
     const L reach = max_of(max_of(x1, -x0), max_of(y1, -y0));
-    rare = mask_bits((z0 < settings.z_near) | (z1 > settings.z_far) |
+    rare = mask_bits((z0 < nearest_kept(settings)) | (z1 > settings.z_far) |
                      (!(reach < splat<L>(R3D_WILD_COORDINATE))));
   }
 };

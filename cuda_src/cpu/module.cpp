@@ -54,7 +54,7 @@ void bind_rasterize_meshes(nb::module_& m) {
       "rasterize_meshes_fwd",
       [](Array<const Real> verts, Array<const i64> faces, Array<const i64> mesh_first_face, int height,
          int width, i64 faces_per_pixel, double blur_radius, bool perspective_correct,
-         bool clip_barycentric_coords, bool cull_backfaces, double z_near, double z_far,
+         bool clip_barycentric_coords, bool cull_backfaces, double z_near, double z_far, bool is_perspective,
          std::optional<Array<const Real>> after_zbuf, std::optional<Array<const i64>> after_face,
          i64 workspace_budget, Array<i64> pix_to_face, std::optional<Array<Real>> zbuf,
          std::optional<Array<Real>> bary_coords, std::optional<Array<Real>> dists) {
@@ -73,6 +73,7 @@ void bind_rasterize_meshes(nb::module_& m) {
                                                 cull_backfaces,
                                                 z_near,
                                                 z_far,
+                                                is_perspective,
                                                 workspace_budget,
                                                 pix_to_face.data(),
                                                 optional_data(zbuf),
@@ -90,7 +91,7 @@ void bind_rasterize_meshes(nb::module_& m) {
       },
       "verts"_a.noconvert(), "faces"_a.noconvert(), "mesh_first_face"_a.noconvert(), "height"_a, "width"_a,
       "faces_per_pixel"_a, "blur_radius"_a, "perspective_correct"_a, "clip_barycentric_coords"_a,
-      "cull_backfaces"_a, "z_near"_a, "z_far"_a, "after_zbuf"_a.noconvert().none(),
+      "cull_backfaces"_a, "z_near"_a, "z_far"_a, "is_perspective"_a, "after_zbuf"_a.noconvert().none(),
       "after_face"_a.noconvert().none(), "workspace_budget"_a, "pix_to_face"_a.noconvert(),
       "zbuf"_a.noconvert().none(), "bary_coords"_a.noconvert().none(), "dists"_a.noconvert().none());
 }
@@ -101,7 +102,7 @@ void bind_rasterize_meshes_bwd(nb::module_& m) {
       "rasterize_meshes_bwd",
       [](Array<const Real> verts, Array<const i64> faces, Array<const i64> mesh_first_face,
          Array<const i64> pix_to_face, double blur_radius, bool perspective_correct,
-         bool clip_barycentric_coords, bool cull_backfaces, double z_near, double z_far,
+         bool clip_barycentric_coords, bool cull_backfaces, double z_near, double z_far, bool is_perspective,
          std::optional<Array<const Real>> grad_zbuf, std::optional<Array<const Real>> grad_bary_coords,
          std::optional<Array<const Real>> grad_dists, Array<Real> grad_verts) {
         RasterizeMeshesBwdArgs<Real> args = {};
@@ -120,6 +121,7 @@ void bind_rasterize_meshes_bwd(nb::module_& m) {
         args.forward.cull_backfaces = cull_backfaces;
         args.forward.z_near = z_near;
         args.forward.z_far = z_far;
+        args.forward.is_perspective = is_perspective;
         args.forward.pix_to_face = const_cast<i64*>(pix_to_face.data());
         args.grad_zbuf = optional_data(grad_zbuf);
         args.grad_bary_coords = optional_data(grad_bary_coords);
@@ -134,7 +136,7 @@ void bind_rasterize_meshes_bwd(nb::module_& m) {
       },
       "verts"_a.noconvert(), "faces"_a.noconvert(), "mesh_first_face"_a.noconvert(),
       "pix_to_face"_a.noconvert(), "blur_radius"_a, "perspective_correct"_a, "clip_barycentric_coords"_a,
-      "cull_backfaces"_a, "z_near"_a, "z_far"_a, "grad_zbuf"_a.noconvert().none(),
+      "cull_backfaces"_a, "z_near"_a, "z_far"_a, "is_perspective"_a, "grad_zbuf"_a.noconvert().none(),
       "grad_bary_coords"_a.noconvert().none(), "grad_dists"_a.noconvert().none(), "grad_verts"_a.noconvert());
 }
 

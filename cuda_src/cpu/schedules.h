@@ -23,6 +23,7 @@ struct RasterizeMeshesArgs {
   double blur_radius;  // squared NDC distance
   bool perspective_correct, clip_barycentric_coords, cull_backfaces;
   double z_near, z_far;  // clipping planes, view depth; -inf and +inf: none
+  bool is_perspective;   // x and y were divided by the depth
   i64 workspace_budget;  // bytes of tile lists held at once
   i64* pix_to_face;      // (N, H, W, K) packed face ids, -1 where empty
   Real* zbuf;            // (N, H, W, K), or null

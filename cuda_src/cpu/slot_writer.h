@@ -54,7 +54,7 @@ class SlotWriter {
                            max_of(abs_of(f.x2), abs_of(f.y2)));
     const L z0 = min_of(f.z0, min_of(f.z1, f.z2)), z1 = max_of(f.z0, max_of(f.z1, f.z2));
     const u32 rare = mask_bits((!(inside | surely_outside(extent))) | (!(reach < limit)) |
-                               (z0 < settings.z_near) | (z1 > settings.z_far));
+                               (z0 < nearest_kept(settings)) | (z1 > settings.z_far));
     alignas(64) Real b0[width], b1[width], b2[width], z[width], dist[width];
     store(b0, s.b0), store(b1, s.b1), store(b2, s.b2), store(z, s.z);
     if (a.dists) {

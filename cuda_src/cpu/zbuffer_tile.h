@@ -128,7 +128,8 @@ void zbuffer_tile(const Frame<float>& frame, i64 image, int tile_y, int tile_x, 
           if (exactly) exact = ~0u >> (32 - width), inside = inside & 0;
           const int place = r * stride + c;
           if (mask_bits(inside)) {
-            const L z = interpolate(e, face, perspective, clip).z;
+            const L z =
+                slow ? interpolate_clipped(e, face, settings).z : interpolate(e, face, perspective, clip).z;
             const L before = load_stamp(tile.z + place, stride);
             const auto nearer = inside & (z >= 0) & (z <= before);
             u32 bits = mask_bits(nearer);

@@ -46,6 +46,7 @@ def rasterize_meshes(
     cull_backfaces: bool = False,
     z_near: float | None = None,
     z_far: float | None = None,
+    is_perspective: bool | None = None,
     after_zbuf: Any = None,  # (N, H, W)
     after_face: Any = None,  # (N, H, W) int64
     workspace_budget: int = WORKSPACE_BUDGET,
@@ -68,6 +69,9 @@ def rasterize_meshes(
         cull_backfaces: skip faces that are seen from behind.
         z_near: clip exactly at this view depth; None: no near plane.
         z_far: the same for the far plane.
+        is_perspective: x and y were divided by the depth. Faces that reach behind the camera, whose vertices
+            there are on the wrong side, are then always cut in front of it; what planes cut is interpolated
+            in view space, whatever ``perspective_correct`` says of whole faces. None: as that is.
         after_zbuf: depth peeling: at each pixel only faces count that come after this depth, or at it after
             the face of ``after_face``. Infinity: none. Results repeat what a larger K would show, bit by bit.
         after_face: see there; both or neither.
@@ -98,8 +102,9 @@ def rasterize_meshes(
     _check_after(after_zbuf, after_face, shape, real)
     after = after_zbuf, after_face
     settings = _settings(
-        blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far
-    )
+        blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far,
+        is_perspective,
+    )  # fmt: skip
     # Depths decide which faces are kept, so they are always needed on the way.
     wanted = [True, True, want_bary_coords, want_dists]
     specs = [(shape, "int64"), (shape, real), ((*shape, 3), real), (shape, real)]
@@ -142,6 +147,7 @@ def rasterize_meshes_bwd(
     cull_backfaces: bool = False,
     z_near: float | None = None,
     z_far: float | None = None,
+    is_perspective: bool | None = None,
     corners: tuple[Any, Any] | None = None,
     device: Device | None = None,
 ) -> Any:  # (V, 3)
@@ -162,6 +168,7 @@ def rasterize_meshes_bwd(
         cull_backfaces: see there.
         z_near: see there.
         z_far: see there.
+        is_perspective: see there.
         corners: what ``vertex_corners`` makes of the faces: on a GPU, sums are then taken in one order and
             repeat bit by bit. Those of the CPU always do.
         device: see there.
@@ -195,8 +202,9 @@ def rasterize_meshes_bwd(
     check_arguments(verts, faces, mesh_first_face, (shape[1], shape[2]), shape[3], blur_radius)
     check_planes(z_near, z_far)
     settings = _settings(
-        blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far
-    )
+        blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far,
+        is_perspective,
+    )  # fmt: skip
     arrays = arrays_like(verts)
     grads = grad_zbuf, grad_bary_coords, grad_dists
     if device is None and isinstance(arrays, NumpyArrays):
@@ -237,13 +245,20 @@ class RasterSettings(NamedTuple):
     cull_backfaces: bool = False
     z_near: float = -math.inf
     z_far: float = math.inf
+    is_perspective: bool | None = None
+
+    def resolved(self) -> RasterSettings:
+        """With ``is_perspective`` said: as ``perspective_correct`` where it was left open."""
+        known = self.perspective_correct if self.is_perspective is None else self.is_perspective
+        return self._replace(is_perspective=bool(known))
 
 
 def _settings(
-    blur_radius: float, perspective: bool, clip: bool, cull: bool, z_near: float | None, z_far: float | None
-) -> RasterSettings:
+    blur_radius: float, perspective: bool, clip: bool, cull: bool, z_near: float | None, z_far: float | None,
+    is_perspective: bool | None,
+) -> RasterSettings:  # fmt: skip
     planes = -math.inf if z_near is None else float(z_near), math.inf if z_far is None else float(z_far)
-    return RasterSettings(float(blur_radius), perspective, clip, cull, *planes)
+    return RasterSettings(float(blur_radius), perspective, clip, cull, *planes, is_perspective).resolved()
 
 
 class RasterRun:
@@ -314,13 +329,13 @@ class RasterRun:
         image, num_faces, meshes = (self.height, self.width), len(faces), self.meshes
         across, down = blocks_for(self.width, TILE), blocks_for(self.height, TILE)
         tiles = meshes * across * down
-        blur, perspective, _, cull, near, far = self.settings
+        blur, perspective, _, cull, *planes = self.settings
         boxes = arrays.empty((num_faces, 4), "int16")
         # Faces a tile, then list offsets; their total and the bad face last, so that one copy brings both.
         offsets = arrays.full((tiles + 2,), 0, "int64")
         self.launch(
             "bin", blocks_for(num_faces), verts, faces, first, len(verts), num_faces, meshes, *image, blur,
-            perspective, cull, near, far, boxes, offsets, offsets[tiles + 1 :],
+            perspective, cull, *planes, boxes, offsets, offsets[tiles + 1 :],
         )  # fmt: skip
         self.launch("sum_rows", blocks_for(meshes * down), offsets, meshes * down, across)
         self.launch("sum_columns", blocks_for(meshes * across), offsets, meshes, down, across)

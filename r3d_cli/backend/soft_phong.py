@@ -139,6 +139,7 @@ def soft_phong_fwd(
         IndexError: a face points past the vertices.
     """
     _check("soft_phong", mesh, surface, texture, image_size, faces_per_pixel, settings, kinds, blending)
+    settings = settings.resolved()
     arrays = arrays_like(mesh.verts)
     real = dtype_name(mesh.verts)
     shape = (len(mesh.mesh_first_face) - 1, *image_size)
@@ -207,6 +208,7 @@ def soft_phong_bwd(
     check_dtype(where, "grad_image", grad_image, real)
     image_size = sizes["H"], sizes["W"]
     _check(where, mesh, surface, texture, image_size, faces_per_pixel, settings, kinds, blending)
+    settings = settings.resolved()
     arrays = arrays_like(mesh.verts)
     inputs = mesh.verts, *surface, texture.texels, texture.uvs
     gradients = SoftPhongGradients(*(arrays.empty(tuple(array.shape), real) for array in inputs))

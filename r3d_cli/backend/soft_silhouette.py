@@ -68,6 +68,7 @@ def soft_silhouette_fwd(
     check_raster_arguments(
         "soft_silhouette", verts, faces, mesh_first_face, image_size, faces_per_pixel, settings
     )
+    settings = settings.resolved()
     if not (sigma > 0 and math.isfinite(sigma)):
         raise ValueError(f"soft_silhouette: sigma must be a finite number > 0, got {sigma}")
     arrays = arrays_like(verts)
@@ -143,6 +144,7 @@ def soft_silhouette_bwd(
     check_raster_arguments(
         "soft_silhouette_bwd", verts, faces, mesh_first_face, image_size, faces_per_pixel, settings
     )
+    settings = settings.resolved()
     if device is None and isinstance(arrays, NumpyArrays):
         grad_verts = arrays.empty((len(verts), 3), real)
         native().soft_silhouette_bwd(

@@ -10,7 +10,7 @@ from r3d_cli.ops.vertex_corners import vertex_corners
 #: Of `backend.rasterize_meshes.RasterSettings`, in its order.
 SETTINGS = (
     "float blur_radius, bool perspective_correct, bool clip_barycentric_coords, bool cull_backfaces, "
-    "float z_near, float z_far"
+    "float z_near, float z_far, bool is_perspective"
 )
 
 

@@ -60,6 +60,7 @@ def rasterize_meshes(
     cull_backfaces: bool = False,
     z_near: float | None = None,
     z_far: float | None = None,
+    is_perspective: bool | None = None,
     after_zbuf: Tensor | None = None,  # (N, H, W)
     after_face: Tensor | None = None,  # (N, H, W) int64
 ) -> Fragments:
@@ -81,6 +82,9 @@ def rasterize_meshes(
         cull_backfaces: Leave out faces that are seen from behind.
         z_near: Cut faces at this view depth, exactly; None: leave them whole.
         z_far: The same for what lies behind it.
+        is_perspective: Whether x and y were divided by the depth. Faces that reach behind the camera are
+            then always cut in front of it, and what planes cut is interpolated in view space. None: as
+            ``perspective_correct``.
         after_zbuf: Depth peeling (Everitt 2001): at each pixel only faces count that come after this depth,
             or at it after the face of ``after_face``; infinity: none. Given the last slots of one call, the
             next returns the K layers behind them, bit by bit what a larger K would show. No gradient.
@@ -113,7 +117,8 @@ def rasterize_meshes(
     return Fragments(
         *_fwd(
             verts, faces, first, height, width, faces_per_pixel, blur_radius, perspective_correct,
-            clip_barycentric_coords, cull_backfaces, *planes, after_zbuf, after_face,
+            clip_barycentric_coords, cull_backfaces, *planes,
+            perspective_correct if is_perspective is None else is_perspective, after_zbuf, after_face,
         )
     )  # fmt: skip
 

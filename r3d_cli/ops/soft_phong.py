@@ -69,6 +69,7 @@ def soft_phong(
     cull_backfaces: bool = False,
     z_near: float | None = None,
     z_far: float | None = None,
+    is_perspective: bool | None = None,
 ) -> Tensor:  # (N, H, W, 4)
     """Phong-lit, softly blended pictures, differentiably, without fragments.
 
@@ -95,6 +96,7 @@ def soft_phong(
         cull_backfaces: See there.
         z_near: See there.
         z_far: See there.
+        is_perspective: See there.
 
     Returns:
         (N, H, W, 4) in the dtype of ``verts``: the blended colour, and the silhouette's alpha.
@@ -134,6 +136,7 @@ def soft_phong(
         verts, *reals, faces, first, corner_ids, maps, faces_source, height, width, must_repeat(verts),
         faces_per_pixel, lights, kind, atlas_size, padding, align_corners, bilinear, sigma, gamma,
         blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, *planes,
+        perspective_correct if is_perspective is None else is_perspective,
     )[0]  # fmt: skip
 
 

@@ -29,6 +29,7 @@ def soft_silhouette(
     cull_backfaces: bool = False,
     z_near: float | None = None,
     z_far: float | None = None,
+    is_perspective: bool | None = None,
 ) -> Tensor:  # (N, H, W)
     """The probability that any face covers a pixel, differentiably, without fragments.
 
@@ -51,6 +52,7 @@ def soft_silhouette(
         cull_backfaces: Leave out faces that are seen from behind.
         z_near: Cut faces at this view depth, exactly; None: leave them whole.
         z_far: The same for what lies behind it.
+        is_perspective: See `rasterize_meshes`.
 
     Returns:
         (N, H, W) in the dtype of ``verts``.
@@ -81,6 +83,7 @@ def soft_silhouette(
     return 1 - _fwd(
         verts, faces, first, height, width, must_repeat(verts), faces_per_pixel, sigma, blur_radius,
         perspective_correct, clip_barycentric_coords, cull_backfaces, *planes,
+        perspective_correct if is_perspective is None else is_perspective,
     )[0]  # fmt: skip
 
 

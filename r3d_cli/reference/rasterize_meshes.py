@@ -6,7 +6,8 @@ The kernels are held against this file, so it shares nothing with them but the c
   moved by an infinitesimal step to the right, and by a still smaller one down (simulation of simplicity,
   Edelsbrunner and Mücke 1990): hence exactly one face of a triangulation covers it. A vertex is seen from the
   pixel centre in the precision of ``verts``, and for these coordinates the signs are exact.
-* **Depth and barycentric coordinates** are those of the whole triangle, extended to its plane.
+* **Depth and barycentric coordinates** are those of the whole triangle, extended to its plane; outside of a
+  face that was cut, those at the nearest point of what is left of it.
 * **Distances** are those to the boundary of the visible polygon: the face cut at the near and the far plane.
 """
 
@@ -25,7 +26,9 @@ from r3d_cli.constants import DEFINES
 #: Pixel-face pairs evaluated at once: bounds the memory, not the result.
 PAIRS_AT_ONCE = 1 << 19
 
-MIN_DEPTH = float(DEFINES["R3D_MIN_DEPTH"].rstrip("f"))
+MIN_DEPTH, NEAREST_CUT, TINY = (
+    float(DEFINES[f"R3D_{name}"].rstrip("f")) for name in ("MIN_DEPTH", "NEAREST_CUT", "TINY")
+)
 
 
 class Samples(NamedTuple):
@@ -51,6 +54,7 @@ def rasterize_meshes(
     cull_backfaces: bool = False,
     z_near: float | None = None,
     z_far: float | None = None,
+    is_perspective: bool | None = None,
     after_zbuf: Tensor | None = None,  # (N, H, W)
     after_face: Tensor | None = None,  # (N, H, W) int64
 ) -> Fragments:
@@ -68,6 +72,8 @@ def rasterize_meshes(
         cull_backfaces: leave out the faces whose normal, by the right-hand rule, points away from the camera.
         z_near: faces are cut at this depth, exactly; None leaves them whole.
         z_far: the same, for what lies behind it.
+        is_perspective: x and y were divided by the depth: faces are always cut in front of the camera, and
+            what is cut is interpolated in view space; None: as ``perspective_correct``.
         after_zbuf: at each pixel only the faces count whose (depth, id) is greater than this depth and
             the id in ``after_face``; None: all.
         after_face: see there.
@@ -85,8 +91,9 @@ def rasterize_meshes(
     height, width = image_size
     shape = (len(mesh_first_face) - 1, height * width, faces_per_pixel)
     scene = Scene(
-        verts[faces], blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far
-    )
+        verts[faces], blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near,
+        z_far, perspective_correct if is_perspective is None else is_perspective,
+    )  # fmt: skip
     points = pixel_centers(image_size, verts.dtype)
 
     ids = torch.full(shape, -1, dtype=torch.int64)
@@ -140,18 +147,19 @@ class Scene:
         cull: bool,
         z_near: float | None,
         z_far: float | None,
+        is_perspective: bool,
     ) -> None:
         self.dtype = triangles.dtype
-        self.blur_radius, self.perspective, self.clip = blur_radius, perspective, clip
+        self.blur_radius, self.clip = blur_radius, clip
         finite = triangles.isfinite().flatten(1).all(1)
         # Faces that are not finite are never hit; as zeros they leave no NaN in the gradients either.
         self.triangles = torch.where(finite[:, None, None], triangles, 0).double()
-        self.polygons = cut_at_depths(
-            self.triangles,
-            -math.inf if z_near is None else z_near,
-            math.inf if z_far is None else z_far,
-            perspective,
-        )
+        near, far = -math.inf if z_near is None else z_near, math.inf if z_far is None else z_far
+        near = max(near, TINY) if is_perspective else near
+        self.polygons = cut_at_depths(self.triangles, near, far, is_perspective)
+        depths = self.triangles.detach()[:, :, 2]
+        self.cut = ((depths < near) | (depths > far)).any(1)  # (F,)
+        self.perspective = torch.where(self.cut, is_perspective, perspective)  # (F,)
         area2 = signed_area2(self.polygons.detach())
         in_front = self.triangles[:, :, 2].amax(1) >= MIN_DEPTH
         self.visible = finite & in_front & (area2 < 0 if cull else area2 != 0)  # (F,)
@@ -161,12 +169,15 @@ class Scene:
         triangles, polygons = self.triangles[face_ids], self.polygons[face_ids]
         inside = covers(polygons.detach().to(self.dtype) - points[..., None, :])
         points = points.double()
-        bary = barycentric(points, triangles, self.perspective, torch.finfo(self.dtype).eps)
+        offset, distance2 = to_boundary(polygons - points[..., None, :])
+        moved = self.cut[face_ids] & ~inside
+        places = points + torch.where(moved[..., None], offset, 0)
+        epsilon = torch.finfo(self.dtype).eps
+        bary = barycentric(places, triangles, self.perspective[face_ids], epsilon)
         if self.clip:
             bary = bary.clamp(min=0)
             bary = bary / bary.sum(-1, keepdim=True)
         z = (bary * triangles[..., 2]).sum(-1)  # NaN, no hit, where clipping leaves no coordinate
-        distance2 = boundary_distance2(polygons - points[..., None, :])
         hit = self.visible[face_ids] & (inside | (distance2 < self.blur_radius)) & (z >= 0)
         return Samples(inside, hit, z, bary, distance2)
 
@@ -180,6 +191,9 @@ def _after(depth: Tensor, ids: Tensor, after_z: Tensor, after_id: Tensor) -> Ten
 def _nearest(samples: Samples, dtype: torch.dtype, K: int) -> Tensor:
     """Ids of the K nearest hits along the last axis, by (depth, id), -1 where there are fewer."""
     depth = samples.z.to(dtype).clamp(max=torch.finfo(dtype).max)
+    if dtype == torch.float64:  # depths that tie but for the rounding of this file
+        mantissa, exponent = torch.frexp(depth)
+        depth = torch.ldexp((mantissa * 2**40).round(), exponent - 40)
     depth = torch.where(samples.hit, depth, math.inf)
     depth, ids = depth.sort(dim=-1, stable=True)
     return torch.where(depth < math.inf, ids, -1)[..., :K]
@@ -198,8 +212,10 @@ def cut_at_depths(triangles: Tensor, z_near: float, z_far: float, perspective: b
     # From the nearer end to the farther one, so that the faces on both sides of an edge find the same corner.
     swapped = (a[..., 2] > b[..., 2])[..., None]
     near_end, far_end = torch.where(swapped, b, a), torch.where(swapped, a, b)
-    enter = _point_at_depth(near_end, far_end, z_near, perspective)
-    leave = _point_at_depth(near_end, far_end, z_far, perspective)
+    enter = _point_at_depth(
+        near_end, far_end, _near_cuts(near_end, far_end, z_near, perspective), perspective
+    )
+    leave = _point_at_depth(near_end, far_end, torch.full_like(far_end[..., 2:], z_far), perspective)
     enter = torch.where(near_end[..., 2:] >= z_near, near_end[..., :2], enter)
     leave = torch.where(far_end[..., 2:] <= z_far, far_end[..., :2], leave)
     start, end = torch.where(swapped, leave, enter), torch.where(swapped, enter, leave)
@@ -213,13 +229,24 @@ def cut_at_depths(triangles: Tensor, z_near: float, z_far: float, perspective: b
     return corners.gather(1, last[..., None].expand(-1, -1, 2))
 
 
-def _point_at_depth(a: Tensor, b: Tensor, z: float, perspective: bool) -> Tensor:
-    """Where the lines ab (..., 3) meet a depth, NDC (..., 2); any finite point where they do not."""
-    if not math.isfinite(z):
-        return a[..., :2]
-    rise = b[..., 2:] - a[..., 2:]
-    meets = (a[..., 2:] < z) & (z < b[..., 2:])
-    t = torch.where(meets, (z - a[..., 2:]) / torch.where(meets, rise, 1), 0)
+def _near_cuts(a: Tensor, b: Tensor, z_near: float, perspective: bool) -> Tensor:
+    """The depths (..., 1) at which edges from the nearer end a to b (..., 3) are cut: a perspective camera
+    keeps a distance that is a share of the edge's extent, to a power of two."""
+    cuts = torch.full_like(a[..., 2:], z_near)
+    if not perspective:
+        return cuts
+    with torch.no_grad():
+        ends = torch.stack((a, b))
+        sizes = (ends[..., 2].abs() * ends[..., :2].abs().amax(-1).clamp(min=1)).amax(0)
+        smallest = NEAREST_CUT * torch.ldexp(torch.full_like(sizes, 0.5), torch.frexp(sizes).exponent)
+    return cuts.maximum(smallest[..., None]).minimum(b[..., 2:])
+
+
+def _point_at_depth(a: Tensor, b: Tensor, z: Tensor, perspective: bool) -> Tensor:
+    """Where the lines ab (..., 3) meet depths (..., 1), NDC (..., 2); any finite point where they do not."""
+    meets = (a[..., 2:] < z) & (z <= b[..., 2:]) & z.isfinite()
+    z = torch.where(meets, z, 1)
+    t = torch.where(meets, (z - a[..., 2:]) / torch.where(meets, b[..., 2:] - a[..., 2:], 1), 0)
     if not perspective:
         return a[..., :2] + t * (b - a)[..., :2]
     # Straight in view space, where x and y are the NDC coordinates times the depth.
@@ -271,7 +298,7 @@ def _two_product(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return product, error
 
 
-def barycentric(points: Tensor, triangles: Tensor, perspective: bool, epsilon: float) -> Tensor:
+def barycentric(points: Tensor, triangles: Tensor, perspective: Tensor, epsilon: float) -> Tensor:
     """Barycentric coordinates (..., 3) of ``points`` (..., 2) on the planes of ``triangles`` (..., 3, 3).
 
     On the screen they are the areas of the triangles that the point spans with the edges, over their sum. A
@@ -282,10 +309,9 @@ def barycentric(points: Tensor, triangles: Tensor, perspective: bool, epsilon: f
     """
     weights = edge_functions(points, triangles)
     weights = weights * signed_area2(triangles.detach()[..., :2])[..., None].sign()
-    if perspective:
-        z = triangles[..., 2]
-        smallest = torch.finfo(torch.float32).tiny
-        weights = weights / torch.where(z.abs() < smallest, smallest, z)
+    z = torch.where(perspective[..., None], triangles[..., 2], 1)
+    smallest = torch.finfo(torch.float32).tiny
+    weights = weights / torch.where(z.abs() < smallest, smallest, z)
     floor = epsilon * weights.abs().sum(-1, keepdim=True) + torch.finfo(weights.dtype).tiny
     return weights / weights.sum(-1, keepdim=True).maximum(floor)
 
@@ -297,10 +323,14 @@ def edge_functions(points: Tensor, triangles: Tensor) -> Tensor:
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
-def boundary_distance2(corners: Tensor) -> Tensor:
-    """Squared distance from the origin to the boundary of a polygon: (..., C, 2) -> (...)."""
+def to_boundary(corners: Tensor) -> tuple[Tensor, Tensor]:
+    """The point of a polygon's boundary (..., C, 2) that is nearest to the origin (..., 2), and its squared
+    distance (...)."""
     a, edge = corners, corners.roll(-1, -2) - corners
     length2 = (edge * edge).sum(-1)
     t = -(a * edge).sum(-1) / torch.where(length2 > 0, length2, 1)
     nearest = a + t.clamp(0, 1)[..., None] * edge  # (..., C, 2)
-    return (nearest * nearest).sum(-1).amin(-1)
+    distances2 = (nearest * nearest).sum(-1)
+    distance2, which = distances2.min(-1)
+    point = nearest.gather(-2, which[..., None, None].expand(*which.shape, 1, 2))
+    return point.squeeze(-2), distance2

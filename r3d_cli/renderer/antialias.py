@@ -56,7 +56,7 @@ def antialias(
     """
     near = None if raster_settings is None else raster_settings.z_clip_value
     if cameras is not None:
-        _, _, near = resolve_settings(raster_settings or RasterizationSettings(), cameras)
+        near = resolve_settings(raster_settings or RasterizationSettings(), cameras).near
         meshes = MeshRasterizer(cameras).transform(meshes, **kwargs)
     return antialias_packed(
         images,

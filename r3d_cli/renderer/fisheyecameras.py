@@ -121,8 +121,19 @@ class FishEyeCameras(LensCameras):
     def _third(self, view: Tensor, eps: float | None) -> Tensor:
         return torch.ones_like(view[..., 2])
 
+    def _divides_by_depth(self) -> bool:
+        return not self.use_radial
+
+    def _corners_ndc(self, points: Tensor, eps: float | None = None, **kwargs: Any) -> Tensor:
+        """Of corners of faces: those behind the camera at angles beyond 90 degrees, where the lens has them,
+        and not at their mirror images, which would turn faces that reach there inside out."""
+        return super()._corners_ndc(points, eps, **kwargs, beyond_90_degrees=self.use_radial)
+
     def _bend(self, view: Tensor, eps: float | None, kwargs: dict[str, Any]) -> Tensor:
-        return self._lens(kwargs).distort(view[..., :2] / away_from_zero(view[..., 2:], eps))
+        depth, lens = away_from_zero(view[..., 2:], eps), self._lens(kwargs)
+        if kwargs.get("beyond_90_degrees"):
+            return lens.distort(view[..., :2], depth[..., 0])
+        return lens.distort(view[..., :2] / depth)
 
     def _unbend(self, uv: Tensor, kwargs: dict[str, Any]) -> tuple[Tensor, Tensor]:
         return self._lens(kwargs).undistort(uv)

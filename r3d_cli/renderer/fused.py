@@ -45,15 +45,16 @@ def _in_ndc(
     settings = kwargs.pop("raster_settings", rasterizer.raster_settings)
     meshes = rasterizer.transform(meshes_world, **kwargs)
     warn_of_bad_faces(meshes, settings.strict)
-    perspective, clip, near = resolve_settings(settings, kwargs.get("cameras", rasterizer.cameras))
+    resolved = resolve_settings(settings, kwargs.get("cameras", rasterizer.cameras))
     return meshes, {
         "image_size": read_image_size("MeshRenderer", settings.image_size),
         "blur_radius": settings.blur_radius,
         "faces_per_pixel": settings.faces_per_pixel,
-        "perspective_correct": perspective,
-        "clip_barycentric_coords": clip,
+        "perspective_correct": resolved.perspective_correct,
+        "clip_barycentric_coords": resolved.clip_barycentric_coords,
         "cull_backfaces": settings.cull_backfaces,
-        "z_near": near,
+        "z_near": resolved.near,
+        "is_perspective": resolved.is_perspective,
     }
 
 

@@ -29,6 +29,7 @@ def rasterize_meshes(
     strict: bool = False,
     after_zbuf: Tensor | None = None,
     after_face: Tensor | None = None,
+    is_perspective: bool | None = None,
 ) -> Fragments:
     """Find the nearest faces of each mesh at each pixel centre of its own picture.
 
@@ -42,13 +43,16 @@ def rasterize_meshes(
         perspective_correct: Interpolate in view space rather than on the screen.
         clip_barycentric_coords: Clamp barycentric coordinates to the face, where the blur reaches outside it.
         cull_backfaces: Leave out faces that are seen from behind.
-        z_clip_value: Cut faces at this view depth, exactly; None: leave them whole.
+        z_clip_value: Cut faces at this view depth, exactly; None: only as ``is_perspective`` says.
         cull_to_frustum: Accepted and ignored: what is outside the picture costs nothing and never shows.
         strict: Raise an error where vertices are not finite, rather than to skip their faces with a warning.
         after_zbuf: (N, H, W) depth peeling: at each pixel only faces count that come after this depth, or at
             it after the face of ``after_face``; infinity: none. The last slots of one call give the next
             call the K layers behind them. See `DepthPeelingRenderer`.
         after_face: (N, H, W) int64; both or neither.
+        is_perspective: Whether x and y were divided by the depth, so that what lies behind the camera is on
+            the wrong side. Faces that reach there are then always cut in front of it, and what planes cut is
+            interpolated in view space. None: as ``perspective_correct``.
 
     Returns:
         `Fragments`: pix_to_face (N, H, W, K) with ids of packed faces, zbuf (N, H, W, K), bary_coords
@@ -80,6 +84,7 @@ def rasterize_meshes(
         z_near=z_clip_value,
         after_zbuf=after_zbuf,
         after_face=after_face,
+        is_perspective=is_perspective,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,10 @@ from r3d_cli.renderer.screen import Screen, ScreenFragments
 #: Depths are kept this far from zero, as a share of the point's distance from the optical axis: the quotient
 #: stays finite, and clipping, which multiplies x by z again, gets the view coordinate back.
 _SMALLEST_DEPTH = 1e-6
+
+#: The least depth that is in front of a perspective camera. The kernels keep edges that lead from there to
+#: behind it farther away, relative to their own extent: `constants.DEFINES`, R3D_NEAREST_CUT.
+_IN_FRONT = torch.finfo(torch.float32).tiny
 
 
 @dataclass
@@ -32,8 +36,8 @@ class RasterizationSettings:
         perspective_correct: None: as the camera is.
         clip_barycentric_coords: None: where there is blur.
         cull_backfaces: Leave out faces that are seen from behind.
-        z_clip_value: Near plane, view depth. None: half of the camera's znear where attributes are
-            perspective-correct and the camera has one, else no plane.
+        z_clip_value: Near plane, view depth. None: half of the znear of a perspective camera that has one.
+            What is not in front of the camera is cut away in any case.
         cull_to_frustum: Accepted and ignored.
         blur_pixels: The blur as a distance in pixels, in place of ``blur_radius``.
         strict: Vertices that are not finite are an error, rather than a warning.
@@ -134,7 +138,8 @@ class MeshRasterizer(nn.Module):
         try:
             projection = cameras.get_projection_transform(**kwargs)
         except NotImplementedError:  # such as a fisheye: no matrix
-            verts_ndc = cameras.transform_points_ndc(verts, eps=eps, **kwargs)
+            corners_ndc = getattr(cameras, "_corners_ndc", cameras.transform_points_ndc)
+            verts_ndc = corners_ndc(verts, eps=eps, **kwargs)
         else:
             to_ndc = cameras.get_ndc_camera_transform(**kwargs)
             verts_ndc = projection.compose(to_ndc).transform_points(verts_view, eps=eps)
@@ -176,39 +181,65 @@ class MeshRasterizer(nn.Module):
                 "MeshRasterizer: faces_per_pixel=None keeps no fragments; give a number, or use a renderer "
                 "whose shader blends every face"
             )
-        perspective, clip, near = resolve_settings(settings, cameras)
+        resolved = resolve_settings(settings, cameras)
         fragments = rasterize_meshes(
             meshes_ndc,
             settings.image_size,
             settings.blur_radius,
             settings.faces_per_pixel,
-            perspective_correct=perspective,
-            clip_barycentric_coords=clip,
+            perspective_correct=resolved.perspective_correct,
+            clip_barycentric_coords=resolved.clip_barycentric_coords,
             cull_backfaces=settings.cull_backfaces,
-            z_clip_value=near,
+            z_clip_value=resolved.near,
+            is_perspective=resolved.is_perspective,
             strict=settings.strict,
             after_zbuf=after_zbuf,
             after_face=after_face,
         )
-        screen = Screen(meshes_ndc.verts_packed(), meshes_ndc.faces_packed(), perspective)
+        screen = Screen(meshes_ndc.verts_packed(), meshes_ndc.faces_packed(), *resolved.interpolation)
         return ScreenFragments.of(fragments, screen)
 
 
-def resolve_settings(settings: RasterizationSettings, cameras: Any) -> tuple[bool, bool, float | None]:
-    """What settings that were left to the camera come to: perspective_correct, clip_barycentric_coords and
-    the near plane."""
+class Resolved(NamedTuple):
+    """Settings with what was left to the camera."""
+
+    perspective_correct: bool
+    clip_barycentric_coords: bool
+    near: float  # view depth; what is nearer is cut away: never less than what is in front of the camera
+    is_perspective: bool  # whether the camera divides by the depth
+
+    @property
+    def interpolation(self) -> tuple[bool, bool, float]:
+        """What a `Screen` takes besides the faces."""
+        return self.perspective_correct, self.is_perspective, self.near
+
+
+def resolve_settings(settings: RasterizationSettings, cameras: Any) -> Resolved:
+    """What settings that were left to the camera come to."""
     perspective = settings.perspective_correct
     if perspective is None:
         perspective = bool(cameras.is_perspective())
     clip = settings.clip_barycentric_coords
     if clip is None:
         clip = settings.blur_radius > 0
+    divides = _divides_by_depth(cameras, perspective)
     near = settings.z_clip_value
-    if near is None and perspective:
+    if near is None and (perspective or divides):
         znear = cameras.get_znear()
         if znear is not None:
             near = _least(cameras, znear) / 2
-    return perspective, clip, near
+    nearest = _IN_FRONT if divides else 0.0
+    return Resolved(perspective, clip, nearest if near is None else max(near, nearest), divides)
+
+
+def _divides_by_depth(cameras: Any, perspective_correct: bool) -> bool:
+    """Whether what lies behind the camera is projected to the wrong side. Cameras that do not say what they
+    are do as the attributes do."""
+    tell = getattr(cameras, "_divides_by_depth", None) or getattr(cameras, "is_perspective", None)
+    try:
+        return perspective_correct if tell is None else bool(tell())
+    except NotImplementedError:
+        return perspective_correct
 
 
 def _least(cameras: Any, znear: Tensor | float) -> float:

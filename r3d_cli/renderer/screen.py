@@ -4,7 +4,8 @@ show other faces."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -22,18 +23,27 @@ class Screen:
         verts: (V, 3) packed vertices: NDC x (left) and y (up), and view depth z.
         faces: (F, 3) packed faces.
         perspective_correct: Whether barycentric coordinates are those of view space, or of the screen.
+        is_perspective: The same for faces that reach nearer than ``near``; None: no difference.
+        near: The view depth at which faces were cut.
     """
 
     verts: Tensor
     faces: Tensor
     perspective_correct: bool
+    is_perspective: bool | None = None
+    near: float = -math.inf
 
     def barycentric_derivatives(self, slots: CoveredSlots) -> Tensor:  # (P, 3, 2)
         """Derivatives of the barycentric coordinates of covered slots by a pixel to the right, and by one
         down; see `barycentric_derivatives`."""
         corners = self.verts.index_select(0, self.faces.index_select(0, slots.faces).flatten())
+        corners = corners.unflatten(0, (-1, 3))
         height, width = slots.shape[1:3]
-        by_ndc = barycentric_derivatives(corners.unflatten(0, (-1, 3)), slots.bary, self.perspective_correct)
+        in_view: bool | Tensor = self.perspective_correct
+        if self.is_perspective not in (None, in_view):
+            cut = (corners[..., 2] < self.near).any(1)
+            in_view = cut if self.is_perspective else ~cut
+        by_ndc = barycentric_derivatives(corners, slots.bary, in_view)
         return by_ndc * (-2 / min(height, width))  # NDC x is to the left, y up
 
 
@@ -67,8 +77,7 @@ class ScreenFragments(Fragments):
         plain = super().detach()
         if self.screen is None:
             return plain
-        verts, faces = self.screen.verts.detach(), self.screen.faces
-        return ScreenFragments.of(plain, Screen(verts, faces, self.screen.perspective_correct))
+        return ScreenFragments.of(plain, replace(self.screen, verts=self.screen.verts.detach()))
 
 
 def screen_of(where: str, fragments: Any) -> Screen:
@@ -89,7 +98,7 @@ def screen_of(where: str, fragments: Any) -> Screen:
 def barycentric_derivatives(
     corners: Tensor,  # (P, 3, 3)
     bary: Tensor,  # (P, 3)
-    perspective_correct: bool,
+    perspective_correct: bool | Tensor,  # (P,)
 ) -> Tensor:  # (P, 3, 2)
     """Derivatives of barycentric coordinates by NDC x and y.
 
@@ -102,7 +111,8 @@ def barycentric_derivatives(
         corners: NDC x and y, and view depth, of the corners of each point's face.
         bary: The points. Where a blur clamped them to the face, the derivatives are those at the clamped
             point.
-        perspective_correct: Whether ``bary`` are coordinates of view space, or of the screen.
+        perspective_correct: Whether ``bary`` are coordinates of view space, or of the screen; (P,) bool if
+            that depends on the point.
 
     Returns:
         (P, 3, 2); zeros where a face has no area. Differentiable.
@@ -114,7 +124,11 @@ def barycentric_derivatives(
                 [ 1.,  0.]])
     """
     places = corners[..., :2]
-    w = corners[..., 2] if perspective_correct else torch.ones_like(corners[..., 2])
+    w = corners[..., 2]
+    if isinstance(perspective_correct, Tensor):
+        w = torch.where(perspective_correct[:, None], w, 1)
+    elif not perspective_correct:
+        w = torch.ones_like(w)
     sides = places.roll(-2, 1) - places.roll(-1, 1)  # (P, 3, 2) opposite to each corner
     others = w.roll(-1, 1) * w.roll(-2, 1)
     turned = torch.stack([-sides[..., 1], sides[..., 0]], -1)

@@ -64,6 +64,7 @@ class Truth:
             options.get("cull_backfaces", False),
             options["z_near"],
             options["z_far"],
+            options.get("is_perspective", options.get("perspective_correct", False)),
         )
         points = reference.pixel_centers(batch.image_size, torch.from_numpy(batch.verts).dtype)
         self.samples = s = scene.sample(points[:, None], torch.arange(last - first)[None])
@@ -74,9 +75,13 @@ class Truth:
         # Where the planes cut, corners of the polygon are computed, and carry an error of their own.
         near = -math.inf if options["z_near"] is None else options["z_near"]
         far = math.inf if options["z_far"] is None else options["z_far"]
-        cut = ((z < near) | (z > far)).any(-1)  # (1, F)
+        cut = scene.cut[None]  # (1, F)
         planes = [abs(plane) for plane in (near, far) if math.isfinite(plane) and plane != 0]
-        lever = 1 + z.abs().amax(-1) / min(planes, default=1.0)
+        nearest = torch.full_like(z[..., 0], min(planes, default=1.0))
+        if near <= 0:  # then edges are cut at a share of their extent
+            extent = (z.abs() * triangles[..., :2].abs().amax(-1).clamp(min=1)).amax(-1)
+            nearest = nearest.minimum(reference.NEAREST_CUT / 4 * extent + 1e-30)
+        lever = 1 + z.abs().amax(-1) / nearest
         reach = triangles[..., :2].abs().amax((-1, -2)) * torch.where(cut, lever, 1) * lever
         corner_error = torch.where(cut, unit * reach, 0)
 
@@ -84,13 +89,19 @@ class Truth:
         position_error = unit * seen + corner_error
         self.dist_error = 2 * s.distance2.sqrt() * position_error + position_error**2
 
-        corners = (triangles[..., :2] - points.double()[:, None, None]).norm(dim=-1)  # (P, F, 3)
+        # Outside of what was cut, samples are those of the nearest point.
+        around = cut & ~s.inside
+        offset = reference.to_boundary(scene.polygons[None] - points.double()[:, None, None])[0]
+        places = points.double()[:, None] + torch.where(around[..., None], offset, 0)  # (P, F, 2)
+        corners = (triangles[..., :2] - places[..., None, :]).norm(dim=-1)  # (P, F, 3)
         edge_error = unit * corners.roll(-1, -1) * corners.roll(-2, -1)
-        weights = reference.edge_functions(points.double()[:, None], triangles)
+        moved = torch.where(around, position_error, 0)[..., None]
+        edge_error = edge_error + moved * (corners.roll(-1, -1) + corners.roll(-2, -1))
+        weights = reference.edge_functions(places, triangles)
         weights = weights * weights.sum(-1, keepdim=True).sign()
-        if options.get("perspective_correct"):
-            depth = torch.where(z.abs() < 1e-37, 1e-37, z)
-            weights, edge_error = weights / depth, edge_error / depth.abs() + unit * (weights / depth).abs()
+        depth = torch.where(z.abs() < 1e-37, 1e-37, z)
+        depth = torch.where(scene.perspective[None, :, None], depth, 1)
+        weights, edge_error = weights / depth, edge_error / depth.abs() + unit * (weights / depth).abs()
         if options.get("clip_barycentric_coords"):
             total = weights.clamp(min=0).sum(-1, keepdim=True)
         else:

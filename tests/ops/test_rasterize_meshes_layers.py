@@ -129,7 +129,7 @@ def test_gradients_are_those_of_a_larger_k(seed: int) -> None:
 def test_opcheck() -> None:
     verts, faces, first = map(torch.from_numpy, soup(np.float64))
     after = torch.full((3, 6, 5), 1.0, dtype=torch.float64), torch.full((3, 6, 5), 7)
-    settings = 6, 5, 2, 1e-3, True, False, False, 0.5, 9.0
+    settings = 6, 5, 2, 1e-3, True, False, False, 0.5, 9.0, True
     for arguments in ((verts, faces, first, *settings, *after), (verts, faces, first, *settings, None, None)):
         torch.library.opcheck(op._fwd, arguments)
 

@@ -30,7 +30,7 @@ def test_registration(transposed: bool) -> None:
     verts, faces, first = soup()
     if transposed:
         verts, faces = verts.T.contiguous().T, faces.T.contiguous().T
-    settings = (0.01, True, False, False, 1.0, 2.5)
+    settings = (0.01, True, False, False, 1.0, 2.5, True)
     torch.library.opcheck(module._fwd, (verts, faces, first, *SIZE, 3, *settings, None, None))
     # With gradients, its tests of compilation add floats to the first output, which is of integers.
     tests = ("test_schema", "test_autograd_registration", "test_faketensor")

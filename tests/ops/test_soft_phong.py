@@ -191,7 +191,7 @@ def arguments(verts: Tensor, faces: Tensor, first: Tensor, K: int | None) -> tup
     """Of the op below the function."""
     given, texture = surface(verts, 3), texture_of("maps", verts, faces, DEFAULT)
     reals = [tensor.requires_grad_() for tensor in (verts, *given, texture.texels, texture.uvs)]
-    options = ("point", "maps", 1, "border", True, True, 0.01, 0.05, 0.02, True, True, False, 0.5, 2.8)
+    options = ("point", "maps", 1, "border", True, True, 0.01, 0.05, 0.02, True, True, False, 0.5, 2.8, True)
     ids = faces, first, texture.corner_ids, texture.maps, texture.faces_source
     return *reals, *ids, 6, 7, False, K, *options
 

@@ -154,7 +154,7 @@ def _gradient(inputs: Inputs) -> np.ndarray:  # (V, 3)
     rasterizer, mesh = _scene(renderer, structures, verts, inputs)
     triangles = rasterizer.transform(mesh).verts_packed()[inputs.faces.cpu()]
     blur = raster.blur_radius
-    scene = Scene(triangles, blur, True, blur > 0, False, None, None)
+    scene = Scene(triangles, blur, True, blur > 0, False, None, None, True)
     slots = torch.from_numpy(ids).flatten(0, 2)  # (H * W, K)
     pixels = (slots >= 0).nonzero()[:, 0]
     centers = pixel_centers(raster.image_size, torch.float32).double()

@@ -94,6 +94,10 @@ class CamerasBase(TensorProperties):
         """Whether things shrink with their distance: the default of perspective-correct interpolation."""
         raise NotImplementedError(f"{type(self).__name__} has no is_perspective")
 
+    def _divides_by_depth(self) -> bool:
+        """Whether what lies behind the camera is projected to the wrong side, as by a pinhole."""
+        return self.is_perspective()
+
     def in_ndc(self) -> bool:
         """Whether ``transform_points`` gives NDC, or else screen coordinates with +X to the left."""
         raise NotImplementedError(f"{type(self).__name__} has no in_ndc")

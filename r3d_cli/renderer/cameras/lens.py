@@ -19,6 +19,10 @@ from r3d_cli.transforms import Transform3d
 MODELS: dict[str, tuple[int, ...]] = {"brown": (4, 5, 8, 12), "fisheye": (4,)}
 
 
+#: Corners of faces in the camera's plane are projected as if at this depth.
+_SMALLEST_DEPTH = 1e-6
+
+
 class LensCameras(FocalLengthCameras):
     """Cameras that bend view directions before focal lengths and principal point apply.
 
@@ -44,6 +48,10 @@ class LensCameras(FocalLengthCameras):
     def get_projection_transform(self, **kwargs: Any) -> Transform3d:
         """Raise NotImplementedError: a matrix does not bend lines."""
         raise NotImplementedError(f"{type(self).__name__} has no projection matrix; use transform_points")
+
+    def _corners_ndc(self, points: Tensor, eps: float | None = None, **kwargs: Any) -> Tensor:
+        """`transform_points_ndc` for the corners of faces, finite for those in the camera's plane too."""
+        return self.transform_points_ndc(points, eps=_SMALLEST_DEPTH if eps is None else eps, **kwargs)
 
     def _project(
         self, points: Tensor, eps: float | None, then: tuple[Transform3d, ...], kwargs: dict[str, Any]
@@ -130,6 +138,9 @@ class DistortedCameras(LensCameras):
             _in_ndc=in_ndc,
         )
         self.distortion = self._coefficients({})
+
+    def _divides_by_depth(self) -> bool:
+        return self.model != "fisheye"
 
     def _coefficients(self, kwargs: dict[str, Any]) -> Tensor:  # (N, D)
         given, sizes = self._value("distortion", kwargs), MODELS[self.model]

@@ -150,6 +150,9 @@ def _texel_of(bary: Tensor, size: int) -> tuple[Tensor, Tensor]:  # (P, 3) -> (P
     """Row and column of the texel at barycentric coordinates."""
     along = bary[:, :2].clamp(0, 1) * size
     cell = along.floor()
-    upright = (along - cell).sum(1, keepdim=True) <= 1
+    # Beyond the diagonal of the cells along the edge opposite to the third corner lies no part of the
+    # face, though rounding may say so.
+    beyond = (along - cell).sum(1, keepdim=True) > 1
+    upright = ~beyond | (cell.sum(1, keepdim=True) >= size - 1)
     texel = torch.where(upright, cell, size - 1 - cell).clamp(0, size - 1).long()
     return texel[:, 1], texel[:, 0]
