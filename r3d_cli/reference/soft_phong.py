@@ -85,7 +85,7 @@ def _look_up(texture: Any, ids: Tensor, bary: Tensor) -> Tensor:  # (N, H, W, K,
         along = bary[..., :2].clamp(0, 1) * size
         cell = along.floor()
         upright = (along - cell).sum(-1, keepdim=True) <= 1
-        upright = upright | (cell.sum(-1, keepdim=True) >= size - 1)  # the face ends on these cells' diagonals
+        upright = upright | (cell.sum(-1, keepdim=True) >= size - 1)  # the face ends on their diagonals
         x, y = torch.where(upright, cell, size - 1 - cell).clamp(0, size - 1).long().unbind(-1)
         place = ids if sources is None else sources[ids]
         return texture.texels[(place * size + y) * size + x]

@@ -104,7 +104,7 @@ class VolumeLocator:
         if edges.device.type == "cpu" and (edges <= 0).any():
             raise ValueError(f"Volumes: voxel_size must be above 0, got {float(edges.min())}")
         translation = _per_volume("volume_translation", volume_translation, batch_size, device, dtype)
-        units = (self._grid_sizes - 1).clamp(min=1).to(dtype) / 2  # in voxels, whatever align_corners is
+        units = (self._sizes - 1).clamp(min=1).to(dtype) / 2  # in voxels, whatever align_corners is
         extents = units.flip(-1) * edges  # (N, 3) as (x, y, z)
         self._local_to_world: Transform3d = Scale(extents, dtype=dtype).translate(-translation)
 
