@@ -49,6 +49,8 @@ class Materials(TensorProperties):
             specular_color=one_row(specular_color),
             shininess=shininess,
         )
+        if not isinstance(self.shininess, torch.Tensor):
+            raise ValueError(f"Materials: shininess must be a number or (N,), got {self.shininess!r}")
         if self.shininess.dim() == 2 and self.shininess.shape[1] == 1:
             self.shininess = self.shininess[:, 0]
         for name, tensor in self._tensors():

@@ -73,7 +73,11 @@ class RasterizationSettings:
             if not self.blur_pixels >= 0:
                 raise ValueError(f"{where}: blur_pixels must be at least 0, got {self.blur_pixels}")
             self.blur_radius = (2 * self.blur_pixels / min(size)) ** 2
-        if not (self.blur_radius >= 0 and math.isfinite(self.blur_radius)):
+        try:
+            good = bool(self.blur_radius >= 0) and math.isfinite(self.blur_radius)
+        except TypeError:  # not a number
+            good = False
+        if not good:
             raise ValueError(f"{where}: blur_radius must be a finite number >= 0, got {self.blur_radius}")
         if self.faces_per_pixel is not None:
             check_faces_per_pixel(where, self.faces_per_pixel)
@@ -122,6 +126,13 @@ class MeshRasterizer(nn.Module):
         cameras = kwargs.pop("cameras", self.cameras)
         if cameras is None:
             raise ValueError("MeshRasterizer: no cameras; give them when it is made or called")
+        for name, value, method in (
+            ("meshes", meshes_world, "verts_padded"),
+            ("cameras", cameras, "get_world_to_view_transform"),
+        ):
+            if not hasattr(value, method):
+                kind = type(value).__name__
+                raise ValueError(f"MeshRasterizer: {name} must be {name.capitalize()}, got {kind}")
         view = cameras.get_world_to_view_transform(**kwargs)
         batch = max(len(view), len(cameras))
         if batch != len(meshes_world) and batch > 1:
@@ -176,6 +187,9 @@ class MeshRasterizer(nn.Module):
             after_zbuf: (N, H, W) only what lies behind this counts: see `rasterize_meshes`.
             after_face: See there.
         """
+        if not hasattr(settings, "faces_per_pixel"):
+            kind = type(settings).__name__
+            raise ValueError(f"MeshRasterizer: raster_settings must be RasterizationSettings, got {kind}")
         if settings.faces_per_pixel is None:
             raise ValueError(
                 "MeshRasterizer: faces_per_pixel=None keeps no fragments; give a number, or use a renderer "

@@ -84,6 +84,9 @@ class ShaderBase(nn.Module):
             "materials": kwargs.get("materials", self.materials),
         }
         for name, part in parts.items():
+            if isinstance(part, int | float | str | dict | list | tuple):
+                kind = type(part).__name__
+                raise ValueError(f"{type(self).__name__}: {name} must be {name.capitalize()}, got {kind}")
             if len(part) not in (1, len(meshes)):
                 raise ValueError(
                     f"{type(self).__name__}: {len(part)} {name} do not fit a batch of {len(meshes)} meshes; "
@@ -113,7 +116,11 @@ class ShaderBase(nn.Module):
         return gouraud_shading(meshes, fragments, **self._parts(meshes, kwargs))
 
     def _blend_params(self, kwargs: dict[str, Any]) -> BlendParams:
-        return kwargs.get("blend_params", self.blend_params)
+        params = kwargs.get("blend_params", self.blend_params)
+        if not hasattr(params, "background_color"):
+            kind = type(params).__name__
+            raise ValueError(f"{type(self).__name__}: blend_params must be BlendParams, got {kind}")
+        return params
 
     def _depth_range(self, kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """znear and zfar, between which nearness falls from 1 to 0."""

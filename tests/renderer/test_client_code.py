@@ -352,3 +352,61 @@ def test_fragments_are_a_named_tuple_and_a_dataclass() -> None:
     ids, *_ = fragments
     assert ids is fragments.pix_to_face
     assert set(dataclasses.asdict(fragments)) == set(names)
+
+
+# -- Errors
+
+
+def draw(cameras: Any = None, settings: Any = None, meshes: Any = None, **looks: Any) -> Tensor:
+    cameras = r3d.FoVPerspectiveCameras(R=POSE[0], T=POSE[1]) if cameras is None else cameras
+    settings = r3d.RasterizationSettings(8) if settings is None else settings
+    renderer = r3d.MeshRenderer(
+        r3d.MeshRasterizer(cameras, settings), r3d.HardPhongShader(cameras=cameras, **looks)
+    )
+    return renderer(colored_sphere() if meshes is None else meshes)
+
+
+FACES_UVS, VERTS_UVS = torch.tensor([[[0, 1, 2]]]), torch.rand(1, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: r3d.TexturesUV(torch.rand(1, 3, 64, 48), FACES_UVS, VERTS_UVS),
+            r"channels last, as N, H, W, C, got shape \(1, 3, 64, 48\); use maps.movedim",
+        ),
+        (
+            lambda: r3d.TexturesUV([torch.rand(3, 64, 48)], FACES_UVS, VERTS_UVS),
+            r"maps\[0\] must have its channels last",
+        ),
+        (
+            lambda: r3d.FoVPerspectiveCameras().transform_points(np.zeros((4, 3))),
+            r"points must be a tensor of shape \(P, 3\), got ndarray",
+        ),
+        (
+            lambda: r3d.PerspectiveCameras().transform_points([[0.0, 0.0, 1.0]]),
+            r"points must be a tensor of shape \(N, P, 3\), got list",
+        ),
+        (lambda: r3d.PerspectiveCameras().unproject_points(np.zeros((4, 3))), r"must be a tensor"),
+        (
+            lambda: r3d.RasterizationSettings(blur_radius="wide"),
+            r"RasterizationSettings: blur_radius must be a finite number",
+        ),
+        (lambda: draw(meshes=torch.rand(1, 4, 3)), r"MeshRasterizer: meshes must be Meshes, got Tensor"),
+        (lambda: draw(cameras="left"), r"MeshRasterizer: cameras must be Cameras, got str"),
+        (
+            lambda: draw(settings={"image_size": 8}),
+            r"raster_settings must be RasterizationSettings, got dict",
+        ),
+        (lambda: draw(lights=1.0), r"HardPhongShader: lights must be Lights, got float"),
+        (lambda: draw(materials={"shininess": 1}), r"HardPhongShader: materials must be Materials, got dict"),
+        (lambda: draw(blend_params=(1e-4, 1e-4, (1, 1, 1))), r"blend_params must be BlendParams, got tuple"),
+        (lambda: r3d.Materials(shininess="x"), r"Materials: shininess must be a number or \(N,\), got 'x'"),
+        (lambda: r3d.PointLights(location=(1.0, 2.0)), r"PointLights: location must have shape \(N, 3\)"),
+    ],
+)
+def test_wrong_arguments_say_what_is_wrong(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)

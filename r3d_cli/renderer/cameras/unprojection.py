@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_shape
+from r3d_cli.checks import check_tensor
 
 
 def batched(
     where: str, name: str, points: Tensor, size: int
 ) -> Tensor:  # (P, 3) or (N, P, 3) -> (N or 1, P, 3)
     """Points as a batch that fits ``size`` cameras."""
-    check_shape(where, name, points, "P 3" if points.dim() == 2 else "N P 3")
+    check_tensor(where, name, points, "P 3" if getattr(points, "ndim", 0) == 2 else "N P 3")
     batch = points[None] if points.dim() == 2 else points
     if len(batch) != size and 1 not in (len(batch), size):
         raise ValueError(f"{where}: {name} has shape {tuple(points.shape)}, and there are {size} cameras")

@@ -137,6 +137,12 @@ def _check_image(name: str, image: Any, shape: str) -> dict[str, int]:
     sizes = check_tensor("TexturesUV", name, image, shape, FLOATS)
     if 0 in image.shape[-3:]:
         raise ValueError(f"TexturesUV: {name} must have texels, got shape {tuple(image.shape)}")
+    height, width, channels = image.shape[-3:]
+    if height in (3, 4) and min(width, channels) > 16:
+        raise ValueError(
+            f"TexturesUV: {name} must have its channels last, as {shape.replace(' ', ', ')}, got shape "
+            f"{tuple(image.shape)}; use maps.movedim(-3, -1)"
+        )
     return sizes
 
 
