@@ -50,7 +50,7 @@ class NormalShader(ShaderBase):
     """Where the surface faces: right red, up green, towards the camera blue."""
 
     def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:  # (N, H, W, 3)
-        normals = normals_at(fragments, meshes, self._get_cameras(kwargs))[..., 0, :]
+        normals = normals_at(fragments, meshes, self._get_cameras(**kwargs))[..., 0, :]
         hit = fragments.pix_to_face[..., :1] >= 0
         return torch.where(hit, 0.5 - 0.5 * normals * normals.new_tensor([1, -1, 1]), 0)
 
@@ -59,7 +59,7 @@ class ToonShader(ShaderBase):
     """Three tones of light from the upper left, and a line where depth is far from its neighbours' mean."""
 
     def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:  # (N, H, W, 3)
-        normals = normals_at(fragments, meshes, self._get_cameras(kwargs))[..., 0, :]
+        normals = normals_at(fragments, meshes, self._get_cameras(**kwargs))[..., 0, :]
         light = (normals * torch.nn.functional.normalize(normals.new_tensor([0.5, 0.7, -0.6]), dim=0)).sum(-1)
         tone = 0.55 + 0.2 * (light > 0.15) + 0.25 * (light > 0.65)
         hit = fragments.pix_to_face[..., 0] >= 0
@@ -74,7 +74,7 @@ class XRayShader(ShaderBase):
     """Every surface behind a pixel lets some light pass, the less the more it is seen edge-on."""
 
     def forward(self, fragments: Any, meshes: Any, **kwargs: Any) -> Tensor:  # (N, H, W, 3)
-        facing = normals_at(fragments, meshes, self._get_cameras(kwargs))[..., 2].abs()  # (N, H, W, K)
+        facing = normals_at(fragments, meshes, self._get_cameras(**kwargs))[..., 2].abs()  # (N, H, W, K)
         absorbed = torch.where(fragments.pix_to_face >= 0, 0.12 / facing.clamp(min=0.15), 0)
         glow = 1 - (1 - absorbed).prod(-1, keepdim=True)
         return glow * glow.new_tensor([0.55, 0.85, 1.0])

@@ -170,6 +170,7 @@ def test_a_peer_s_file_that_does_not_load_is_one_line(write_peer: Callable[..., 
             run_one(write_peer(f"bad{len(source)}", source))
 
 
+@pytest.mark.slow
 def test_resuming_runs_only_what_is_missing(tmp_path: Path) -> None:
     plan = Plan(("io",), sizes=(80,), peers=(), method=FAST, memory=False)
     saved = tmp_path / "results.json"
@@ -194,6 +195,7 @@ def test_resuming_runs_only_what_is_missing(tmp_path: Path) -> None:
         run(Plan(("io",), level="full"), previous=resumed)
 
 
+@pytest.mark.slow
 def test_the_saved_file_is_the_schema_s(tmp_path: Path) -> None:
     saved = tmp_path / "results.json"
     run(Plan(("io",), sizes=(80,), peers=("trimesh",), method=FAST), save=saved)

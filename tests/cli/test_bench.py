@@ -28,6 +28,7 @@ def test_list_names_suites_and_peers(r3d: Run) -> None:
     assert re.search(r"nvdiffrast, (installed|missing: .*pip install)", done.stdout)
 
 
+@pytest.mark.slow
 def test_a_run_prints_a_table_and_writes_what_was_asked(r3d: Run, tmp_path: Path) -> None:
     names = {"json": "r.json", "csv": "r.csv", "markdown": "r.md", "plot": "r.svg", "html": "r.html"}
     options = [part for option, name in names.items() for part in (f"--{option}", name)]
@@ -40,6 +41,7 @@ def test_a_run_prints_a_table_and_writes_what_was_asked(r3d: Run, tmp_path: Path
     assert all((tmp_path / name).stat().st_size > 100 for name in names.values())
 
 
+@pytest.mark.slow
 def test_comparing_with_itself_finds_nothing_and_with_a_faster_past_fails(r3d: Run, tmp_path: Path) -> None:
     # A noisy machine may be slower by chance, so the past is made far slower, and far faster.
     arguments = ["bench", "io", "--sizes", "80", "--quick", "--against", "none"]
@@ -65,6 +67,7 @@ def rasterize_meshes(inputs):
 """
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_what_was_done_and_resume_goes_on(command: Path, tmp_path: Path) -> None:
     slow, saved = tmp_path / "slow.py", tmp_path / "results.json"
     slow.write_text(PEER)
