@@ -20,7 +20,15 @@ from r3d_cli.commands.values import (
     parse_vector,
     refuse,
 )
-from r3d_cli.constants import AZIMUTH, ELEVATION, FOV, MAX_IMAGE_SIDE, TURNTABLE_FRAMES, TURNTABLE_SECONDS
+from r3d_cli.constants import (
+    AZIMUTH,
+    ELEVATION,
+    FOV,
+    MAX_IMAGE_SIDE,
+    NAMED_VIEWS,
+    TURNTABLE_FRAMES,
+    TURNTABLE_SECONDS,
+)
 from r3d_cli.errors import R3dError
 
 if TYPE_CHECKING:
@@ -35,7 +43,7 @@ WITHIN = "file"
 #: Options for cameras that r3d places, by the names of their parameters.
 _PLACING = (
     "azimuth", "elevation", "distance", "roll", "target", "up", "orthographic", "fit", "views",
-    "turntable",
+    "view", "turntable",
 )  # fmt: skip
 
 
@@ -55,6 +63,7 @@ def render(
     orthographic: options.Orthographic = False,
     fit: options.FitTo = None,
     views: options.Views = None,
+    view: options.ViewOption = None,
     camera: options.CameraFile = None,
     cameras_out: options.CamerasOut = None,
     convention: options.CamerasConvention = options.Convention.opencv,
@@ -84,6 +93,7 @@ def render(
     dry_run: options.DryRun = False,
     manifest: options.ManifestOption = None,
     resume: options.Resume = False,
+    fail_empty: options.FailEmpty = False,
     jobs: options.Jobs = 1,
     timeout: options.Timeout = None,
     shard: options.Shard = None,
@@ -134,6 +144,11 @@ def render(
             distance=distance, fov=fov, roll=roll, target=target, up=up.value, orthographic=orthographic,
             fit=None if fit is None else fit.value,
         )  # fmt: skip
+        if view is not None:
+            for name in ("azimuth", "elevation", "views", "turntable"):
+                if name in given:
+                    raise refuse("--view", f"and --{name} both say where the camera stands; give one of them")
+            azimuth, elevation = NAMED_VIEWS[view.value]
         turns = None if turntable is None else frames or TURNTABLE_FRAMES
         stand = _stand_around(size, framing, azimuth, elevation, views, turns)
     if "rgb" in names:
@@ -144,6 +159,7 @@ def render(
     run = Run(
         sources, look, stand, names, bits=bits, depth_scale=depth_scale, format=format,
         convention=convention.value, jobs=jobs, timeout=timeout, resume=resume, json=json_, show=show,
+        fail_empty=fail_empty,
     )  # fmt: skip
     if turntable is not None:
         for name in ("output", "views", "passes", "bits", "show"):
