@@ -183,8 +183,8 @@ ViewOption = Annotated[
     View | None,
     typer.Option(
         help="One camera by name instead of --azimuth and --elevation. The front is seen from +Z with y up, "
-        "as glTF has it, and from -Y with z up, as CAD has it; right is the viewer's right then, from +X; iso "
-        "is from the front, right and above at equal angles (add --orthographic for the drawing).",
+        "as glTF has it, and from -Y with z up, as CAD has it; right is the viewer's right then, from +X; "
+        "iso is from the front, right and above at equal angles (add --orthographic for the drawing).",
     ),
 ]
 
