@@ -12,6 +12,7 @@ import numpy as np
 
 from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.model import MeshError, RawMesh
+from r3d_cli.scene.policy import LimitError, current
 from r3d_cli.scene.readers.source import Source
 
 # Names of formats are their extensions. The last three are trimesh's; 3mf and dae need packages of their own.
@@ -69,6 +70,9 @@ def read_mesh(
     try:
         with np.errstate(all="ignore"):  # files may hold any number
             mesh = _reader(kind)(source)
+        current().check_faces(len(mesh.faces))
+    except LimitError as error:
+        source.fail(str(error))
     except MemoryError:
         source.fail("needs more memory than there is; reduce the mesh")
     _warn_of_wild_coordinates(mesh, source)
