@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from r3d_cli.commands import render_options as options
+from r3d_cli.commands.limits import use_limits
 from r3d_cli.commands.threads import use_threads
 from r3d_cli.commands.values import (
     MAX_PICTURE_SIDE,
@@ -97,6 +98,10 @@ def render(
     jobs: options.Jobs = 1,
     timeout: options.Timeout = None,
     shard: options.Shard = None,
+    untrusted: options.Untrusted = None,
+    max_pixels: options.MaxPixels = None,
+    max_faces: options.MaxFaces = None,
+    max_memory: options.MaxMemory = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
 ) -> None:
@@ -108,6 +113,7 @@ def render(
     started = time.perf_counter()
     given = [name for name in context.params if _was_given(context, name)]
     use_threads(threads)
+    most = use_limits(untrusted, max_pixels, max_faces, max_memory).max_pixels
     from r3d_cli.commands.render_look import make_look
     from r3d_cli.commands.render_run import Run
     from r3d_cli.scene.passes import PASSES
@@ -151,6 +157,7 @@ def render(
             azimuth, elevation = NAMED_VIEWS[view.value]
         turns = None if turntable is None else frames or TURNTABLE_FRAMES
         stand = _stand_around(size, framing, azimuth, elevation, views, turns)
+    _check_pixels(stand, most)
     if "rgb" in names:
         _check_samples(stand, look.supersampling)
     look.load_pictures(stand.size)
@@ -195,6 +202,12 @@ def _find(files: Sequence[str], part: str | None) -> list[Input]:
     if not share:
         typer.echo(f"r3d: warning: --shard {part} gets none of {len(sources):,} files", err=True)
     return share
+
+
+def _check_pixels(stand: Stand, most: int | None) -> None:
+    height, width = max([stand.size, *stand.sizes], key=lambda size: size[0] * size[1])
+    if most is not None and height * width > most:
+        raise refuse("--size", f"{width}x{height} are more than the {most:,} pixels of --max-pixels")
 
 
 def _check_samples(stand: Stand, supersampling: int) -> None:

@@ -382,6 +382,48 @@ ManifestOption = Annotated[
     ),
 ]
 
+# -- Files of strangers
+
+Untrusted = Annotated[
+    bool | None,
+    typer.Option(
+        "--untrusted/--trusted",
+        show_default="--trusted",
+        help="The files come from strangers: what they name (textures, libraries, buffers) must lie within "
+        "their own folder, links resolved, standard input names nothing, no other program is run for them, "
+        "and the limits below hold, by default 67,108,864 pixels, 20,000,000 faces and 4096 MiB. "
+        "R3D_UNTRUSTED=1 in the environment says the same for all commands. Files and pictures that the "
+        "command line names are trusted. Add --timeout, and --jobs for a process of each file's own.",
+    ),
+]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        show_default="what memory holds; --untrusted: 67,108,864",
+        help="Most pixels of an image that is read and of a picture that is made.",
+    ),
+]
+MaxFaces = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        show_default="none; --untrusted: 20,000,000",
+        help="Most faces of a mesh, each copy that a scene shows counted.",
+    ),
+]
+MaxMemory = Annotated[
+    int | None,
+    typer.Option(
+        metavar="MIB",
+        min=256,
+        show_default="none; --untrusted: 4096",
+        help="Most memory of a process, MiB; the system refuses more.",
+    ),
+]
+
 # -- The machine
 
 Device = Annotated[

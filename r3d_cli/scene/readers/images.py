@@ -53,9 +53,20 @@ def _open(file: Path | bytes) -> Any:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             stream = io.BytesIO(file) if isinstance(file, bytes) else file
-            return Image.open(stream, formats=current().image_formats)
+            return Image.open(stream, formats=_formats())
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+def _formats() -> list[str] | None:
+    """Those that the policy lets Pillow read and that it was built with; None: all."""
+    from PIL import Image
+
+    allowed = current().image_formats
+    if allowed is None:
+        return None
+    Image.init()
+    return [name for name in allowed if name in Image.OPEN]
 
 
 def to_array(image: Any, *, alpha: bool) -> NDArray[np.uint8]:
