@@ -60,5 +60,17 @@ AZIMUTH = 30.0
 ELEVATION = 20.0
 FOV = 35.0
 
+#: Views by name: azimuth and elevation, degrees. Azimuth 0 is +Z with y up, where glTF's models face, and -Y
+#: with z up, where CAD's do; "iso" sees the three axes at equal angles.
+NAMED_VIEWS = {
+    "front": (0.0, 0.0),
+    "back": (180.0, 0.0),
+    "left": (-90.0, 0.0),
+    "right": (90.0, 0.0),
+    "top": (0.0, 90.0),
+    "bottom": (0.0, -90.0),
+    "iso": (45.0, 35.264389682754654),  # atan(1 / sqrt(2))
+}
+
 if __name__ == "__main__":
     print(";".join(f"{name}={value}" for name, value in DEFINES.items()))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from r3d_cli.commands import render_options as options
+from r3d_cli.commands.limits import use_limits
 from r3d_cli.errors import R3dError
 
 if TYPE_CHECKING:
@@ -38,6 +40,10 @@ def info(
     json_: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON per file instead of a table.")
     ] = False,
+    untrusted: options.Untrusted = None,
+    max_pixels: options.MaxPixels = None,
+    max_faces: options.MaxFaces = None,
+    max_memory: options.MaxMemory = None,
 ) -> None:
     """Say what mesh files hold.
 
@@ -45,6 +51,7 @@ def info(
     are in the mesh's own units, colours linear light. Exits with 1 if a file cannot be read; the others are
     still told of.
     """
+    use_limits(untrusted, max_pixels, max_faces, max_memory)
     from r3d_cli.scene.statistics import file_info
 
     paths: list[str] = []

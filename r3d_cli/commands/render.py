@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from r3d_cli.commands import render_options as options
+from r3d_cli.commands.limits import use_limits
 from r3d_cli.commands.threads import use_threads
 from r3d_cli.commands.values import (
     MAX_PICTURE_SIDE,
@@ -20,7 +21,15 @@ from r3d_cli.commands.values import (
     parse_vector,
     refuse,
 )
-from r3d_cli.constants import AZIMUTH, ELEVATION, FOV, MAX_IMAGE_SIDE, TURNTABLE_FRAMES, TURNTABLE_SECONDS
+from r3d_cli.constants import (
+    AZIMUTH,
+    ELEVATION,
+    FOV,
+    MAX_IMAGE_SIDE,
+    NAMED_VIEWS,
+    TURNTABLE_FRAMES,
+    TURNTABLE_SECONDS,
+)
 from r3d_cli.errors import R3dError
 
 if TYPE_CHECKING:
@@ -35,7 +44,7 @@ WITHIN = "file"
 #: Options for cameras that r3d places, by the names of their parameters.
 _PLACING = (
     "azimuth", "elevation", "distance", "roll", "target", "up", "orthographic", "fit", "views",
-    "turntable",
+    "view", "turntable",
 )  # fmt: skip
 
 
@@ -55,6 +64,7 @@ def render(
     orthographic: options.Orthographic = False,
     fit: options.FitTo = None,
     views: options.Views = None,
+    view: options.ViewOption = None,
     camera: options.CameraFile = None,
     cameras_out: options.CamerasOut = None,
     convention: options.CamerasConvention = options.Convention.opencv,
@@ -84,9 +94,14 @@ def render(
     dry_run: options.DryRun = False,
     manifest: options.ManifestOption = None,
     resume: options.Resume = False,
+    fail_empty: options.FailEmpty = False,
     jobs: options.Jobs = 1,
     timeout: options.Timeout = None,
     shard: options.Shard = None,
+    untrusted: options.Untrusted = None,
+    max_pixels: options.MaxPixels = None,
+    max_faces: options.MaxFaces = None,
+    max_memory: options.MaxMemory = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
 ) -> None:
@@ -100,6 +115,7 @@ def render(
     started = time.perf_counter()
     given = [name for name in context.params if _was_given(context, name)]
     use_threads(threads)
+    most = use_limits(untrusted, max_pixels, max_faces, max_memory).max_pixels
     from r3d_cli.commands.render_look import make_look
     from r3d_cli.commands.render_run import Run
     from r3d_cli.scene.passes import PASSES
@@ -136,8 +152,14 @@ def render(
             distance=distance, fov=fov, roll=roll, target=target, up=up.value, orthographic=orthographic,
             fit=None if fit is None else fit.value,
         )  # fmt: skip
+        if view is not None:
+            for name in ("azimuth", "elevation", "views", "turntable"):
+                if name in given:
+                    raise refuse("--view", f"and --{name} both say where the camera stands; give one of them")
+            azimuth, elevation = NAMED_VIEWS[view.value]
         turns = None if turntable is None else frames or TURNTABLE_FRAMES
         stand = _stand_around(size, framing, azimuth, elevation, views, turns)
+    _check_pixels(stand, most)
     if "rgb" in names:
         _check_samples(stand, look.supersampling)
     look.load_pictures(stand.size)
@@ -146,6 +168,7 @@ def render(
     run = Run(
         sources, look, stand, names, bits=bits, depth_scale=depth_scale, format=format,
         convention=convention.value, jobs=jobs, timeout=timeout, resume=resume, json=json_, show=show,
+        fail_empty=fail_empty,
     )  # fmt: skip
     if turntable is not None:
         for name in ("output", "views", "passes", "bits", "show"):
@@ -181,6 +204,12 @@ def _find(files: Sequence[str], part: str | None) -> list[Input]:
     if not share:
         typer.echo(f"r3d: warning: --shard {part} gets none of {len(sources):,} files", err=True)
     return share
+
+
+def _check_pixels(stand: Stand, most: int | None) -> None:
+    height, width = max([stand.size, *stand.sizes], key=lambda size: size[0] * size[1])
+    if most is not None and height * width > most:
+        raise refuse("--size", f"{width}x{height} are more than the {most:,} pixels of --max-pixels")
 
 
 def _check_samples(stand: Stand, supersampling: int) -> None:

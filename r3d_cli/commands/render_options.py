@@ -27,6 +27,16 @@ class Up(str, enum.Enum):
     z = "z"
 
 
+class View(str, enum.Enum):
+    front = "front"
+    back = "back"
+    left = "left"
+    right = "right"
+    top = "top"
+    bottom = "bottom"
+    iso = "iso"
+
+
 class Fit(str, enum.Enum):
     sphere = "sphere"
     bounds = "bounds"
@@ -80,7 +90,9 @@ Output = Annotated[
 Json = Annotated[
     bool,
     typer.Option(
-        "--json", help="Print a line of JSON for each picture: file, faces, size, seconds, path, camera."
+        "--json",
+        help="Print a line of JSON for each picture: file, faces, size, seconds, path, camera, and the share "
+        "of it that faces cover (covered, 0 to 1; of a film: of all frames).",
     ),
 ]
 Show = Annotated[
@@ -126,7 +138,13 @@ Target = Annotated[
         help="Point the camera looks at, in the mesh's units.",
     ),
 ]
-UpAxis = Annotated[Up, typer.Option(help="Axis that points up; auto: the format's own, else y.")]
+UpAxis = Annotated[
+    Up,
+    typer.Option(
+        help="Axis that points up; auto: what the format or the file says (z: STL, 3MF, STEP and COLLADA "
+        "with Z_UP), else y. OBJ, PLY and OFF say nothing: give z for scans and CAD that lie on their back."
+    ),
+]
 Orthographic = Annotated[bool, typer.Option("--orthographic", help="Parallel projection.")]
 FitTo = Annotated[
     Fit | None,
@@ -158,6 +176,15 @@ Views = Annotated[
         metavar="N|fibonacci:N",
         show_default="1",
         help="N cameras around the up axis from the azimuth on, or spread evenly over the sphere.",
+    ),
+]
+
+ViewOption = Annotated[
+    View | None,
+    typer.Option(
+        help="One camera by name instead of --azimuth and --elevation. The front is seen from +Z with y up, "
+        "as glTF has it, and from -Y with z up, as CAD has it; right is the viewer's right then, from +X; "
+        "iso is from the front, right and above at equal angles (add --orthographic for the drawing).",
     ),
 ]
 
@@ -330,6 +357,15 @@ Timeout = Annotated[
 Resume = Annotated[
     bool, typer.Option("--resume", help="Leave out files whose pictures are all there and whole.")
 ]
+FailEmpty = Annotated[
+    bool,
+    typer.Option(
+        "--fail-empty",
+        help="A file fails, with exit code 1, at a picture that shows nothing: no face covers it, or all has "
+        "the background's colour. That picture is not written, nor are the file's further ones; of films, "
+        "all frames must be empty. Else it is written, and a warning says so.",
+    ),
+]
 Shard = Annotated[
     str | None,
     typer.Option(
@@ -343,6 +379,48 @@ ManifestOption = Annotated[
     typer.Option(
         metavar="FILE.jsonl",
         help="Write the lines of --json there; with --resume behind those there are: a path's last counts.",
+    ),
+]
+
+# -- Files of strangers
+
+Untrusted = Annotated[
+    bool | None,
+    typer.Option(
+        "--untrusted/--trusted",
+        show_default="--trusted",
+        help="The files come from strangers: what they name (textures, libraries, buffers) must lie within "
+        "their own folder, links resolved, standard input names nothing, no other program is run for them, "
+        "and the limits below hold, by default 67,108,864 pixels, 20,000,000 faces and 4096 MiB. "
+        "R3D_UNTRUSTED=1 in the environment says the same for all commands. Files and pictures that the "
+        "command line names are trusted. Add --timeout, and --jobs for a process of each file's own.",
+    ),
+]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        show_default="what memory holds; --untrusted: 67,108,864",
+        help="Most pixels of an image that is read and of a picture that is made.",
+    ),
+]
+MaxFaces = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        show_default="none; --untrusted: 20,000,000",
+        help="Most faces of a mesh, each copy that a scene shows counted.",
+    ),
+]
+MaxMemory = Annotated[
+    int | None,
+    typer.Option(
+        metavar="MIB",
+        min=256,
+        show_default="none; --untrusted: 4096",
+        help="Most memory of a process, MiB; the system refuses more.",
     ),
 ]
 

@@ -50,6 +50,7 @@ class Run:
     template: OutputTemplate | None = None  # None: standard output, or the terminal alone
     fps: float | None = None  # of a film
     depth_scale: float | None = None  # of 16-bit depth; None: of each picture's own range
+    fail_empty: bool = False  # a file with an empty picture has failed
     only_ours: bool = False  # other files of the template's names are not written over
 
     def film(self, text: str, *, fps: float) -> None:
@@ -98,7 +99,7 @@ class Run:
         from r3d_cli.scene.footprint import footprint
         from r3d_cli.scene.manifest import recorded
 
-        known = recorded(manifest) if manifest and self.resume else None
+        known = recorded(manifest, shown=self.fail_empty) if manifest and self.resume else None
         missing = [s for s in self.sources if s.path != STANDARD_STREAM and not os.path.exists(s.path)]
         for source in missing:
             typer.echo(f"r3d: error: {source}: no such file; check the path", err=True)
@@ -140,7 +141,10 @@ class Run:
             check_place(cameras_out)
         cameras: list[NamedCamera] = []
         with contextlib.ExitStack() as stack:
-            lines = stack.enter_context(Manifest(manifest, resume=self.resume)) if manifest else None
+            lines = None
+            if manifest:
+                lines = Manifest(manifest, resume=self.resume, shown=self.fail_empty)
+                stack.enter_context(lines)
             pending = self._pending(lines)
             progress = stack.enter_context(Progress(len(self.sources)))
             for _ in range(len(self.sources) - len(pending)):
@@ -178,7 +182,10 @@ class Run:
         if self.fps is not None:
             (path,) = self._targets(source)
             self._make_folder(path)
-            return film_file(source, self.look, self.stand, path, fps=self.fps, format=self.format)
+            return film_file(
+                source, self.look, self.stand, path, fps=self.fps, format=self.format,
+                fail_empty=self.fail_empty,
+            )  # fmt: skip
 
         def sink(view: int, shot: NamedCamera, made: Passes) -> Iterator[tuple[str | None, tuple[str, ...]]]:
             yield from self._write(source, view, shot, made)
@@ -186,6 +193,7 @@ class Run:
         return render_file(
             source, self.look, self.stand, self.passes, sink, format=self.format, convention=self.convention,
             want_light=self.template is not None and self.template.format == "EXR",
+            fail_empty=self.fail_empty,
         )  # fmt: skip
 
     def _write(

@@ -24,6 +24,7 @@ class Manifest:
         path: The file; also a pipe or a device such as /dev/stdout.
         resume: Go on behind the lines that are there; otherwise they are removed.
         key: What of a record ``in`` looks for.
+        shown: Whether only records of pictures that show something count there, by the last of a path.
 
     Raises:
         R3dError: The file is there and is no manifest.
@@ -40,14 +41,17 @@ class Manifest:
         (True, False)
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, resume: bool = False, key: str = "path") -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, resume: bool = False, key: str = "path",
+        shown: bool = False,
+    ) -> None:  # fmt: skip
         self.path = os.fspath(path)
         self.key = key
         self._known: set[str] = set()
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
             if stat.S_ISREG(os.fstat(self._file).st_mode):
-                self._known, end = _read(self.path, self.key)
+                self._known, end = _read(self.path, self.key, shown)
                 os.ftruncate(self._file, end if resume else 0)
         except BaseException:
             self.close()
@@ -93,8 +97,9 @@ class Manifest:
         self.close()
 
 
-def recorded(path: str | os.PathLike[str], key: str = "path") -> set[str]:
-    """The ``key`` of all records of a manifest, which is only read; none where there is no such file.
+def recorded(path: str | os.PathLike[str], key: str = "path", *, shown: bool = False) -> set[str]:
+    """The ``key`` of all records of a manifest, which is only read; none where there is no such file. With
+    ``shown`` only of those pictures that show something, by their last record.
 
     Raises:
         R3dError: The file is there and is no manifest.
@@ -104,10 +109,10 @@ def recorded(path: str | os.PathLike[str], key: str = "path") -> set[str]:
         >>> recorded("no-such-manifest.jsonl")
         set()
     """
-    return _read(os.fspath(path), key)[0] if os.path.isfile(path) else set()
+    return _read(os.fspath(path), key, shown)[0] if os.path.isfile(path) else set()
 
 
-def _read(path: str, key: str) -> tuple[set[str], int]:
+def _read(path: str, key: str, shown: bool) -> tuple[set[str], int]:
     """What a manifest knows, and where its last whole line ends."""
     known: set[str] = set()
     end = 0
@@ -127,5 +132,8 @@ def _read(path: str, key: str) -> tuple[set[str], int]:
                 break
             end += len(line)
             if isinstance(value := record.get(key), str):
-                known.add(value)
+                if shown and record.get("empty"):
+                    known.discard(value)
+                else:
+                    known.add(value)
     return known, end

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from r3d_cli.errors import R3dError
 from r3d_cli.scene.backdrop import backdrop, over
+from r3d_cli.scene.emptiness import SAME_COLOR, empty_line, shows_nothing, why_uncovered
 from r3d_cli.scene.framing import Subject, frame
 from r3d_cli.scene.inputs import Input
 from r3d_cli.scene.model import Material, RawMesh, Texture
@@ -132,6 +133,23 @@ class Stand:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """One picture.
+
+    Attributes:
+        passes: By name, "rgb" in 8 bits; where wanted "light", the same as linear light, which soft shadings
+            do not give.
+        covered: Share of it that faces cover, 0..1: of the samples; of soft shadings, of the pixels that they
+            cover by half.
+        empty: The likely cause, where it shows nothing.
+    """
+
+    passes: Passes
+    covered: float
+    empty: str | None = None
+
+
+@dataclass(frozen=True)
 class Shown:
     """A mesh that is ready to be drawn.
 
@@ -149,17 +167,17 @@ class Shown:
 
     def draw(
         self, camera: Camera, size: Size, passes: Sequence[str] = ("rgb",), *, want_light: bool = False
-    ) -> Passes:
-        """One picture: its passes by name, "rgb" in 8 bits; where wanted "light", the same as linear light,
-        which soft shadings do not give."""
+    ) -> Drawn:
+        """One picture."""
         from r3d_cli.scene.draw import draw
 
         look = self.look
         behind = look.background
         background = backdrop(behind, size) if isinstance(behind, Path) else behind
         made: Passes = {}
+        covered = 0.0
         if self.drawable is None and "rgb" in passes:
-            made["rgb"] = self._draw_softly(camera, size, background)
+            made["rgb"], covered = self._draw_softly(camera, size, background)
             passes = [name for name in passes if name != "rgb"]
         if passes:
             picture = draw(
@@ -170,11 +188,22 @@ class Shown:
             made |= picture.passes
             if picture.light is not None:
                 made["light"] = picture.light
-        return made
+            covered = covered if "rgb" in made and "rgb" not in passes else picture.coverage
+        return Drawn(made, covered, self._why_empty(made, covered, background, camera, size))
+
+    def _why_empty(
+        self, made: Passes, covered: float, background: Color | NDArray[np.uint8], camera: Camera, size: Size
+    ) -> str | None:
+        if "rgb" in made and not shows_nothing(made["rgb"], background):
+            return None  # also of a soft shading that covers no pixel by half
+        if not covered:
+            return why_uncovered(self.mesh, camera, size, cull=self.look.cull)
+        return SAME_COLOR if "rgb" in made else None
 
     def record(
-        self, path: str | None, source: Input, size: Size, seconds: float, more: Mapping[str, Any]
-    ) -> dict[str, Any]:
+        self, path: str | None, source: Input, size: Size, seconds: float, covered: float,
+        more: Mapping[str, Any],
+    ) -> dict[str, Any]:  # fmt: skip
         """What --json says of a picture or a film."""
         return {
             "path": path,
@@ -182,6 +211,7 @@ class Shown:
             **more,
             "width": size[1],
             "height": size[0],
+            "covered": round(covered, 6) or (0.0 if not covered else 1e-6),
             "vertices": len(self.mesh.verts),
             "faces": len(self.mesh.faces),
             "device": self.device,
@@ -190,7 +220,7 @@ class Shown:
 
     def _draw_softly(
         self, camera: Camera, size: Size, background: Color | NDArray[np.uint8]
-    ) -> NDArray[np.uint8]:
+    ) -> tuple[NDArray[np.uint8], float]:
         from r3d_cli.scene.soft import draw_soft
 
         look = self.look
@@ -200,7 +230,8 @@ class Shown:
             background=clear if isinstance(background, np.ndarray) else background, lights=look.lights,
             device=self.device, **look.soft,
         )  # fmt: skip
-        return over(picture.image, background) if isinstance(background, np.ndarray) else picture.image
+        image = picture.image
+        return over(image, background) if isinstance(background, np.ndarray) else image, picture.coverage
 
 
 def show_file(source: Input, look: Look, format: str | None, *, samples: int) -> Shown:
@@ -280,11 +311,13 @@ class Outcome:
 def render_file(
     source: Input, look: Look, stand: Stand, passes: Sequence[str], sink: Sink, *,
     format: str | None = None, convention: str = "opencv", want_light: bool = False,
+    fail_empty: bool = False,
 ) -> Outcome:  # fmt: skip
-    """Draw a file from all cameras; see the parts above.
+    """Draw a file from all cameras; see the parts above. Empty pictures are warned of in one line.
 
     Raises:
-        R3dError, OSError: A line about what is wrong with it.
+        R3dError, OSError: A line about what is wrong with it; with ``fail_empty``, that a picture is empty:
+            neither that one is written nor those after it.
     """
     from r3d_cli.scene.camera_files import camera_record
 
@@ -293,38 +326,73 @@ def render_file(
     samples = sum(height * width for height, width in stand.sizes) * look.supersampling**2
     shown = show_file(source, look, format, samples=samples)
     records, cameras = [], []
+    empty: list[tuple[int, str]] = []
     try:
         for view, shot in enumerate(stand.shots(shown.mesh)):
             assert shot.size is not None
-            made = shown.draw(shot.camera, shot.size, passes, want_light=want_light)
-            files = list(sink(view, shot, made))
+            drawn = shown.draw(shot.camera, shot.size, passes, want_light=want_light)
+            if drawn.empty is not None:
+                empty.append((view, drawn.empty))
+                if fail_empty:
+                    break
+            files = list(sink(view, shot, drawn.passes))
             now = time.perf_counter()
             for path, names in files:
                 of_pass = {"pass": names[0] if len(names) == 1 else list(names), "view": view}
-                record = shown.record(path, source, shot.size, (now - started) / len(files), of_pass)
+                took = (now - started) / len(files)
+                record = shown.record(path, source, shot.size, took, drawn.covered, of_pass)
                 record["camera"] = camera_record(shot.camera, shot.size, convention)
+                record |= {"empty": drawn.empty} if drawn.empty else {}
                 records.append(record)
             cameras.append(shot)
             started = now
     except ValueError as error:  # the options were checked before, so this is about the mesh
         raise R3dError(f"{source}: {error}") from error
-    return Outcome(records, cameras, shown.mesh.warnings, shown.device, shown.reason)
+    warnings = list(shown.mesh.warnings)
+    if empty:
+        line = empty_line(str(source), len(stand.names), empty)
+        if fail_empty:
+            raise R3dError(line)
+        warnings.append(line)
+    return Outcome(records, cameras, warnings, shown.device, shown.reason)
 
 
 def film_file(
-    source: Input, look: Look, stand: Stand, path: str | Path, *, fps: float, format: str | None = None
-) -> Outcome:
-    """Draw a file from all cameras, each a picture of the film ``path``; see the parts above."""
+    source: Input, look: Look, stand: Stand, path: str | Path, *, fps: float, format: str | None = None,
+    fail_empty: bool = False,
+) -> Outcome:  # fmt: skip
+    """Draw a file from all cameras, each a picture of the film ``path``; see the parts above. A film is empty
+    where all its frames are: a plane that turns is seen edge-on twice a turn."""
     from r3d_cli.scene.films import write_film
 
     started = time.perf_counter()
     samples = stand.size[0] * stand.size[1] * len(stand.directions) * look.supersampling**2
     shown = show_file(source, look, format, samples=samples)
+    shares: list[float] = []
+    causes: list[str] = []
+
+    def frames(cameras: Sequence[NamedCamera]) -> Iterator[NDArray[np.uint8]]:
+        for shot in cameras:
+            drawn = shown.draw(shot.camera, stand.size)
+            shares.append(drawn.covered)
+            causes.extend([drawn.empty] if drawn.empty else [])
+            yield drawn.passes["rgb"]
+        if fail_empty and len(causes) == len(cameras):
+            raise R3dError(line())  # before the film is whole, which is then not there
+
+    def line() -> str:
+        return f"{source}: all frames of the film are empty: {causes[0]}"
+
     try:
         cameras = list(stand.shots(shown.mesh))
-        write_film(path, (shown.draw(shot.camera, stand.size)["rgb"] for shot in cameras), fps=fps)
+        write_film(path, frames(cameras), fps=fps)
     except ValueError as error:
         raise R3dError(f"{source}: {error}") from error
     of_film = {"frames": len(cameras), "fps": fps}
-    record = shown.record(str(path), source, stand.size, time.perf_counter() - started, of_film)
-    return Outcome([record], cameras, shown.mesh.warnings, shown.device, shown.reason)
+    covered = sum(shares) / len(shares)
+    record = shown.record(str(path), source, stand.size, time.perf_counter() - started, covered, of_film)
+    warnings = list(shown.mesh.warnings)
+    if len(causes) == len(cameras):
+        record["empty"] = causes[0]
+        warnings.append(line())
+    return Outcome([record], cameras, warnings, shown.device, shown.reason)

@@ -63,7 +63,7 @@ DAMAGED: dict[str, tuple[str, bool]] = {
     "huge.obj": (TRIANGLE + "v 1e38 0 0\nf 1 2 3\n", True),
     "zero-area.obj": (TRIANGLE + "f 1 2 3\nf 1 1 2\nf 2 2 2\n", False),
     "duplicates.obj": (TRIANGLE + "f 1 2 3\nf 1 2 3\nf 3 2 1\n", False),
-    "only-zero-area.obj": (TRIANGLE + "f 1 1 2\n", False),
+    "only-zero-area.obj": (TRIANGLE + "f 1 1 2\n", True),  # which leaves the picture empty
     "missing-mtl.obj": ("mtllib gone.mtl\n" + TRIANGLE + "f 1 2 3\n", True),
 }
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from r3d_cli.scene.color import srgb_to_linear
 from r3d_cli.scene.model import NO_VERTICES, MeshError, RawMesh
+from r3d_cli.scene.policy import LimitError, current
 from r3d_cli.scene.readers.content import fault_of, is_whole_stl, told_format
 from r3d_cli.scene.readers.converters import way_from
 from r3d_cli.scene.readers.mend_normals import mend_normals
@@ -87,6 +88,9 @@ def read_source(
     try:
         with np.errstate(all="ignore"):  # files may hold any number
             mesh = _reader(kind)(source)
+        current().check_faces(len(mesh.faces))
+    except LimitError as error:
+        source.fail(str(error))
     except MemoryError:
         source.fail("needs more memory than there is; reduce the mesh")
     mesh.format = kind

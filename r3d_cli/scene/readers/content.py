@@ -15,6 +15,9 @@ _OBJ_KEYWORDS = {b"v", b"vn", b"vt", b"f", b"o", b"g", b"s", b"mtllib", b"usemtl
 #: Of the memory there is, the share that the bytes of a packed file may take: reading them takes more.
 _SHARE = 8
 
+#: Where the system does not say how much there is.
+_LARGEST = 2**40
+
 #: How files begin that are no mesh, and what to say of them.
 _NO_MESH = (
     (rb"(?i)\s*<(!doctype html|html)\b", "is a web page, not a mesh; the download failed, fetch it again"),
@@ -60,7 +63,7 @@ def unpacked(data: bytes) -> bytes:
     """
     if not data.startswith(b"\x1f\x8b"):
         return data
-    most = available_memory() // _SHARE
+    most = int(min(available_memory(), _LARGEST)) // _SHARE
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             content = file.read(most + 1)

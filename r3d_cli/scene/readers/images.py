@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import warnings
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from r3d_cli.scene.json_entry import read_start
+from r3d_cli.scene.policy import LimitError, current
 from r3d_cli.scene.readers.content import is_git_lfs_pointer
 from r3d_cli.scene.readers.source import Source
+
+_BAND = 2**22  # pixels that are converted at a time
+#: Held while Pillow's own limit, which is the whole process's, is lifted.
+_HEADER = threading.Lock()
 
 
 class ImageError(ValueError):
@@ -23,20 +28,49 @@ def read_image(file: Path | bytes, *, alpha: bool) -> NDArray[np.uint8]:  # (H, 
     """Read an image as 8-bit sRGB, row 0 at the top; with `alpha`, and where it has any, as RGBA.
 
     Raises:
-        ImageError: if the file is missing, broken, of an unknown format or of more pixels than Pillow takes.
+        ImageError: if the file is missing, broken, of an unknown format, or too large for the policy.
     """
-    from PIL import Image
+    from PIL import UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
-                return to_array(image, alpha=alpha)
-    # Pillow's decoders raise whatever comes up on broken files.
-    except Exception as error:
+        with _open(file) as image:
+            current().check_image(*image.size)
+            return to_array(image, alpha=alpha)
+    except LimitError as error:
+        raise ImageError(str(error)) from None
+    except UnidentifiedImageError:  # whose message may hold an address in memory
         if is_git_lfs_pointer(file if isinstance(file, bytes) else read_start(file)):
             raise ImageError("is a Git LFS pointer, not the image; fetch it with: git lfs pull") from None
+        raise ImageError("it is no image of a known format") from None
+    except MemoryError:
+        raise ImageError("it needs more memory than there is; scale it down") from None
+    # Pillow's decoders raise whatever comes up on broken files.
+    except Exception as error:
         raise ImageError(f"{type(error).__name__}: {error}".splitlines()[0]) from None
+
+
+def _open(file: Path | bytes) -> Any:
+    """The image with its header read. Pillow refuses by a number of its own; the policy knows better."""
+    from PIL import Image
+
+    with _HEADER:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            stream = io.BytesIO(file) if isinstance(file, bytes) else file
+            return Image.open(stream, formats=_formats())
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _formats() -> list[str] | None:
+    """Those that the policy lets Pillow read and that it was built with; None: all."""
+    from PIL import Image
+
+    allowed = current().image_formats
+    if allowed is None:
+        return None
+    Image.init()
+    return [name for name in allowed if name in Image.OPEN]
 
 
 def to_array(image: Any, *, alpha: bool) -> NDArray[np.uint8]:
@@ -45,7 +79,16 @@ def to_array(image: Any, *, alpha: bool) -> NDArray[np.uint8]:
         gray = (np.asarray(image).astype(np.int64).clip(0, 65535) * 255 + 32767) // 65535
         return np.repeat(gray.astype(np.uint8)[..., None], 3, axis=2)
     has_alpha = "A" in image.getbands() or "transparency" in image.info
-    return np.array(image.convert("RGBA" if alpha and has_alpha else "RGB"))
+    mode = "RGBA" if alpha and has_alpha else "RGB"
+    image.load()
+    width, height = image.size
+    made = np.empty((height, width, len(mode)), np.uint8)
+    # In bands: Pillow would make three copies of the whole on its way to an array.
+    rows = max(_BAND // max(width, 1), 1)
+    for row in range(0, height, rows):
+        last = min(row + rows, height)
+        made[row:last] = np.asarray(image.crop((0, row, width, last)).convert(mode))
+    return made
 
 
 class TextureLoader:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from r3d_cli.scene.creases import compute_corner_normals
 from r3d_cli.scene.model import Material, RawMesh
+from r3d_cli.scene.policy import current
 from r3d_cli.scene.readers.precision import compact
 
 
@@ -33,6 +34,7 @@ def merge(parts: list[Part]) -> RawMesh:
     """
     if not parts:
         return RawMesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64))
+    current().check_faces(sum(len(part.faces) for part in parts))  # before copies of a few make many
     parts = [_transformed(part) for part in parts]
     first = np.cumsum([0] + [len(part.verts) for part in parts])
     faces = np.concatenate([part.faces + start for part, start in zip(parts, first, strict=False)])

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from r3d_cli.scene.file_errors import unopened
 from r3d_cli.scene.model import MeshError
+from r3d_cli.scene.policy import current
 from r3d_cli.scene.readers.content import in_utf8, is_git_lfs_pointer, unpacked
 
 
@@ -19,6 +20,10 @@ def decode(text: bytes) -> str:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError:
         return text.decode("latin-1")
+
+
+#: Names of what has no folder of its own.
+_STREAMS = "<stdin>", "<bytes>"
 
 
 @dataclass(frozen=True)
@@ -68,16 +73,21 @@ class Source:
         """The file that this one means by `name`, or None.
 
         Names come from other machines: backslashes, absolute paths and another case are forgiven, as long as
-        a file of that name lies where the path leads or beside this file.
+        a file of that name lies where the path leads or beside this file. What the policy does not allow is
+        as if it were not there; a stream then has no folder at all.
         """
+        policy = current()
+        if policy.confined and self.name in _STREAMS:
+            return None
         relative = Path(name.replace("\\", "/"))
         try:
             for candidate in (self.folder / name, self.folder / relative, self.folder / relative.name):
-                if candidate.is_file():
+                if candidate.is_file() and policy.allows(candidate, self.folder):
                     return candidate
             for entry in sorted(self.folder.iterdir()):
-                if entry.name.casefold() == relative.name.casefold() and entry.is_file():
+                alike = entry.name.casefold() == relative.name.casefold()
+                if alike and entry.is_file() and policy.allows(entry, self.folder):
                     return entry
-        except (OSError, ValueError):  # a name that no file system takes
+        except (OSError, ValueError, RuntimeError):  # a loop of links, a name that no file system takes
             pass
         return None

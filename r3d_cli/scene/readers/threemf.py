@@ -127,7 +127,7 @@ class _Package:
         if name not in self.names:
             self.source.fail(f"names '{name[:200]}', which is not in it; export the file again")
         info = self.names[name]
-        if info.file_size > available_memory() // 8:
+        if info.file_size > available_memory() / 8:
             self.source.fail(
                 f"unpacks to {info.file_size / 2**20:,.0f} MiB, for which there is no memory; reduce the mesh"
             )

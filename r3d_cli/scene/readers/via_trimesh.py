@@ -52,7 +52,7 @@ def read_via_trimesh(source: Source, kind: str) -> RawMesh:
         scene = trimesh.load_scene(
             io.BytesIO(source.data),
             file_type=kind,
-            resolver=trimesh.resolvers.FilePathResolver(str(source.folder / "file")),
+            resolver=_resolver(source),
             process=False,
         )
         parts = [
@@ -89,6 +89,31 @@ def _collada_losses(source: Source, num_faces: int) -> list[str]:
         errors = collada.Collada(io.BytesIO(source.data), ignore=[collada.common.DaeError]).errors
         lost += [" ".join(str(error).split()) for error in errors[:1]]
     return [f"{source.name}: lacks what is not read: {', '.join(lost)}"] if lost else []
+
+
+def _resolver(source: Source) -> Any:
+    """Finds the files that this one names as it does for every format."""
+    from trimesh.resolvers import Resolver
+
+    class Found(Resolver):  # type: ignore[misc,unused-ignore]
+        def __init__(self) -> None: ...
+
+        def get(self, name: str) -> bytes:
+            path = source.find(name.strip())
+            if path is None or not source.textures:
+                raise FileNotFoundError(name)
+            return path.read_bytes()
+
+        def keys(self) -> list[str]:
+            return []
+
+        def write(self, name: str, data: Any) -> None:
+            raise PermissionError(name)
+
+        def namespaced(self, namespace: str) -> Any:
+            return self
+
+    return Found()
 
 
 def up_axis(kind: str, data: bytes) -> str | None:
