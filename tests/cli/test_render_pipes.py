@@ -192,13 +192,14 @@ def test_every_option_is_used_by_a_test(repository: Path) -> None:
     files = [
         *(repository / "tests" / "cli").glob("test_render*.py"),
         Path(__file__).with_name("test_bad_input.py"),
+        Path(__file__).with_name("test_untrusted.py"),
     ]
     sources = "".join(path.read_text() for path in files)
     assert not [name for name in options if f'"{name}"' not in sources]
 
 
 #: Options that do nothing unless they are given.
-NO_DEFAULT = {"camera", "cameras_out", "manifest", "turntable", "wireframe"}
+NO_DEFAULT = {"camera", "cameras_out", "manifest", "turntable", "view", "wireframe"}
 
 
 def test_help_tells_what_every_option_is_and_its_default() -> None:
