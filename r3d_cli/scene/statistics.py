@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from r3d_cli.scene.bounds import bounds
+from r3d_cli.scene.bounds import bounds, finite_rows
 from r3d_cli.scene.model import Material, RawMesh, Texture
 from r3d_cli.scene.normals import compute_face_normals
 from r3d_cli.scene.readers import detect_format, read_mesh
@@ -79,7 +79,7 @@ def mesh_info(mesh: RawMesh) -> MeshInfo:
         (True, 0.1667, [1.0, 1.0, 1.0])
     """
     verts = mesh.verts.astype(np.float64)
-    finite = np.asarray(np.isfinite(verts).all(axis=1))
+    finite = finite_rows(verts)
     box = size = None
     if finite.any():
         low, high = bounds(verts[finite])
@@ -87,8 +87,9 @@ def mesh_info(mesh: RawMesh) -> MeshInfo:
         verts -= (low + high) / 2  # far from the origin, differences of products lose digits
     with np.errstate(all="ignore"):
         normals = compute_face_normals(verts, mesh.faces)
-        areas = np.sqrt((normals * normals).sum(axis=1)) / 2
-    whole = finite[mesh.faces].all(axis=1)
+        areas = np.sqrt(np.einsum("ij,ij->i", normals, normals)) / 2
+    a, b, c = mesh.faces.T
+    whole = finite[a] & finite[b] & finite[c]
 
     merged = merge_vertices(mesh.verts)
     together = topology(merged[mesh.faces], len(verts))
