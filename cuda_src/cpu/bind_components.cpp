@@ -64,6 +64,28 @@ void corner_fans(const i64* faces, const i64* faces_to_edges, i64 num_faces, con
   flatten(fans, 3 * num_faces);
 }
 
+// users: (E,) how many faces have each edge, ascending: (E,) how many of them run to the greater id; up to
+// 255.
+void edge_uses(const i64* faces, const i64* faces_to_edges, i64 num_faces, u8* users, u8* ascending) {
+  for (i64 side = 0; side < 3 * num_faces; ++side) {
+    const i64 first = side - side % 3, edge = faces_to_edges[side];
+    users[edge] += users[edge] < 255;
+    const bool ascends = faces[first + (side + 1) % 3] < faces[first + (side + 2) % 3];
+    ascending[edge] += ascends && ascending[edge] < 255;
+  }
+}
+
+// The fans of each vertex, up to 255, and their sum.
+i64 count_fans(const i64* faces, const i64* fans, i64 num_corners, u8* of_vertex) {
+  i64 count = 0;
+  for (i64 i = 0; i < num_corners; ++i)
+    if (fans[i] == i) {
+      ++count;
+      of_vertex[faces[i]] += of_vertex[faces[i]] < 255;
+    }
+  return count;
+}
+
 }  // namespace
 
 void bind_components(nb::module_& m) {
@@ -82,6 +104,21 @@ void bind_components(nb::module_& m) {
                     fans.data());
       },
       "faces"_a.noconvert(), "faces_to_edges"_a.noconvert(), "shared"_a.noconvert(), "fans"_a.noconvert());
+  m.def(
+      "edge_uses",
+      [](Array<const i64> faces, Array<const i64> faces_to_edges, Array<u8> users, Array<u8> ascending) {
+        nb::gil_scoped_release release;
+        edge_uses(faces.data(), faces_to_edges.data(), rows(faces), users.data(), ascending.data());
+      },
+      "faces"_a.noconvert(), "faces_to_edges"_a.noconvert(), "users"_a.noconvert(),
+      "ascending"_a.noconvert());
+  m.def(
+      "count_fans",
+      [](Array<const i64> faces, Array<const i64> fans, Array<u8> of_vertex) {
+        nb::gil_scoped_release release;
+        return count_fans(faces.data(), fans.data(), rows(fans), of_vertex.data());
+      },
+      "faces"_a.noconvert(), "fans"_a.noconvert(), "of_vertex"_a.noconvert());
 }
 
 }  // namespace r3d

@@ -50,13 +50,11 @@ def topology(
     Faces that name a vertex twice have collapsed and hold nothing together: they are left out. Where a
     watertight mesh touches itself in a vertex, the genus is that of the surface pulled apart there.
     """
-    faces = np.ascontiguousarray(faces[~collapsed(faces)])
+    without = collapsed(faces)
+    faces = np.ascontiguousarray(faces[~without] if without.any() else faces)
     edges, faces_to_edges = mesh_edges(faces, num_verts)
-    users = np.bincount(faces_to_edges.ravel(), minlength=len(edges))
-    # Side i of a face lies opposite to corner i and runs from corner i + 1 to corner i + 2.
-    a, b, c = faces.T
-    ascends = np.stack([b < c, c < a, a < b], axis=1)
-    ascending = np.bincount(faces_to_edges[ascends], minlength=len(edges))
+    users, ascending = np.zeros((2, len(edges)), np.uint8)
+    native().edge_uses(faces, faces_to_edges, users, ascending)
     shared = users == 2
     misoriented = int(np.count_nonzero(shared & (ascending != 1)))
     watertight = bool(len(faces) and shared.all() and not misoriented)
@@ -67,16 +65,17 @@ def topology(
     components = _count(component_of(edges, num_verts), used)
     euler = vertices - len(edges) + len(faces)
     fan_of_corner = _fans(faces, faces_to_edges, shared)
-    first_corners = np.flatnonzero(fan_of_corner == np.arange(len(fan_of_corner)))
-    fans_of_vertex = np.bincount(faces.ravel()[first_corners], minlength=num_verts)
+    fans_of_vertex = np.zeros(num_verts, np.uint8)
+    fans = native().count_fans(faces, fan_of_corner, fans_of_vertex)
     genus = None
     if watertight:
         shells = components
-        if len(first_corners) > vertices:
+        if fans > vertices:
+            first_corners = np.flatnonzero(fan_of_corner == np.arange(len(fan_of_corner)))
             a, b, c = fan_of_corner.reshape(-1, 3).T
             joined = np.stack([np.concatenate([a, b]), np.concatenate([b, c])], axis=1)
             shells = _count(component_of(joined, len(fan_of_corner)), first_corners)
-        genus = shells - (euler + len(first_corners) - vertices) // 2
+        genus = shells - (euler + fans - vertices) // 2
     return Topology(
         vertices=vertices,
         edges=len(edges),
