@@ -57,6 +57,7 @@ RasterizeMeshesArgs<Real> raster_args(const Array<const Real>& verts, const Arra
 
 // One a file bind_*.cpp; module.cpp calls them.
 void bind_antialias(nb::module_& m);
+void bind_components(nb::module_& m);
 void bind_mesh_normals(nb::module_& m);
 void bind_mip_levels(nb::module_& m);
 void bind_packed_to_padded(nb::module_& m);

@@ -250,6 +250,7 @@ NB_MODULE(_native, m) {
   bind_rasterize_meshes_bwd<double>(m);
   bind_antialias(m);
   bind_ceilings(m);
+  bind_components(m);
   bind_mesh_normals(m);
   bind_mip_levels(m);
   bind_packed_to_padded(m);

@@ -19,3 +19,16 @@ def bounds(
         ([0.0, 1.0], [2.0, 5.0])
     """
     return np.array([column.min() for column in points.T]), np.array([column.max() for column in points.T])
+
+
+def finite_rows(
+    points: NDArray[np.floating],  # (P, 3)
+) -> NDArray[np.bool_]:  # (P,)
+    """Which points have finite coordinates alone; NumPy's ``all(axis=1)`` of three columns takes far longer.
+
+    Example:
+        >>> finite_rows(np.array([[0.0, 1.0, 2.0], [0.0, np.nan, 2.0]])).tolist()
+        [True, False]
+    """
+    x, y, z = np.isfinite(points).T
+    return np.asarray(x & y & z)

@@ -7,16 +7,19 @@ import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from r3d_cli.scene.bounds import bounds
+from r3d_cli.scene.bounds import bounds, finite_rows
 from r3d_cli.scene.model import Material, RawMesh, Texture
 from r3d_cli.scene.normals import compute_face_normals
 from r3d_cli.scene.readers import read_source
 from r3d_cli.scene.readers.source import Source
 from r3d_cli.scene.topology import Topology, merge_vertices, topology
+
+_FACES = 2**16  # that are measured at a time
 
 
 @dataclass(frozen=True)
@@ -80,25 +83,21 @@ def mesh_info(mesh: RawMesh) -> MeshInfo:
         (True, 0.1667, [1.0, 1.0, 1.0])
     """
     verts = mesh.verts.astype(np.float64)
-    finite = np.asarray(np.isfinite(verts).all(axis=1))
+    finite = finite_rows(verts)
     box = size = None
     if finite.any():
         low, high = bounds(verts[finite])
         box, size = (low.tolist(), high.tolist()), (high - low).tolist()
         verts -= (low + high) / 2  # far from the origin, differences of products lose digits
-    with np.errstate(all="ignore"):
-        normals = compute_face_normals(verts, mesh.faces)
-        areas = np.sqrt((normals * normals).sum(axis=1)) / 2
-    whole = finite[mesh.faces].all(axis=1)
+    measures = _measure(verts, mesh.faces, finite)
 
     merged = merge_vertices(mesh.verts)
-    together = topology(merged[mesh.faces], len(verts))
-    apart = together
+    together = apart = topology(mesh.faces, len(verts))
     if (merged != np.arange(len(merged))).any():
-        apart = topology(mesh.faces, len(verts))
+        together = topology(merged[mesh.faces], len(verts))
     volume = None
-    if together.watertight and whole.all():
-        volume = float((verts[mesh.faces[:, 0]] * normals).sum() / 6)
+    if together.watertight and measures.all_finite:
+        volume = measures.volume
     used = np.zeros(len(verts), dtype=bool)
     used[mesh.faces.ravel()] = True
 
@@ -106,11 +105,11 @@ def mesh_info(mesh: RawMesh) -> MeshInfo:
     return MeshInfo(
         vertices=len(verts),
         faces=len(mesh.faces),
-        degenerate_faces=int(np.count_nonzero(areas[whole] == 0)),
+        degenerate_faces=measures.degenerate,
         unused_vertices=int(np.count_nonzero(~used)),
         bounds=box,
         size=size,
-        area=float(areas[whole].sum()),
+        area=measures.area,
         volume=volume,
         topology=together,
         as_stored=apart,
@@ -173,6 +172,36 @@ def file_info(path: str | os.PathLike[str], format: str | None = None) -> FileIn
     source = Source.open(path)
     mesh = read_source(source, path, format)
     return FileInfo(source.name, mesh.format, len(source.data), mesh_info(mesh))
+
+
+class _Measures(NamedTuple):
+    area: float  # of the faces with finite corners
+    volume: float  # that the faces enclose, if they do
+    degenerate: int  # faces with finite corners and no area
+    all_finite: bool
+
+
+def _measure(
+    verts: NDArray[np.float64],  # (V, 3)
+    faces: NDArray[np.int64],  # (F, 3)
+    finite: NDArray[np.bool_],  # (V,)
+) -> _Measures:
+    """In parts that stay in the processor's caches: arrays of all faces would take far longer to get."""
+    areas, volumes = [0.0], [0.0]
+    degenerate, all_finite = 0, True
+    for start in range(0, len(faces), _FACES):
+        part = faces[start : start + _FACES]
+        a, b, c = part.T
+        whole = finite[a] & finite[b] & finite[c]
+        if not whole.all():
+            all_finite, part = False, part[whole]
+        with np.errstate(all="ignore"):  # coordinates may be next to infinite
+            normals = compute_face_normals(verts, part)
+            of_part = np.sqrt(np.einsum("ij,ij->i", normals, normals)) / 2
+            areas.append(float(of_part.sum()))
+            volumes.append(float((verts[part[:, 0]] * normals).sum() / 6))
+        degenerate += int(np.count_nonzero(of_part == 0))
+    return _Measures(float(np.sum(areas)), float(np.sum(volumes)), degenerate, all_finite)
 
 
 def _faces_of_materials(mesh: RawMesh) -> list[int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from r3d_cli.backend.cpu import native
 from r3d_cli.backend.mesh_edges import mesh_edges
-from r3d_cli.scene.bounds import bounds
+from r3d_cli.scene.bounds import bounds, finite_rows
 
 #: Positions are told apart to the mesh's size over 2 to this: what float32 holds of them, more or less.
 MERGE_BITS = 22
@@ -48,12 +50,11 @@ def topology(
     Faces that name a vertex twice have collapsed and hold nothing together: they are left out. Where a
     watertight mesh touches itself in a vertex, the genus is that of the surface pulled apart there.
     """
-    faces = np.ascontiguousarray(faces[~collapsed(faces)])
+    without = collapsed(faces)
+    faces = np.ascontiguousarray(faces[~without] if without.any() else faces)
     edges, faces_to_edges = mesh_edges(faces, num_verts)
-    # Side i of a face lies opposite to corner i and runs from corner i + 1 to corner i + 2.
-    starts, ends = np.roll(faces, -1, axis=1), np.roll(faces, -2, axis=1)
-    users = np.bincount(faces_to_edges.ravel(), minlength=len(edges))
-    ascending = np.bincount(faces_to_edges.ravel()[(starts < ends).ravel()], minlength=len(edges))
+    users, ascending = np.zeros((2, len(edges)), np.uint8)
+    native().edge_uses(faces, faces_to_edges, users, ascending)
     shared = users == 2
     misoriented = int(np.count_nonzero(shared & (ascending != 1)))
     watertight = bool(len(faces) and shared.all() and not misoriented)
@@ -61,19 +62,20 @@ def topology(
     used = np.zeros(num_verts, dtype=bool)
     used[faces.ravel()] = True
     vertices = int(np.count_nonzero(used))
-    components = _count(component_of(edges, num_verts)[used])
+    components = _count(component_of(edges, num_verts), used)
     euler = vertices - len(edges) + len(faces)
     fan_of_corner = _fans(faces, faces_to_edges, shared)
-    first_corners = np.flatnonzero(fan_of_corner == np.arange(len(fan_of_corner)))
-    fans_of_vertex = np.bincount(faces.ravel()[first_corners], minlength=num_verts)
+    fans_of_vertex = np.zeros(num_verts, np.uint8)
+    fans = native().count_fans(faces, fan_of_corner, fans_of_vertex)
     genus = None
     if watertight:
         shells = components
-        if len(first_corners) > vertices:
+        if fans > vertices:
+            first_corners = np.flatnonzero(fan_of_corner == np.arange(len(fan_of_corner)))
             a, b, c = fan_of_corner.reshape(-1, 3).T
             joined = np.stack([np.concatenate([a, b]), np.concatenate([b, c])], axis=1)
-            shells = _count(component_of(joined, len(fan_of_corner))[first_corners])
-        genus = shells - (euler + len(first_corners) - vertices) // 2
+            shells = _count(component_of(joined, len(fan_of_corner)), first_corners)
+        genus = shells - (euler + fans - vertices) // 2
     return Topology(
         vertices=vertices,
         edges=len(edges),
@@ -109,7 +111,7 @@ def merge_vertices(
         >>> merge_vertices(np.array([[1.0, 0, 0], [2, 0, 0], [1, 1e-16, 0]])).tolist()
         [0, 1, 0]
     """
-    finite = np.isfinite(verts).all(axis=1)
+    finite = finite_rows(verts)
     merged = np.arange(len(verts))
     if not finite.any():
         return merged
@@ -121,7 +123,8 @@ def merge_vertices(
     order = np.lexsort(cells.T)  # stable: equal vertices stay in their order
     ordered = cells[order]
     new = np.ones(len(ordered), dtype=bool)
-    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    x, y, z = (ordered[1:] != ordered[:-1]).T
+    new[1:] = x | y | z
     ids = np.flatnonzero(finite)[order]
     merged[ids] = ids[new][np.cumsum(new) - 1]
     return merged
@@ -133,24 +136,18 @@ def component_of(
 ) -> NDArray[np.int64]:  # (count,)
     """The least member of the connected component of each of ``count`` nodes that ``pairs`` joins.
 
-    In each round every root that has a smaller neighbour hangs itself under one, and all paths are flattened.
-
     Example:
         >>> component_of(np.array([[4, 3], [3, 1]]), 5).tolist()
         [0, 1, 2, 1, 1]
     """
-    roots = np.arange(count)
-    while len(pairs):
-        np.minimum.at(roots, pairs.max(axis=1), pairs.min(axis=1))
-        while not np.array_equal(above := roots[roots], roots):
-            roots = above
-        pairs = roots[pairs]
-        pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    roots = np.empty(count, np.int64)
+    native().components(np.ascontiguousarray(pairs, np.int64).reshape(-1, 2), roots)
     return roots
 
 
-def _count(labels: NDArray[np.int64]) -> int:
-    return len(np.unique(labels))
+def _count(roots: NDArray[np.int64], nodes: NDArray[Any]) -> int:
+    """How many components there are among ``nodes``, to which each component's least member belongs."""
+    return int(np.count_nonzero((roots == np.arange(len(roots)))[nodes]))
 
 
 def _fans(
@@ -159,11 +156,6 @@ def _fans(
     shared: NDArray[np.bool_],  # (E,) edges of two faces
 ) -> NDArray[np.int64]:  # (3F,)
     """The first corner of the fan of each corner: the faces around its vertex that edges of two join."""
-    ids = np.arange(3 * len(faces)).reshape(-1, 3)
-    starts, ends = np.roll(ids, -1, axis=1).ravel(), np.roll(ids, -2, axis=1).ravel()  # corners of a side
-    corners = faces.ravel()
-    swap = corners[starts] > corners[ends]
-    low, high = np.where(swap, ends, starts), np.where(swap, starts, ends)
-    sides = np.argsort(faces_to_edges.ravel(), kind="stable")
-    sides = sides[shared[faces_to_edges.ravel()[sides]]].reshape(-1, 2)  # the two of an edge
-    return component_of(np.concatenate([low[sides], high[sides]]), 3 * len(faces))
+    fans = np.empty(3 * len(faces), np.int64)
+    native().corner_fans(faces, faces_to_edges, np.ascontiguousarray(shared).view(np.uint8), fans)
+    return fans
