@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from r3d_cli.scene.gif import HELD_BYTES
 from r3d_cli.scene.inputs import STANDARD_INPUT
+from r3d_cli.scene.policy import TEXTURE_PIXEL
+from r3d_cli.scene.texture_sizes import texture_pixels
 
 if TYPE_CHECKING:
     from r3d_cli.scene.render_file import Look
@@ -19,6 +21,9 @@ _PROCESS = 64 * 2**20
 #: Bytes in memory for one in the file; compressed textures grow most.
 _PER_FILE_BYTE = {".obj": 5, ".off": 6, ".glb": 8, ".gltf": 8}
 _PER_BYTE = 10
+
+#: Bytes of decoded textures that are counted for themselves.
+_LARGE = 32 * 2**20
 
 #: Bytes a pixel of each pass, the coded one that is written included.
 _PER_PIXEL = {"rgb": 4, "depth": 7, "normal": 28, "mask": 2, "faceid": 10, "uv": 20, "position": 36}
@@ -56,6 +61,9 @@ def footprint(
         extension = os.path.splitext(path)[1].lower()
         with contextlib.suppress(OSError):  # which reading it will tell
             mesh = os.path.getsize(path) * _PER_FILE_BYTE.get(extension, _PER_BYTE)
+        # Of small ones the file's size holds enough.
+        textures = texture_pixels(path) * TEXTURE_PIXEL
+        mesh += textures if textures > _LARGE else 0
     pixels = max(height * width for height, width in sizes)
     samples = min(pixels * (look.supersampling**2 if "rgb" in passes else 1), BAND_SAMPLES)
     a_pixel = sum(_PER_PIXEL[name] for name in passes)

@@ -13,8 +13,10 @@ import pytest
 
 from r3d_cli.extras import pip_install
 from r3d_cli.scene.model import MeshError
+from r3d_cli.scene.policy import Policy, used
 from r3d_cli.scene.readers import FORMATS, read_mesh
-from r3d_cli.scene.readers.via_trimesh import up_axis
+from r3d_cli.scene.readers.source import Source
+from r3d_cli.scene.readers.via_trimesh import _resolver, up_axis
 
 OBJ = b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
 OFF = b"OFF\n3 1 3\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n"
@@ -267,3 +269,19 @@ def test_what_is_lost_of_collada_is_said() -> None:
     broken = read_mesh(COLLADA.format(SHAPES["polygons"], "lost").encode(), "dae", name="a.dae")
     assert not len(broken.faces)
     assert "lost not found" in broken.warnings[0]
+
+
+def test_what_trimesh_looks_for_is_found_as_for_every_format(tmp_path: Path) -> None:
+    """COLLADA's and zipped formats' images, by the same rules as an OBJ's."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out.png").write_bytes(b"out")
+    (tmp_path / "in" / "own.png").write_bytes(b"own")
+    resolver = _resolver(Source(b"", "a.dae", tmp_path / "in"))
+    assert resolver.get("own.png") == b"own"
+    assert resolver.get("../out.png") == b"out"
+    with used(Policy(confined=True)):
+        assert resolver.get("own.png") == b"own"
+        with pytest.raises(FileNotFoundError):
+            resolver.get("../out.png")
+    with pytest.raises(PermissionError):
+        resolver.write("own.png", b"new")

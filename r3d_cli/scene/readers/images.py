@@ -49,6 +49,19 @@ def read_image(file: Path | bytes, *, alpha: bool) -> NDArray[np.uint8]:  # (H, 
         raise ImageError(f"{type(error).__name__}: {error}".splitlines()[0]) from None
 
 
+def image_size(file: Path | bytes) -> tuple[int, int]:
+    """Width and height by the header alone.
+
+    Raises:
+        ImageError: if it cannot be read.
+    """
+    try:
+        with _open(file) as image:
+            return image.size
+    except Exception as error:  # as above
+        raise ImageError(f"{type(error).__name__}") from None
+
+
 def _open(file: Path | bytes) -> Any:
     """The image with its header read. Pillow refuses by a number of its own; the policy knows better."""
     from PIL import Image
