@@ -13,7 +13,7 @@ from r3d_cli.scene.normals import compute_face_normals
 
 #: 8-bit codes that no eye tells apart, and roundings may be off by.
 _SAME = 1
-_ROWS = 64  # of the picture, compared at a time
+_ROWS = 8  # of the picture, compared at a time
 
 SAME_COLOR = (
     "what it shows has the background's colour or is wholly transparent; choose another --background, "
