@@ -253,7 +253,8 @@ def show_file(source: Input, look: Look, format: str | None, *, samples: int) ->
     mesh = read_mesh(source.path, format)
     if not len(mesh.faces):
         what = f"only {len(mesh.verts):,} points" if len(mesh.verts) else "no faces"
-        raise R3dError(f"{source}: has {what}; render draws triangle meshes")
+        lost = "".join(f" ({text.removeprefix(f'{source}: ')})" for text in mesh.warnings[:1])
+        raise R3dError(f"{source}: has {what}; render draws triangle meshes{lost}")
     if look.texture is not None:
         mesh.materials = [_texture(look.texture, mesh, source)]
         mesh.faces_material = mesh.colors = mesh.face_colors = None

@@ -285,3 +285,15 @@ def test_what_trimesh_looks_for_is_found_as_for_every_format(tmp_path: Path) -> 
             resolver.get("../out.png")
     with pytest.raises(PermissionError):
         resolver.write("own.png", b"new")
+
+
+def test_render_says_why_nothing_is_left(tmp_path: Path) -> None:
+    pytest.importorskip("collada")
+    path = tmp_path / "a.dae"
+    path.write_text(COLLADA.format(SHAPES["polygons"], "lost"))
+    command = [sys.executable, "-m", "r3d_cli", "render", str(path), "-o", str(tmp_path / "a.png")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "has no faces; render draws triangle meshes (lacks what is not read: " in done.stderr
+    assert "lost not found" in done.stderr
