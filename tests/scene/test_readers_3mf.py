@@ -139,6 +139,7 @@ DOUBLING = mesh_object(4, FIRST) + "".join(
     [
         (b"PK\x03\x04 and no more", "is not valid 3MF"),
         (package(model(mesh_object(5, FIRST)))[:-30], "is not valid 3MF"),
+        (package(model(mesh_object(5, FIRST))).replace(b"<build>", b"<b\0ild>"), "is not valid 3MF"),
         (package("<model>"), "is not valid 3MF"),
         (package(model("")), "names the object 5, which it does not have"),
         (
@@ -163,3 +164,16 @@ def test_a_file_that_unpacks_to_more_than_there_is_memory_for(monkeypatch: pytes
     monkeypatch.setattr(threemf, "available_memory", lambda: 1000)
     with pytest.raises(MeshError, match=r"unpacks to 0 MiB, for which there is no memory; reduce the mesh"):
         read(package(model(mesh_object(5, FIRST))))
+
+
+def test_a_package_that_is_damaged_anywhere_is_a_line() -> None:
+    whole = package(model(BASES + mesh_object(5, f'{FIRST} pid="1" p1="0"', SECOND)))
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        data = bytearray(whole)
+        for at in random.integers(0, len(data), 3):
+            data[at] = random.integers(0, 256)
+        try:
+            read(bytes(data[: len(data) - int(random.integers(0, 60)) * int(random.integers(0, 2))]))
+        except MeshError as error:
+            assert "\n" not in str(error)

@@ -69,7 +69,8 @@ def read_3mf(source: Source) -> RawMesh:
     except MeshError:
         raise
     except (zipfile.BadZipFile, ElementTree.ParseError, zlib.error, EOFError, RuntimeError) as error:
-        source.fail(f"is not valid 3MF ({str(error).splitlines()[0]}); export the file again")
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        source.fail(f"is not valid 3MF ({reason}); export the file again")
     except (KeyError, ValueError, IndexError, OverflowError) as error:
         source.fail(f"is not valid 3MF ({type(error).__name__}: {error}); export the file again")
 
