@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 
 def processor_time(folder: Path, *arguments: str) -> float:
@@ -22,6 +23,7 @@ def processor_time(folder: Path, *arguments: str) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+@pytest.mark.slow
 def test_info_of_many_instances_takes_about_as_long_as_the_picture(tmp_path: Path) -> None:
     side, copies = 158, 80  # 4 million faces
     u, v = np.meshgrid(*2 * [np.linspace(0, 2 * np.pi, side, endpoint=False)], indexing="ij")

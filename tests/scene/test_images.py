@@ -133,7 +133,8 @@ def test_dry_run_tells_the_memory_of_an_atlas(tmp_path: Path) -> None:
     mib = float(told.stderr.split("about ")[1].split(" MiB")[0].replace(",", ""))
     # From a small process: what this one holds would count as the child's until its program starts.
     measure = (
-        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL);"
+        "import resource, subprocess, sys;"
+        "subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL);"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
     measured = subprocess.run(
