@@ -222,3 +222,67 @@ def test_fisheyes_do_not_turn_faces_inside_out() -> None:
     covered = got.pix_to_face[0, ..., 0] >= 0
     assert covered[:, :16].sum() > 50
     assert not covered[:, 16:].any()
+
+
+@pytest.mark.parametrize("name", ["box", "torus"])
+@pytest.mark.parametrize("kind", ["ndc", "fov"])
+def test_culling_tells_the_sides_of_cut_faces(name: str, kind: str) -> None:
+    """By the side of the plane that the camera is on, whatever the corners behind it project to."""
+    verts, faces = scene(name)
+    a, b, c = verts[faces].unbind(1)
+    outside = (torch.linalg.cross(b - a, c - a) * a).sum(-1) < 0  # the camera sees their fronts
+    settings = r3d.RasterizationSettings(SIZE, cull_backfaces=True)
+    for turn in (False, True):
+        order = faces.flip(1) if turn else faces
+        got = r3d.MeshRasterizer(cameras_of(kind), settings)(Meshes([verts.float()], [order])).pix_to_face
+        fronts = faces[outside != turn]
+        depths, _, margin = cast(verts, fronts, 5e-4 if kind == "fov" else 0.0)
+        clear = (margin > 1e-4).all(1) & (cast(verts, faces)[2] > 1e-4).all(1)
+        want = (depths < torch.inf).any(1)
+        assert torch.equal((got.flatten() >= 0)[clear], want[clear])
+    assert clear.float().mean() > 0.9
+
+
+@pytest.mark.parametrize("name", ["floor", "box", "torus"])
+def test_layers_of_cut_faces_are_peeled_as_they_are_sorted(name: str) -> None:
+    verts, faces = scene(name)
+    colors = torch.rand(1, len(verts), 3, generator=torch.Generator().manual_seed(0))
+    leaf = verts.float().requires_grad_()
+    mesh = Meshes([leaf], [faces], r3d.TexturesVertex(colors))
+    cameras = cameras_of("ndc")
+    shader = r3d.TransparentShader(cameras=cameras, lights=r3d.AmbientLights(), opacity=0.5)
+    pictures = []
+    for K in (1, 2, 8):
+        rasterizer = r3d.MeshRasterizer(cameras, r3d.RasterizationSettings(SIZE, faces_per_pixel=K))
+        pictures.append(r3d.DepthPeelingRenderer(rasterizer, shader, threshold=0.0)(mesh))
+    for picture in pictures[1:]:
+        torch.testing.assert_close(picture, pictures[0], rtol=1e-4, atol=1e-5)
+    assert pictures[0].amin() >= 0
+    assert pictures[0].amax() <= 1 + 1e-5
+    layers = (cast(verts, faces)[0] < torch.inf).sum(1)
+    clear = (cast(verts, faces)[2] > 1e-4).all(1)
+    alpha = pictures[0][..., 3].flatten().double()
+    torch.testing.assert_close(alpha[clear], 1 - 0.5 ** layers[clear].double(), rtol=0, atol=1e-5)
+    pictures[0].sum().backward()
+    assert leaf.grad is not None
+    assert leaf.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["floor", "box", "torus"])
+def test_antialiasing_stays_between_the_colours_of_cut_faces(name: str) -> None:
+    verts, faces = scene(name)
+    leaf = verts.float().requires_grad_()
+    colors = torch.rand(1, len(verts), 3, generator=torch.Generator().manual_seed(0))
+    mesh = Meshes([leaf], [faces], r3d.TexturesVertex(colors))
+    cameras = cameras_of("ndc")
+    hard = r3d.HardPhongShader(cameras=cameras, lights=r3d.AmbientLights())
+    rasterizer = r3d.MeshRasterizer(cameras, r3d.RasterizationSettings(SIZE))
+    plain = r3d.MeshRenderer(rasterizer, hard)(mesh)
+    smooth = r3d.MeshRenderer(rasterizer, r3d.AntialiasedShader(hard))(mesh)
+    assert smooth.amin() >= 0
+    assert smooth.amax() <= 1 + 1e-5
+    changed = (smooth - plain).abs().amax(-1) > 1e-4
+    assert changed.float().mean() < 0.5
+    smooth.sum().backward()
+    assert leaf.grad is not None
+    assert leaf.grad.isfinite().all()
