@@ -17,6 +17,8 @@ from r3d_cli.backend.emulation import Emulation
 from r3d_cli.backend.signatures import parse_kernels
 from r3d_cli.backend.sources import kernels_folder, stems
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).with_name("exercises.py")
 
 
@@ -37,7 +39,6 @@ def test_no_races(stem: str, order: str) -> None:
     EXERCISES[stem](Emulation(order, build="races"))
 
 
-@pytest.mark.slow
 def test_every_barrier_is_needed() -> None:
     """With any one barrier deleted the race build, or the result, tells; with none deleted all is well."""
 
@@ -58,7 +59,6 @@ def test_every_barrier_is_needed() -> None:
     assert passed == set(whole), f"no run misses these barriers (file, number): {sorted(passed - set(whole))}"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stem", stems())
 def test_memory_and_undefined_behaviour(stem: str) -> None:
     done = sanitized(str(SCRIPT), stem, "sanitized", "random")

@@ -14,6 +14,8 @@ from r3d_cli.backend.emulation import Emulation
 from r3d_cli.backend.rasterize_meshes import RasterSettings
 from r3d_cli.backend.soft_phong import soft_phong_fwd
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "sharp": RasterSettings(),
     "blurred": RasterSettings(0.02),

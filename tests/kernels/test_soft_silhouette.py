@@ -13,6 +13,8 @@ from r3d_cli.backend.emulation import Emulation
 from r3d_cli.backend.rasterize_meshes import RasterSettings, rasterize_meshes
 from r3d_cli.backend.soft_silhouette import SoftSilhouette, soft_silhouette_bwd, soft_silhouette_fwd
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "hard": RasterSettings(),
     "perspective": RasterSettings(perspective_correct=True),
