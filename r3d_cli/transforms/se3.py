@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from r3d_cli.transforms.axis_angle import axis_angle_to_matrix, matrix_to_axis_angle
 from r3d_cli.transforms.math import cotangent_defect_quotient, sine_defect_quotient, versine_quotient
@@ -39,7 +38,7 @@ def se3_exp_map(log_transform: Tensor, eps: float = 1e-4) -> Tensor:
     twice = torch.linalg.cross(omega, once)
     translation = u + versine_quotient(square) * once + sine_defect_quotient(square) * twice
     rows = torch.cat([axis_angle_to_matrix(omega).mT, translation[:, None]], 1)  # (N, 4, 3)
-    last = pad(torch.ones_like(rows[:, :1, :1]), (0, 0, 3, 0))  # (N, 4, 1)
+    last = torch.eye(4, dtype=rows.dtype, device=rows.device)[:, 3:].expand(rows.shape[0], 4, 1)
     return torch.cat([rows, last], 2)
 
 
