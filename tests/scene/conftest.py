@@ -1,9 +1,12 @@
-"""For the tests of the readers and of the golden pictures; `gltf_builder.py` and `mtl_scene.py` help."""
+"""For tests of readers, files of cameras and golden pictures; `gltf_builder.py` and `mtl_scene.py` help."""
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -27,3 +30,15 @@ def scene(tmp_path: Path) -> Scene:
         return read_mesh(tmp_path / "a.obj")
 
     return read
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a file of cameras, text or what becomes JSON, and gives its path."""
+
+    def save(content: Any, name: str = "cameras.json") -> Path:
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    return save

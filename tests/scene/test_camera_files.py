@@ -54,16 +54,6 @@ def project_as_opencv(distortion=None):
     return projected[:, 0]
 
 
-@pytest.fixture
-def save(tmp_path):
-    def save(content, name="cameras.json"):
-        path = tmp_path / name
-        path.write_text(content if isinstance(content, str) else json.dumps(content))
-        return path
-
-    return save
-
-
 def poses(convention):
     """One pose, in every way that the convention has for it."""
     to_camera = matrix(FLIP @ R, FLIP @ t) if convention in ("opengl", "blender") else matrix(R, t)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 
@@ -188,16 +187,6 @@ def parameters():
         "version_major": 1,
         "version_minor": 0,
     }
-
-
-@pytest.fixture
-def save(tmp_path):
-    def save(content, name="cameras.json"):
-        path = tmp_path / name
-        path.write_text(content if isinstance(content, str) else json.dumps(content))
-        return path
-
-    return save
 
 
 def test_open3d_parameters_and_trajectories(save):
