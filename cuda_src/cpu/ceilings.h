@@ -2,7 +2,7 @@
 #ifndef R3D_CPU_CEILINGS_H_
 #define R3D_CPU_CEILINGS_H_
 
-#include "common/kernel.h"
+#include "math/kernel.h"
 
 namespace r3d {
 

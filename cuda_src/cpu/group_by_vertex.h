@@ -10,7 +10,7 @@
 #include "cpu/schedules.h"
 #include "cpu/scratch.h"
 #include "cpu/threads.h"
-#include "vertex_corners.h"
+#include "surface/vertex_corners.h"
 
 namespace r3d {
 namespace R3D_ISA {

@@ -7,7 +7,7 @@
 #include "cpu/schedules.h"
 #include "cpu/scratch.h"
 #include "cpu/tile_lists.h"
-#include "rasterize_meshes.h"
+#include "raster/rasterize_meshes.h"
 
 namespace r3d {
 namespace R3D_ISA {

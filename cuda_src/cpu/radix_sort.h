@@ -2,7 +2,7 @@
 #ifndef R3D_CPU_RADIX_SORT_H_
 #define R3D_CPU_RADIX_SORT_H_
 
-#include "common/kernel.h"
+#include "math/kernel.h"
 
 namespace r3d {
 namespace R3D_ISA {

@@ -2,13 +2,13 @@
 #ifndef R3D_CPU_SCHEDULES_H_
 #define R3D_CPU_SCHEDULES_H_
 
-#include "antialias.h"
-#include "common/kernel.h"
-#include "mesh_normals.h"
-#include "packed_to_padded.h"
-#include "shade_meshes.h"
-#include "soft_phong.h"
-#include "weighted_rows.h"
+#include "raster/antialias.h"
+#include "math/kernel.h"
+#include "surface/mesh_normals.h"
+#include "ragged/packed_to_padded.h"
+#include "shading/shade_meshes.h"
+#include "shading/soft_phong.h"
+#include "shading/weighted_rows.h"
 
 namespace r3d {
 

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "common/kernel.h"
+#include "math/kernel.h"
 
 namespace r3d {
 namespace R3D_ISA {

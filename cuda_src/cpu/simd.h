@@ -4,7 +4,7 @@
 #ifndef R3D_CPU_SIMD_H_
 #define R3D_CPU_SIMD_H_
 
-#include "common/kernel.h"
+#include "math/kernel.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -120,7 +120,7 @@ R3D_FN void store_indices(typename Simd<Real>::index* to, Ints<Real> value) {
 }  // namespace R3D_ISA
 }  // namespace r3d
 
-// The lanes' part of what common/kernel.h does for scalars. Vector types have no namespace of their own, so
+// The lanes' part of what math/kernel.h does for scalars. Vector types have no namespace of their own, so
 // the templates find these by ordinary lookup: they must be declared first.
 R3D_FN r3d::R3D_ISA::Lanes<float> select(r3d::R3D_ISA::Ints<float> mask, r3d::R3D_ISA::Lanes<float> a,
                                          r3d::R3D_ISA::Lanes<float> b) {
@@ -132,7 +132,7 @@ R3D_FN r3d::R3D_ISA::Lanes<double> select(r3d::R3D_ISA::Ints<double> mask, r3d::
 }
 R3D_FN bool any_of(r3d::R3D_ISA::Ints<float> mask) { return r3d::R3D_ISA::mask_bits(mask) != 0; }
 R3D_FN bool any_of(r3d::R3D_ISA::Ints<double> mask) { return r3d::R3D_ISA::mask_bits(mask) != 0; }
-// min_of, max_of and abs_of as common/geometry.h says them, in one instruction each: min and max give their
+// min_of, max_of and abs_of as math/geometry.h says them, in one instruction each: min and max give their
 // second operand where a comparison fails.
 #if defined(__AVX512DQ__)
 R3D_FN r3d::R3D_ISA::Lanes<float> min_of(r3d::R3D_ISA::Lanes<float> a, r3d::R3D_ISA::Lanes<float> b) {

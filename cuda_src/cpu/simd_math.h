@@ -5,7 +5,7 @@
 
 #include "cpu/simd.h"
 
-#include "common/geometry.h"
+#include "math/geometry.h"
 
 namespace r3d {
 namespace R3D_ISA {
@@ -19,7 +19,7 @@ R3D_FN Lanes<double> each_lane(Lanes<double> a, const Function& function) {
 }  // namespace R3D_ISA
 }  // namespace r3d
 
-// At the top level, like the scalar functions in common/kernel.h, so that templates find them.
+// At the top level, like the scalar functions in math/kernel.h, so that templates find them.
 R3D_FN r3d::R3D_ISA::Lanes<float> sqrt_of(r3d::R3D_ISA::Lanes<float> a) {
 #if defined(__AVX512F__)
   return (r3d::R3D_ISA::Lanes<float>)_mm512_maskz_sqrt_ps((__mmask16)~0, (__m512)a);

@@ -4,7 +4,7 @@
 #ifndef R3D_CPU_THREADS_H_
 #define R3D_CPU_THREADS_H_
 
-#include "common/kernel.h"
+#include "math/kernel.h"
 
 namespace r3d {
 

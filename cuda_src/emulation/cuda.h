@@ -19,7 +19,7 @@
 
 #include <string.h>
 
-#include "common/kernel.h"
+#include "math/kernel.h"
 
 #define __global__
 #define __device__

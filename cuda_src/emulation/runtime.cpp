@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "common/kernel.h"
+#include "math/kernel.h"
 #include "emulation/races.h"
 
 #ifndef __x86_64__

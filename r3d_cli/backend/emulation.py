@@ -16,7 +16,7 @@ from pathlib import Path
 
 from r3d_cli.backend.launch import Kernels, Place
 from r3d_cli.backend.signatures import Signature, parse_kernels
-from r3d_cli.backend.sources import kernels_folder
+from r3d_cli.backend.sources import kernel_file, kernels_folder
 from r3d_cli.constants import DEFINES
 
 #: How kernels are compiled: results, races, or memory errors and undefined behaviour.
@@ -67,7 +67,7 @@ class Emulation:
     def kernels(self, stem: str, real: str) -> Kernels:
         """The kernels of ``stem``.cu with ``real`` (a dtype's name) for ``R3D_REAL``, compiled at need."""
         if (stem, real) not in self._kernels:
-            text = self._texts.get(stem) or (kernels_folder() / f"{stem}.cu").read_text()
+            text = self._texts.get(stem) or kernel_file(stem).read_text()
             signatures = parse_kernels(text, real, f"{stem}.cu")
             library = _load(str(build_library(stem, text, signatures, real, self._build)))
             program = _Program(self, library, self._dropped.get(stem, -1))
@@ -123,7 +123,7 @@ def build_library(stem: str, text: str, signatures: dict[str, Signature], real: 
         runtime.append("races.cpp")
         runtime_flags.append("-DR3D_EMULATION_RACES")
     key = hashlib.sha256(repr([unit, flags, BUILDS[build], _compiler_version()]).encode())
-    for path in sorted([*emulation.iterdir(), *folder.glob("common/*.h"), *folder.glob("*.h")]):
+    for path in sorted([*emulation.iterdir(), *folder.glob("*/*.h")]):
         key.update(path.read_bytes())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "r3d" / "emulation"
     library = cache / f"{stem}-{real}-{build}-{key.hexdigest()[:24]}.so"

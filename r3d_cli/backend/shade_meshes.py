@@ -1,7 +1,7 @@
 """Shade the fragments of one picture on raw arrays: samples in, pixels out.
 
 NumPy arrays run on the CPU schedule; arrays of a GPU run the CUDA kernel there. The tables (materials,
-textures, lights) are laid out as the enums of ``cuda_src/shade_meshes.h`` say; ``scene.surface`` and
+textures, lights) are laid out as the enums of ``cuda_src/shading/shade_meshes.h`` say; ``scene.surface`` and
 ``scene.lights`` make them. No PyTorch here.
 """
 

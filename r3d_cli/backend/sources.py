@@ -23,7 +23,7 @@ def kernels_folder() -> Path:
     """The folder of the .cu files: the repository's (checkout, editable install), else the wheel's."""
     package = Path(r3d_cli.__file__).resolve().parent
     for folder in (package.parent / "cuda_src", package / "_kernels"):
-        if (folder / "common" / "kernel.h").is_file():
+        if (folder / "math" / "kernel.h").is_file():
             return folder
     raise SourcesMissing(
         f"no kernel sources in {package / '_kernels'}: the installation is incomplete; reinstall r3d: "
@@ -33,15 +33,25 @@ def kernels_folder() -> Path:
 
 def stems() -> list[str]:
     """The names of all kernel files, without ``.cu``."""
-    return sorted(path.stem for path in kernels_folder().glob("*.cu"))
+    return sorted(path.stem for path in kernels_folder().glob("*/*.cu"))
+
+
+def kernel_file(stem: str) -> Path:
+    """Where ``stem``.cu lies.
+
+    Raises:
+        SourcesMissing: Nowhere.
+    """
+    folder = kernels_folder()
+    for path in folder.glob(f"*/{stem}.cu"):
+        return path
+    raise SourcesMissing(f"there is no kernel file {stem}.cu in {folder}")
 
 
 @cache
 def kernel_source(stem: str) -> str:
     """The text of ``stem``.cu with its local headers inlined."""
-    path = kernels_folder() / f"{stem}.cu"
-    if not path.is_file():
-        raise SourcesMissing(f"there is no kernel file {path.name} in {path.parent}")
+    path = kernel_file(stem)
     return inline_headers(path.name, path.read_text(), kernels_folder())
 
 

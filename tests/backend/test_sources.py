@@ -11,10 +11,10 @@ from r3d_cli.backend.sources import SourcesMissing, inline_headers, kernel_sourc
 
 
 def test_headers_are_inlined_once_and_lines_stay_true(tmp_path: Path) -> None:
-    (tmp_path / "common").mkdir()
-    (tmp_path / "common" / "a.h").write_text("int a;\n")
-    (tmp_path / "b.h").write_text('#include "common/a.h"\nint b;\n')
-    text = '#include <math.h>\n#include "common/a.h"\n  #include "b.h"\n#include "common/a.h"\nint c;\n'
+    (tmp_path / "math").mkdir()
+    (tmp_path / "math" / "a.h").write_text("int a;\n")
+    (tmp_path / "b.h").write_text('#include "math/a.h"\nint b;\n')
+    text = '#include <math.h>\n#include "math/a.h"\n  #include "b.h"\n#include "math/a.h"\nint c;\n'
     lines = inline_headers("k.cu", text, tmp_path).splitlines()
     assert [line for line in lines if line.startswith("int")] == ["int a;", "int b;", "int c;"]
     assert "#include <math.h>" in lines
@@ -44,8 +44,8 @@ def test_an_installed_package_has_its_own(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(r3d_cli, "__file__", str(package / "__init__.py"))
     with pytest.raises(SourcesMissing, match="the installation is incomplete; reinstall r3d"):
         kernels_folder()
-    (package / "_kernels" / "common").mkdir(parents=True)
-    (package / "_kernels" / "common" / "kernel.h").touch()
+    (package / "_kernels" / "math").mkdir(parents=True)
+    (package / "_kernels" / "math" / "kernel.h").touch()
     assert kernels_folder() == package / "_kernels"
 
 

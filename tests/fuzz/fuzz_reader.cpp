@@ -2,7 +2,7 @@
 // the bytes, it returns a mesh whose ids are valid, or throws ReadError. See run.sh.
 #include <stdlib.h>
 
-#include "cpu/readers.h"
+#include "readers/readers.h"
 
 namespace {
 

@@ -13,7 +13,7 @@ build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 for reader; do
   "${CXX:-clang++-14}" -std=c++17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-    -I "$source" -DR3D_READER="read_$reader" "$here/fuzz_reader.cpp" "$source"/cpu/read_*.cpp -o "$build/$reader"
+    -I "$source" -DR3D_READER="read_$reader" "$here/fuzz_reader.cpp" "$source"/readers/read_*.cpp -o "$build/$reader"
   mkdir "$build/$reader.corpus"
   echo "== $reader: $inputs inputs"
   "$build/$reader" -runs="$inputs" -max_len=4096 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \

@@ -14,7 +14,7 @@ from r3d_cli.backend.emulation import Emulation, EmulationError, build_library
 from r3d_cli.backend.signatures import parse_kernels
 
 FAULTS = r"""
-#include "common/kernel.h"
+#include "math/kernel.h"
 
 // Each thread reads its neighbour's value.
 extern "C" __global__ void __launch_bounds__(64) neighbour(const i32* in, i32* out, bool wait) {

@@ -15,7 +15,7 @@ from test_emulation import sanitized
 
 from r3d_cli.backend.emulation import Emulation
 from r3d_cli.backend.signatures import parse_kernels
-from r3d_cli.backend.sources import kernels_folder, stems
+from r3d_cli.backend.sources import kernel_file, stems
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ def test_every_kernel_is_launched(stem: str) -> None:
     assert stem in EXERCISES, f"{stem}.cu has no run in {SCRIPT.name}: add one that launches all its kernels"
     device = Emulation()
     EXERCISES[stem](device)
-    kernels = parse_kernels((kernels_folder() / f"{stem}.cu").read_text(), "float32")
+    kernels = parse_kernels(kernel_file(stem).read_text(), "float32")
     assert kernels
     assert set(kernels) <= device.launched, f"never launched: {set(kernels) - device.launched}"
 

@@ -9,7 +9,7 @@ from r3d_cli.backend.signatures import SignatureError, parse_kernels
 SOURCE = r"""
 // extern "C" __global__ void commented(int n) {}
 const char* text = "extern \"C\" __global__ void quoted(int n) {}";
-#include "common/kernel.h"
+#include "math/kernel.h"
 
 extern "C" __global__ void __launch_bounds__(128, 2) first(
     const R3D_REAL* __restrict__ points,  // (P, 3), not the last

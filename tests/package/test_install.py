@@ -23,7 +23,7 @@ def kernel_sources(repository: Path) -> set[str]:
     """What NVRTC needs: the .cu files and the headers, without those of the CPU and of the emulation."""
     root = repository / "cuda_src"
     found = {path.relative_to(root) for suffix in ("cu", "h") for path in root.rglob(f"*.{suffix}")}
-    return {str(path) for path in found if path.parts[0] not in ("cpu", "emulation")}
+    return {str(path) for path in found if path.parts[0] not in ("cpu", "emulation", "readers")}
 
 
 def doctor(binaries: Path, folder: Path) -> dict:

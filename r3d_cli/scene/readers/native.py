@@ -1,4 +1,4 @@
-"""PLY, STL and OFF, through the readers in `cuda_src/cpu/read_*.cpp`; `obj` uses them too."""
+"""PLY, STL and OFF, through the readers in `cuda_src/readers/read_*.cpp`; `obj` uses them too."""
 
 from __future__ import annotations
 

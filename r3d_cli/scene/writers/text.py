@@ -1,4 +1,4 @@
-"""Numbers as text, through `cuda_src/cpu/write_rows.cpp`."""
+"""Numbers as text, through `cuda_src/readers/write_rows.cpp`."""
 
 from __future__ import annotations
 
