@@ -114,7 +114,8 @@ def test_every_op_has_its_siblings() -> None:
     sources = root / "cuda_src"
     stems = {path.stem for path in sources.glob("*/*.h") if path.with_suffix(".cu").is_file()}
     stems |= {path.stem for path in sources.glob("*/*.cpp") if path.with_suffix(".h").is_file()}
-    stems -= {path.stem for folder in ("cpu", "emulation", "readers") for path in (sources / folder).glob("*")}
+    helpers = ("cpu", "emulation", "readers")
+    stems -= {path.stem for folder in helpers for path in (sources / folder).glob("*")}
     stems |= {path.stem for path in (PACKAGE / "reference").glob("*.py")} - {"__init__"}
     missing = [
         f"{stem}: {sibling}"
