@@ -65,7 +65,6 @@ void bind_readers(nb::module_& m);
 void bind_soft_phong(nb::module_& m);
 void bind_soft_silhouette(nb::module_& m);
 void bind_topology(nb::module_& m);
-void bind_weighted_rows(nb::module_& m);
 void bind_writers(nb::module_& m);
 
 }  // namespace r3d

@@ -3,12 +3,12 @@
 #define R3D_CPU_SCHEDULES_H_
 
 #include "raster/antialias.h"
+#include "cpu/schedule.h"
 #include "math/kernel.h"
 #include "surface/mesh_normals.h"
 #include "ragged/packed_to_padded.h"
 #include "shading/shade_meshes.h"
 #include "shading/soft_phong.h"
-#include "shading/weighted_rows.h"
 
 namespace r3d {
 
@@ -97,8 +97,7 @@ struct ShadeMeshesArgs {
   Real* linear;  // (H, W, 4) straight alpha, or null
 };
 
-// What the schedules that sort faces return instead of a face that points past the vertices.
-constexpr i64 kAllFacesGood = -1, kOutOfMemory = -2;
+constexpr i64 kAllFacesGood = kGood;
 
 struct VertexCornersArgs {
   const i64* faces;  // (F, 3) ids below num_verts
@@ -163,17 +162,6 @@ struct VertexNormalsBwdArgs {
   Real* grad_sums;           // (V, 3) workspace
   Real* grad_corners;        // (3 F, 3) workspace
   Real* grad_verts;          // (V, 3)
-};
-
-// Of the sums and of their two gradients.
-template <class Real>
-struct WeightedRowsArgs {
-  RowIds terms;
-  i64 channels;         // C
-  const Real* rows;     // (T, C); not of the rows' gradient
-  const Real* weights;  // (P, J); not of the weights' gradient
-  const Real* grad;     // (P, C) of the sums; not of the sums
-  Real* out;            // sums (P, C), rows' gradient (T, C), or weights' gradient (P, J)
 };
 
 template <class Real>
@@ -243,13 +231,6 @@ struct AntialiasBwdVertsArgs {
   i64 mesh_normals_verts_fwd(const VertexNormalsArgs<double>&);                           \
   i64 mesh_normals_verts_bwd(const VertexNormalsBwdArgs<float>&);                         \
   i64 mesh_normals_verts_bwd(const VertexNormalsBwdArgs<double>&);                        \
-  /* The first sum of which a term names no row, or -1. */                                \
-  i64 weighted_rows_fwd(const WeightedRowsArgs<float>&);                                  \
-  i64 weighted_rows_fwd(const WeightedRowsArgs<double>&);                                 \
-  i64 weighted_rows_rows_bwd(const WeightedRowsArgs<float>&);                             \
-  i64 weighted_rows_rows_bwd(const WeightedRowsArgs<double>&);                            \
-  i64 weighted_rows_weights_bwd(const WeightedRowsArgs<float>&);                          \
-  i64 weighted_rows_weights_bwd(const WeightedRowsArgs<double>&);                         \
   /* A bad face, kAllFacesGood or kOutOfMemory. */                                        \
   i64 antialias_fwd(const AntialiasArgs<float>&);                                         \
   i64 antialias_fwd(const AntialiasArgs<double>&);                                        \
