@@ -5,7 +5,6 @@ For arrays of NumPy, CuPy and PyTorch alike; none of them is imported here.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 
@@ -109,12 +108,7 @@ def check_ids(where: str, name: str, ids: Any, count: int, of: str, lowest: int 
 def dtype_name(array: Any) -> str:
     """NumPy's name of an array's dtype, whatever its library; the type's name for what is no array."""
     dtype = getattr(array, "dtype", None)
-    return _kind(array) if dtype is None else _dtype_name(dtype)
-
-
-@cache
-def _dtype_name(dtype: Any) -> str:
-    return str(dtype).removeprefix("torch.")
+    return _kind(array) if dtype is None else str(dtype).removeprefix("torch.")
 
 
 def _kind(value: Any) -> str:

@@ -10,7 +10,7 @@ A record is declared once, in C++, with a comment for each field::
     };
 
 From that declaration come the packing of Python's values (``packing.py``), the checks of dtypes and shapes,
-the sizes that are filled in (``num_rows`` is T, the first side of ``rows``), and the ``static_assert``s by which
+sizes that are filled in (``num_rows`` is T, the first side of ``rows``), and the ``static_assert``s by which
 compilers prove that they lay the fields out as Python does. A shape is letters, numbers, ``N + 1`` and
 ``3 F``; one that is none of these (``(>= P J,)``) is not checked.
 

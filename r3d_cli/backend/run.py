@@ -18,6 +18,8 @@ from r3d_cli.backend.records import find_record
 from r3d_cli.backend.sources import header_source
 from r3d_cli.checks import dtype_name
 
+_NAMES: dict[Any, str] = {}  # of dtypes; making a name takes microseconds
+
 
 class Run:
     """Where an op runs, and in which real type.
@@ -44,7 +46,7 @@ class Run:
 
     def __init__(self, stem: str, like: Any, device: Device | None = None, real: str | None = None) -> None:
         self.stem, self.arrays = stem, arrays_like(like)
-        self.real = real or dtype_name(like)
+        self.real = real or _NAMES.get(like.dtype) or _NAMES.setdefault(like.dtype, dtype_name(like))
         self.on_cpu = device is None and isinstance(like, np.ndarray)
         self._device = device
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np  # for the example
-
 from r3d_cli.backend.launch import Device
 from r3d_cli.backend.run import Run
 
@@ -27,6 +25,7 @@ def weighted_rows_fwd(
     """``sum_j weights[p, j] * rows[ids[p, j]]``.
 
     Example:
+        >>> import numpy as np
         >>> rows = np.array([[0.0, 1.0], [2.0, 3.0]])
         >>> weighted_rows_fwd(rows, np.array([[0, 1]]), np.array([[0.5, 0.5]])).tolist()
         [[1.0, 2.0]]
