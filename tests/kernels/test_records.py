@@ -112,9 +112,12 @@ class Door:
     def __init__(self) -> None:
         self.packer = Packer("f", outer(), ("cpu", 0))
         self.good = {
-            "rows": np.zeros((4, 2), np.float32), "starts": np.zeros(5, np.int32), "scale": 0.5, "first": True,
+            "rows": np.zeros((4, 2), np.float32),
+            "starts": np.zeros(5, np.int32),
+            "scale": 0.5,
+            "first": True,
             "second": 1.5,
-        }  # fmt: skip
+        }
 
     def values(self, **changes: Any) -> list[Any]:
         given = {**self.good, **changes}
