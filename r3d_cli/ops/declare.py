@@ -138,7 +138,7 @@ def _parse(
         name, kind = (part.strip() for part in text.split(":"))
         if kind in classes:
             fields = [
-                Value(field, _of_annotation(annotation), None, "None" in str(annotation))
+                Value(field, _of_annotation(annotation), None, "None" in _text_of(annotation))
                 for field, annotation in classes[kind].__annotations__.items()
             ]
             spans.append(Span(name, len(inputs), len(inputs) + len(fields), classes[kind]))
@@ -164,8 +164,12 @@ def _value(name: str, kind: str) -> Value:
     return Value(name, found[1], shape, bool(found[2]))
 
 
+def _text_of(annotation: Any) -> str:
+    return str(getattr(annotation, "__forward_arg__", annotation))
+
+
 def _of_annotation(annotation: Any) -> str:
-    text = str(annotation).replace(" | None", "")
+    text = _text_of(annotation).replace(" | None", "")
     kinds = {"float": "float", "bool": "bool", "int": "int", "str": "str"}
     return kinds.get(text, "tensor")
 
