@@ -206,7 +206,7 @@ def _launch_bwd(run: Run, given: dict[str, Any], images: int, pixels: int) -> in
         num_points = np.zeros(1, np.int64)
         run.schedule("hard_phong_bwd", **given, num_points=num_points)
         return int(num_points[0])
-    pieces = min(blocks_for(pixels, PIXELS_A_PIECE), MOST_PIECES)
+    pieces = _pieces(pixels)
     if "grad_looks" in given:
         given |= {"look_pieces": run.empty(images, pieces, LOOK_SIZE, dtype="float64")}
     for first in range(0, images, MAX_GRID[1]):
@@ -221,24 +221,33 @@ def _run(
 ) -> tuple[Run, dict[str, Any]]:
     where = "hard_phong"
     run = Run(where, pixels.bary_coords, device)
-    check_dtype(where, "bary_coords", pixels.bary_coords, "float32", "float64")
-    sizes = check_shape(where, "pix_to_face", pixels.pix_to_face, "N H W K")
-    check_shape(where, "bary_coords", pixels.bary_coords, "N H W K 3", **sizes)
-    per_picture, count = 0, sizes["N"]
-    for bit, (name, rows) in enumerate(look._asdict().items()):
+    if run.real not in ("float32", "float64"):
+        check_dtype(where, "bary_coords", pixels.bary_coords, "float32", "float64")
+    N, H, W, _ = tuple(check_shape(where, "pix_to_face", pixels.pix_to_face, "N H W K").values())
+    given = {**pixels._asdict(), **texture._asdict(), **look._asdict(), **kinds._asdict()}
+    per_picture = 0
+    for bit, (name, rows) in enumerate(zip(Look._fields, look, strict=True)):
         if rows is None:
             continue
-        shape = {"material_shininess": "A", "rotation": "A 3 3"}.get(name, "A 3")
-        found = check_shape(where, name, rows, shape)["A"]
-        if found not in (1, count):
-            raise ValueError(f"{where}: {name} must have one row or {count}, got {found}")
-        per_picture |= (found > 1) << bit
-    given = {**pixels._asdict(), **texture._asdict(), **look._asdict(), **kinds._asdict()}
+        count, *rest = rows.shape
+        if count == N > 1:
+            per_picture |= 1 << bit
+        wanted = {"material_shininess": (), "rotation": (3, 3)}.get(name, (3,))
+        if count not in (1, N) or tuple(rest) != wanted:
+            sides = ", ".join(map(str, ("1", *wanted)))
+            raise ValueError(
+                f"{where}: {name} must have shape ({sides}), or {N} such rows, got {tuple(rows.shape)}"
+            )
     given["per_picture"] = per_picture
     given["num_uvs"] = 0 if texture.uvs is None else len(texture.uvs)
     given["num_maps"] = 0 if texture.maps is None else len(texture.maps)
-    given["num_pieces"] = min(blocks_for(sizes["H"] * sizes["W"], PIXELS_A_PIECE), MOST_PIECES)
+    given["num_pieces"] = _pieces(H * W)
     return run, given
+
+
+def _pieces(pixels: int) -> int:
+    """Of a picture, in which a GPU adds up what goes to the look."""
+    return min(blocks_for(pixels, PIXELS_A_PIECE), MOST_PIECES)
 
 
 def _raise_bad(pixel: int, pixels: Pixels, texture: Texture, kinds: Kinds) -> None:

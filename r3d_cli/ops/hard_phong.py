@@ -63,7 +63,9 @@ def hard_phong(
     check_shape(where, "positions", pixels.positions, "V 3")
     dtype = prepared[1].dtype
     ready = [
-        tensor.to(dtype) if tensor is not None and tensor.is_floating_point() else tensor
+        tensor
+        if tensor is None or tensor.dtype is dtype or not tensor.is_floating_point()
+        else tensor.to(dtype)
         for tensor in prepared
     ]
     kinds = Kinds(
