@@ -118,10 +118,9 @@ def _of_parts(look: Look, grad: Tensor) -> list[Tensor | None]:  # grad: (N, 21)
     give("light_source", lambda: source)
     give("background", lambda: rest[:, 3:])
     if _is_asked(look.rotation) or _is_asked(look.translation):
-        # The centre is C = -T inverse(R).
-        inverse = reference.inverse(look.rotation)
-        center = -(look.translation[:, None] @ inverse)[:, 0]
-        of_translation = -(inverse @ camera[:, :, None])[:, :, 0]
+        # The centre is C = -T inverse(R). No matrix products, which autocast would take in halves.
+        center = reference.camera_center(look.rotation, look.translation)
+        of_translation = -(reference.inverse(look.rotation) * camera[:, None]).sum(2)
         give("rotation", lambda: center[:, :, None] * of_translation[:, None])
         give("translation", lambda: of_translation)
     return found

@@ -36,13 +36,18 @@ def looks_of(look: Any, count: int) -> Tensor:  # (N, 21)
     diffuse, specular, source = (
         black if part is None else part for part in (look.light_diffuse, look.light_specular, look.light_source)
     )
-    center = -(look.translation[:, None] @ inverse(look.rotation))[:, 0]
+    center = camera_center(look.rotation, look.translation)
     numbers = torch.stack([look.material_shininess, *[torch.zeros_like(look.material_shininess)] * 2], -1)
     rows = [
         look.material_ambient * look.light_ambient, look.material_diffuse * diffuse,
         look.material_specular * specular, source, center, numbers, look.background,
     ]  # fmt: skip
     return torch.cat([row.expand(count, -1) for row in rows], -1)
+
+
+def camera_center(R: Tensor, T: Tensor) -> Tensor:  # (N, 3, 3), (N, 3) -> (N, 3)
+    """Where the camera that sees x R + T stands."""
+    return -(T[:, :, None] * inverse(R)).sum(1)
 
 
 def inverse(matrix: Tensor) -> Tensor:  # (N, 3, 3)
