@@ -222,8 +222,10 @@ void bind_ceilings(nb::module_& m) {
 }  // namespace
 }  // namespace r3d
 
-// Where the linker has put the pointers that R3D_SCHEDULE makes.
+// Where the linker has put the pointers that R3D_SCHEDULE and R3D_BIND make.
 extern "C" {
+extern __attribute__((visibility("hidden"))) const r3d::Bind __start_r3d_bindings[];
+extern __attribute__((visibility("hidden"))) const r3d::Bind __stop_r3d_bindings[];
 extern __attribute__((visibility("hidden"))) const r3d::Schedule* const __start_r3d_schedules[];
 extern __attribute__((visibility("hidden"))) const r3d::Schedule* const __stop_r3d_schedules[];
 }
@@ -304,6 +306,7 @@ void bind_schedules(nb::module_& m) {
 NB_MODULE(_native, m) {
   using namespace r3d;
   bind_schedules(m);
+  for (auto bind = __start_r3d_bindings; bind != __stop_r3d_bindings; ++bind) (*bind)(m);
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, "count"_a);
   m.def("share_openmp", &share_openmp, "library"_a);
@@ -329,17 +332,7 @@ NB_MODULE(_native, m) {
   bind_rasterize_meshes<double>(m);
   bind_rasterize_meshes_bwd<float>(m);
   bind_rasterize_meshes_bwd<double>(m);
-  bind_antialias(m);
   bind_ceilings(m);
-  bind_components(m);
-  bind_mesh_normals(m);
-  bind_mip_levels(m);
-  bind_packed_to_padded(m);
-  bind_readers(m);
-  bind_writers(m);
   bind_shade_meshes<float>(m);
   bind_shade_meshes<double>(m);
-  bind_soft_phong(m);
-  bind_soft_silhouette(m);
-  bind_topology(m);
 }

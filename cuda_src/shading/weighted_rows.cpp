@@ -3,7 +3,9 @@
 // instruction set: no standard library.
 #include "shading/weighted_rows.h"
 
+#include "cpu/channels.h"
 #include "cpu/schedule.h"
+#include "cpu/smallest.h"
 #include "cpu/threads.h"
 
 namespace r3d {
@@ -15,46 +17,19 @@ constexpr i64 kZeros = 1 << 16;        // values that a thread clears at a time
 constexpr int kStripe = 32;            // consecutive rows of a stripe
 constexpr i64 kSerialTerms = 1 << 13;  // below this a second thread is not worth its wake-up
 
-template <i64 count>
-struct Known {
-  constexpr operator i64() const { return count; }
-};
-
-// Calls run(channels) with a number that the compiler knows, where colours, vertices and uvs have it.
-template <class Run>
-void for_channels(i64 channels, const Run& run) {
-  switch (channels) {
-    case 1:
-      return run(Known<1>());
-    case 2:
-      return run(Known<2>());
-    case 3:
-      return run(Known<3>());
-    case 4:
-      return run(Known<4>());
-    case 6:
-      return run(Known<6>());
-    default:
-      return run(channels);
-  }
-}
-
 // The first sum of which a term names no row, or kGood.
 template <class Real>
 i64 first_bad(const WeightedRows<Real>& a) {
-  i64 first = a.num_sums;
+  Smallest first;
   parallel(a.num_sums, 16 * kSums, [&](i64 begin, i64 end, int) {
     bool good = true;  // looked at once: a loop without an exit runs in lanes
     for (i64 term = begin * a.num_terms; term < end * a.num_terms; ++term) good &= is_row(a, term);
     if (good) return;
-    i64 p = begin;
-    for (i64 term = begin * a.num_terms; is_row(a, term); ++term) p = (term + 1) / a.num_terms;
-    i64 seen = __atomic_load_n(&first, __ATOMIC_RELAXED);
-    while (p < seen &&
-           !__atomic_compare_exchange_n(&first, &seen, p, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
+    i64 term = begin * a.num_terms;
+    while (is_row(a, term)) ++term;
+    first.report(term / a.num_terms);
   });
-  return first < a.num_sums ? first : kGood;
+  return first.number();
 }
 
 template <class Real>
