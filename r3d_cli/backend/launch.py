@@ -38,6 +38,7 @@ class Kernels:
     """The kernels of one file, for one real type and one device.
 
     Example:
+        >>> import numpy as np
         >>> from r3d_cli.backend.emulation import Emulation
         >>> values, totals = np.arange(5), np.empty(1, np.int64)
         >>> Emulation().kernels("scan", "float32").launch("scan_chunks", 1, values, 5, totals)

@@ -40,6 +40,7 @@ def mesh_edges(
         IndexError: A face points past the vertices.
 
     Example:
+        >>> import numpy as np
         >>> edges, faces_to_edges = mesh_edges(np.array([[0, 1, 2], [2, 1, 3]]), 4)
         >>> edges.tolist(), faces_to_edges.tolist()
         ([[0, 1], [0, 2], [1, 2], [1, 3], [2, 3]], [[2, 1, 0], [3, 4, 2]])
