@@ -58,7 +58,7 @@ class Look(NamedTuple):
 
 
 class Kinds(NamedTuple):
-    """Numbers of what stands in LIGHTS, TEXTURES and PADDINGS of ``soft_phong``, and how maps are filtered."""
+    """Places in LIGHTS, TEXTURES and PADDINGS of ``soft_phong``, and how maps are filtered."""
 
     light_kind: int
     texture_kind: int
@@ -76,6 +76,9 @@ class Wanted(NamedTuple):
     wants_look: bool = True
     wants_texels: bool = True
     wants_uvs: bool = True
+
+
+_ALL = Wanted()
 
 
 class HardPhongGradients(NamedTuple):
@@ -122,7 +125,7 @@ def hard_phong_bwd(
     look: Look,
     kinds: Kinds,
     grad_image: Any,  # (N, H, W, 4)
-    wanted: Wanted = Wanted(),
+    wanted: Wanted = _ALL,
     in_order: bool = False,
     *,
     device: Device | None = None,
@@ -175,12 +178,12 @@ def hard_phong_bwd(
     points = _launch_bwd(run, given, N, H * W)
 
     def add_up(ids: str, weights: str, gradients: str, count: int) -> Any:
-        terms = [given[name][:points] for name in (ids, weights, gradients)]
-        lists: tuple[Any, ...] = ()
+        terms, shares, grads = (given[name][:points] for name in (ids, weights, gradients))
+        first = order = None
         if in_order and not run.on_cpu:
-            first, order = vertex_corners(terms[0].reshape(-1, 3), count + 1, device=device)
-            lists = first[: count + 1], order
-        return weighted_rows_rows_bwd(*terms, count, *lists, device=device)
+            first, order = vertex_corners(terms.reshape(-1, 3), count + 1, device=device)
+            first = first[: count + 1]
+        return weighted_rows_rows_bwd(terms, shares, grads, count, first, order, device=device)
 
     none = run.empty(0, 3)
     positions = normals = texels = none

@@ -69,9 +69,13 @@ def hard_phong(
         for tensor in prepared
     ]
     kinds = Kinds(
-        LIGHTS.index(lights), TEXTURES.index(texture.kind), texture.atlas_size,
-        PADDINGS.index(texture.padding_mode), texture.align_corners, texture.bilinear,
-    )  # fmt: skip
+        LIGHTS.index(lights),
+        TEXTURES.index(texture.kind),
+        texture.atlas_size,
+        PADDINGS.index(texture.padding_mode),
+        texture.align_corners,
+        texture.bilinear,
+    )
     return _fwd(Pixels(*ready[:5]), Texture(*ready[16:]), Look(*ready[5:16]), kinds)
 
 
@@ -127,9 +131,18 @@ def _of_parts(look: Look, grad: Tensor) -> list[Tensor | None]:  # grad: (N, 21)
 
 
 def _second_gradients(
-    pixels: Pixels, texture: Texture, look: Look, kinds: Kinds, grad_image: Tensor, grad_of_bary: Any,
-    grad_of_positions: Any, grad_of_normals: Any, grad_of_looks: Any, grad_of_texels: Any, grad_of_uvs: Any,
-) -> Any:  # fmt: skip
+    pixels: Pixels,
+    texture: Texture,
+    look: Look,
+    kinds: Kinds,
+    grad_image: Tensor,
+    grad_of_bary: Any,
+    grad_of_positions: Any,
+    grad_of_normals: Any,
+    grad_of_looks: Any,
+    grad_of_texels: Any,
+    grad_of_uvs: Any,
+) -> Any:
     """Few ask for them, so the reference is differentiated twice."""
     given = (pixels.bary_coords, pixels.positions, pixels.normals, *look, texture.texels, texture.uvs)
     upstream = grad_of_bary, grad_of_positions, grad_of_normals, grad_of_looks, grad_of_texels, grad_of_uvs
@@ -175,10 +188,13 @@ def _fake_bwd(pix_to_face: Tensor, bary: Tensor, faces: Tensor, positions: Tenso
     N, H, W, K = pix_to_face.shape
     verts = len(positions) if wants["wants_surface"] else 0
     shapes = (
-        (N if wants["wants_bary"] else 0, H, W, K, 3), (verts, 3), (verts, 3),
-        (N if wants["wants_look"] else 0, backend.LOOK_SIZE), (len(texels) if wants["wants_texels"] else 0, 3),
+        (N if wants["wants_bary"] else 0, H, W, K, 3),
+        (verts, 3),
+        (verts, 3),
+        (N if wants["wants_look"] else 0, backend.LOOK_SIZE),
+        (len(texels) if wants["wants_texels"] else 0, 3),
         (len(uvs) if wants["wants_uvs"] and uvs is not None else 0, 2),
-    )  # fmt: skip
+    )
     return tuple(bary.new_empty(shape) for shape in shapes)
 
 

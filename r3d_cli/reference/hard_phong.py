@@ -34,14 +34,20 @@ def looks_of(look: Any, count: int) -> Tensor:  # (N, 21)
     """What is made of lights, materials, cameras and background of N pictures."""
     black = torch.zeros_like(look.light_ambient)
     diffuse, specular, source = (
-        black if part is None else part for part in (look.light_diffuse, look.light_specular, look.light_source)
+        black if part is None else part
+        for part in (look.light_diffuse, look.light_specular, look.light_source)
     )
     center = camera_center(look.rotation, look.translation)
     numbers = torch.stack([look.material_shininess, *[torch.zeros_like(look.material_shininess)] * 2], -1)
     rows = [
-        look.material_ambient * look.light_ambient, look.material_diffuse * diffuse,
-        look.material_specular * specular, source, center, numbers, look.background,
-    ]  # fmt: skip
+        look.material_ambient * look.light_ambient,
+        look.material_diffuse * diffuse,
+        look.material_specular * specular,
+        source,
+        center,
+        numbers,
+        look.background,
+    ]
     return torch.cat([row.expand(count, -1) for row in rows], -1)
 
 

@@ -80,7 +80,7 @@ def lit(
 
 
 def _split(looks: Tensor) -> tuple[Tensor, ...]:  # (N, 21)
-    """Ambient, diffuse, specular, light, camera, shininess with znear and zfar, background: (N, 1, 1, 1, 3)."""
+    """Ambient, diffuse, specular, light, camera, shininess and depth range, background: (N, 1, 1, 1, 3)."""
     return looks[:, None, None, None].split(3, -1)
 
 

@@ -1,4 +1,4 @@
-"""Hard Phong shading of fragments in one pass, where lights, materials and textures are of the exact types."""
+"""Hard Phong shading of fragments in one pass, where lights, materials and textures are of exact types."""
 
 from __future__ import annotations
 
@@ -43,9 +43,12 @@ def shade_in_one_pass(shader: Any, fragments: Any, meshes: Any, kwargs: dict[str
     if dtype not in _REALS or any(rows is not None and rows.dtype != dtype for rows in reals):
         return None
     pixels = Pixels(
-        fragments.pix_to_face, fragments.bary_coords, meshes.faces_packed(), positions,
+        fragments.pix_to_face,
+        fragments.bary_coords,
+        meshes.faces_packed(),
+        positions,
         meshes.verts_normals_packed(),
-    )  # fmt: skip
+    )
     return hard_phong(pixels, texture, look, lights=kind)
 
 

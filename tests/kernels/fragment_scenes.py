@@ -53,9 +53,13 @@ def fragment_scene(
         background=draw(0, 1, 1, 3),
     )
     kinds = Kinds(
-        LIGHTS.index(lights), TEXTURES.index(texture), 3 if texture == "atlas" else 1,
-        PADDINGS.index(padding), align, bilinear,
-    )  # fmt: skip
+        LIGHTS.index(lights),
+        TEXTURES.index(texture),
+        3 if texture == "atlas" else 1,
+        PADDINGS.index(padding),
+        align,
+        bilinear,
+    )
     corners = rng.integers(0, 40, (count, 3))
     if texture == "vertices":
         shown = Texture(draw(0, 1, 40, 3), corners, None, None, None)

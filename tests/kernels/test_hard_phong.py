@@ -22,13 +22,18 @@ def check(scene: Scene, device: Emulation) -> None:
     lit = kind.light_kind > 1
     moved = {name: bool(part.any()) for name, part in want_grads._asdict().items()}
     assert moved == {
-        "bary_coords": lit or kind.texture_kind != 2, "positions": lit, "normals": lit, "looks": True,
-        "texels": True, "uvs": kind.texture_kind == 1,
-    }  # fmt: skip
+        "bary_coords": lit or kind.texture_kind != 2,
+        "positions": lit,
+        "normals": lit,
+        "looks": True,
+        "texels": True,
+        "uvs": kind.texture_kind == 1,
+    }
     for in_order in (False, True):
         got = hard_phong_bwd(*scene, grad, in_order=in_order, device=device)
         for part, wanted in zip(got, want_grads, strict=True):
-            np.testing.assert_allclose(part, wanted, rtol=0, atol=1e-11 * max(1, np.abs(wanted).max(initial=0)))
+            scale = max(1, np.abs(wanted).max(initial=0))
+            np.testing.assert_allclose(part, wanted, rtol=0, atol=1e-11 * scale)
 
 
 @pytest.mark.parametrize("texture", ["vertices", "maps", "atlas"])
@@ -65,8 +70,9 @@ def test_what_a_face_lacks_is_nan_and_gives_nothing() -> None:
     ids = np.where(pixels.pix_to_face == seen[0], F, pixels.pix_to_face)
     faces, corners, sources = pixels.faces.copy(), texture.corner_ids.copy(), texture.faces_source.copy()
     faces[seen[1], 2], corners[seen[2], 0], sources[seen[3]] = 60, -1, 2
-    bad = pixels._replace(pix_to_face=ids, faces=faces), texture._replace(
-        corner_ids=corners, faces_source=sources
+    bad = (
+        pixels._replace(pix_to_face=ids, faces=faces),
+        texture._replace(corner_ids=corners, faces_source=sources),
     )
     got = hard_phong_fwd(*bad, look, kinds, device=Emulation())
     want = hard_phong_fwd(pixels, texture, look, kinds)
