@@ -275,7 +275,7 @@ class RasterRun:
         self.meshes, self.height, self.width, self.K = shape
         self.settings, self.arrays = settings, arrays
         self.kernels = device.kernels("rasterize_meshes", real)
-        self.scan_kernels = device.kernels("scan", real)
+        self.device = device
 
     def launch(self, name: str, grid: int | tuple[int, ...], *arguments: Any) -> None:
         self.kernels.launch(f"rasterize_meshes_{name}", grid, *arguments, stream=self.arrays.stream)
@@ -339,7 +339,7 @@ class RasterRun:
         )  # fmt: skip
         self.launch("sum_rows", blocks_for(meshes * down), offsets, meshes * down, across)
         self.launch("sum_columns", blocks_for(meshes * across), offsets, meshes, down, across)
-        exclusive_scan(offsets, tiles + 1, self.scan_kernels, arrays)
+        exclusive_scan(offsets[: tiles + 1], device=self.device)
         total, bad_face = arrays.numpy(offsets[tiles:]).tolist()
         if bad_face:
             return self._bad_face(bad_face)
