@@ -19,8 +19,8 @@ from r3d_cli.backend.signatures import Signature, parse_kernels
 from r3d_cli.backend.sources import inline_headers, kernel_file, kernels_folder, record_asserts
 from r3d_cli.constants import DEFINES
 
-#: How kernels are compiled: results, races, or memory errors and undefined behaviour. Faults need line numbers,
-#: not variables (-g1); a sanitized kernel runs for less time than optimising its many checks takes (-O0).
+#: How kernels are compiled: results, races, or memory errors and undefined behaviour. Faults need line
+#: numbers, not variables (-g1); optimising a sanitized kernel's checks takes longer than running them (-O0).
 BUILDS = {
     "plain": ["-O2"],
     "races": ["-O1", "-g1", "-fsanitize=thread"],
