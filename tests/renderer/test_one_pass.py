@@ -266,3 +266,14 @@ def test_shading_takes_few_operators(kind: str) -> None:
     with Count() as many:
         steps(fragments, mesh)
     assert many.aten > 5 * count.aten
+
+
+@pytest.mark.parametrize("kind", ["vertex", "uv"])
+def test_a_renderer_takes_few_operators_besides_its_rasterizer(kind: str) -> None:
+    rasterizer, shader, mesh = drawn(kind, HardPhongShader)
+    renderer = MeshRenderer(rasterizer, shader)
+    with Count() as whole:
+        renderer(mesh)
+    with Count() as first:
+        rasterizer(mesh)
+    assert whole.aten - first.aten <= 10, whole.calls - first.calls
