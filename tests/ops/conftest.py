@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from r3d_cli import _native
+
+sys.path.insert(0, str(Path(__file__).parent))  # for rules.py
 
 
 @pytest.fixture(params=_native.isas(), scope="module")

@@ -8,9 +8,9 @@ import re
 
 import pytest
 import torch
+from rules import agree_on_threads_and_isas, compiles_whole, is_registered
 from torch import Tensor
 
-from r3d_cli import _native
 from r3d_cli.backend import weighted_rows as backend
 from r3d_cli.reference import weighted_rows as reference
 
@@ -70,18 +70,14 @@ def test_instruction_sets_and_threads_agree(restore_native: None) -> None:
     rows, ids, weights = inputs(5000, 60_000, 4, 3, torch.float32)
     ids[::2] = ids[::2] % 40
     cotangent = torch.cos(torch.arange(180_000.0)).view(-1, 3)
-    results = []
-    for isa in _native.isas():
-        _native.set_isa(isa)
-        for threads in (1, 2, 5):
-            _native.set_num_threads(threads)
-            sums = weighted_rows(rows, ids, weights)
-            results.append([sums, *torch.autograd.grad(sums, (rows, weights), cotangent)])
-    for result in results[1:]:
-        assert all(map(torch.equal, result, results[0]))
-    order = torch.arange(len(ids)).flip(0)  # another order is told
-    mirrored = weighted_rows(rows, ids[order], weights[order])
-    assert not torch.equal(torch.autograd.grad(mirrored, rows, cotangent[order])[0], results[0][1])
+
+    def results(order: Tensor) -> list[Tensor]:
+        sums = weighted_rows(rows, ids[order], weights[order])
+        return [sums, *torch.autograd.grad(sums, (rows, weights), cotangent[order])]
+
+    order = torch.arange(len(ids))
+    want = agree_on_threads_and_isas(lambda: results(order))
+    assert not torch.equal(results(order.flip(0))[1], want[1])  # another order is told
 
 
 @pytest.mark.parametrize(
@@ -113,24 +109,14 @@ def test_under_autocast_it_computes_in_float32() -> None:
 def test_registration() -> None:
     rows, ids, weights = inputs(6, 4, 3, 2)
     grad = torch.randn(4, 2, dtype=torch.float64).requires_grad_()
-    transposed = [x.detach().T.contiguous().T.requires_grad_(x.requires_grad) for x in (rows, ids, weights)]
-    for given in ((rows, ids, weights), tuple(transposed)):
-        torch.library.opcheck(module._fwd.torch_op, given)
-        torch.library.opcheck(module._rows_bwd.torch_op, (given[1], given[2], grad, 6, None, None))
-        torch.library.opcheck(module._weights_bwd.torch_op, (given[0], given[1], grad))
+    is_registered(module._fwd, rows, ids, weights)
+    is_registered(module._rows_bwd, ids, weights, grad, 6, None, None)
+    is_registered(module._weights_bwd, rows, ids, grad)
 
 
 def test_compiles_whole() -> None:
     rows, ids, weights = inputs(6, 4, 3, 2)
-
-    def loss(rows: Tensor, weights: Tensor) -> Tensor:
-        return weighted_rows(rows, ids, weights).square().sum()
-
-    leaves = rows, weights
-    want = torch.autograd.grad(loss(*leaves), leaves)
-    got = torch.autograd.grad(torch.compile(loss, fullgraph=True, backend="aot_eager")(*leaves), leaves)
-    for mine, theirs in zip(got, want, strict=True):
-        torch.testing.assert_close(mine, theirs)
+    compiles_whole(lambda rows, weights: weighted_rows(rows, ids, weights).square().sum(), rows, weights)
 
 
 @pytest.mark.parametrize("bad", [6, -1, 2**40])
