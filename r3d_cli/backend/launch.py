@@ -13,6 +13,7 @@ import threading
 from typing import Any, Protocol
 
 from r3d_cli.backend.arrays import Arrays
+from r3d_cli.backend.counts import COUNTS
 from r3d_cli.backend.packing import PLAIN, LaunchError, Packer, address_of, as_number, does_not_fit
 from r3d_cli.backend.places import DESCRIBERS, Place
 from r3d_cli.backend.records import LETTERS
@@ -78,6 +79,7 @@ class Kernels:
         blocks = (grid, 1, 1) if type(grid) is int and 0 <= grid <= MAX_GRID[0] else kernel.grid(grid)
         threads = kernel.default_block if block is None else kernel.block(block)
         if 0 not in blocks:
+            COUNTS.launches += 1
             self._program.start(name, blocks, threads, parameters, stream)
 
     def launch_threads(
