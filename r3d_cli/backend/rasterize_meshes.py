@@ -74,7 +74,7 @@ def rasterize_meshes(
             in view space, whatever ``perspective_correct`` says of whole faces. None: as that is.
         after_zbuf: depth peeling: at each pixel only faces count that come after this depth, or at it after
             the face of ``after_face``. Infinity: none. Results repeat what a larger K would show, bit by bit.
-        after_face: see there; both or neither.
+        after_face: the face that goes with that depth; both or neither.
         workspace_budget: bytes of tile lists that are held at once.
         want_zbuf: return ``zbuf``; the three ``want_*`` save the memory of what is not needed.
         want_bary_coords: return ``bary_coords``.
@@ -166,24 +166,14 @@ def rasterize_meshes_bwd(
     """The gradient of ``rasterize_meshes`` with respect to its vertices.
 
     Args:
-        verts: as in the forward, like ``faces``, ``mesh_first_face`` and the settings.
-        faces: see there.
-        mesh_first_face: see there.
+        verts: as in the forward, like ``faces``, ``mesh_first_face``, all settings and ``device``.
         pix_to_face: what the forward returned.
         grad_zbuf: gradient of its ``zbuf``; None: zero, here and below. What stands in empty slots is not
             looked at.
         grad_bary_coords: of its ``bary_coords``.
         grad_dists: of its ``dists``.
-        blur_radius: see there.
-        perspective_correct: see there.
-        clip_barycentric_coords: see there.
-        cull_backfaces: see there.
-        z_near: see there.
-        z_far: see there.
-        is_perspective: see there.
         corners: what ``vertex_corners`` makes of the faces: on a GPU, sums are then taken in one order and
             repeat bit by bit. Those of the CPU always do.
-        device: see there.
 
     Returns:
         The gradient, in ``verts``'s dtype; finite wherever the given ones are.

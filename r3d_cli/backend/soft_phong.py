@@ -216,17 +216,10 @@ def soft_phong_bwd(
 
     Args:
         mesh: as in the forward, like all that is not named here.
-        surface: see there.
-        texture: see there.
         result: what the forward returned.
         grad_image: gradient of its ``image``.
-        faces_per_pixel: see there.
-        settings: see there.
-        kinds: see there.
-        blending: see there.
         corners: what ``vertex_corners`` makes of the faces: on a GPU, sums are then taken in one order and
             repeat bit by bit. Those of the CPU always do.
-        device: see there.
     """
     where = "soft_phong_bwd"
     sizes = dict(zip("NHW", result.image.shape, strict=False))

@@ -50,8 +50,6 @@ def soft_silhouette_fwd(
 
     Args:
         verts: as of ``rasterize_meshes``, like ``faces``, ``mesh_first_face`` and the settings.
-        faces: see there.
-        mesh_first_face: see there.
         image_size: (H, W), pixels.
         sigma: width of a face's soft edge, squared NDC distance.
         faces_per_pixel: only the K nearest faces count; None: all within the blur radius.
@@ -121,16 +119,10 @@ def soft_silhouette_bwd(
 
     Args:
         verts: as in the forward, like all that is not named here.
-        faces: see there.
-        mesh_first_face: see there.
         result: what the forward returned.
         grad_uncovered: gradient of its ``uncovered``.
-        sigma: see there.
-        faces_per_pixel: see there.
-        settings: see there.
         corners: what ``vertex_corners`` makes of the faces: on a GPU, sums are then taken in one order and
             repeat bit by bit. Those of the CPU always do.
-        device: see there.
 
     Returns:
         The gradient, in ``verts``'s dtype; finite wherever the given one is.

@@ -76,7 +76,7 @@ def rasterize_meshes(
             what is cut is interpolated in view space; None: as ``perspective_correct``.
         after_zbuf: at each pixel only the faces count whose (depth, id) is greater than this depth and
             the id in ``after_face``; None: all.
-        after_face: see there.
+        after_face: the id that goes with that depth.
 
     Returns:
         Fragments whose ``zbuf``, ``bary_coords`` and ``dists`` have the dtype of ``verts`` and carry its

@@ -113,8 +113,8 @@ def softmax_rgb_blend(
         colors: (N, H, W, K, C) of the fragments.
         fragments: What was rasterized.
         blend_params: ``sigma``, ``gamma`` and the background's colour.
-        znear: Depths of the nearest and farthest things: a number or (N,).
-        zfar: See there.
+        znear: Depth of the nearest thing: a number or (N,).
+        zfar: Of the farthest.
 
     Returns:
         (N, H, W, C + 1).

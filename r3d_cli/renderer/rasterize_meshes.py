@@ -39,7 +39,7 @@ def rasterize_meshes(
         blur_radius: A face also counts where its *squared* NDC distance is below this.
         faces_per_pixel: K, the slots of a pixel; ties in depth go by face id.
         bin_size: Accepted and ignored, as ``max_faces_per_bin``: there are no bins that could overflow.
-        max_faces_per_bin: See there.
+        max_faces_per_bin: Accepted and ignored.
         perspective_correct: Interpolate in view space rather than on the screen.
         clip_barycentric_coords: Clamp barycentric coordinates to the face, where the blur reaches outside it.
         cull_backfaces: Leave out faces that are seen from behind.

@@ -29,10 +29,10 @@ class RasterizationSettings:
     Attributes:
         image_size: Pixels a side, or (H, W).
         blur_radius: Squared NDC distance.
-        faces_per_pixel: K; None is for shaders that blend every face (see there), and not for fragments.
+        faces_per_pixel: K; None is for shaders that blend every face, and not for fragments.
         bin_size: Accepted and ignored, like the limits ``max_faces_opengl`` and ``max_faces_per_bin``.
-        max_faces_opengl: See there.
-        max_faces_per_bin: See there.
+        max_faces_opengl: Accepted and ignored.
+        max_faces_per_bin: Accepted and ignored.
         perspective_correct: None: as the camera is.
         clip_barycentric_coords: None: where there is blur.
         cull_backfaces: Leave out faces that are seen from behind.
@@ -185,7 +185,7 @@ class MeshRasterizer(nn.Module):
             settings: `RasterizationSettings`.
             cameras: For the settings that are left to the camera.
             after_zbuf: (N, H, W) only what lies behind this counts: see `rasterize_meshes`.
-            after_face: See there.
+            after_face: (N, H, W) the face that goes with that depth.
         """
         if not hasattr(settings, "faces_per_pixel"):
             kind = type(settings).__name__

@@ -142,7 +142,7 @@ class CamerasBase(TensorProperties):
 
         Returns:
             (N, P, 3), or (P, 3) if that was given and there is one camera. The third coordinate is what the
-            class's projection makes of the depth; see there.
+            class's projection makes of the depth.
 
         Raises:
             ValueError: Wrong shapes, or batches of different sizes.
