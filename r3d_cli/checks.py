@@ -100,9 +100,13 @@ def check_ids(where: str, name: str, ids: Any, count: int, of: str, lowest: int 
     if 0 in ids.shape:
         return
     least, most = int(ids.min()), int(ids.max())
-    if least < lowest or most >= count:
-        wrong = least if least < lowest else most
-        raise IndexError(f"{where}: {name} holds {wrong}, outside [{lowest}, {count}), the ids of {of}")
+    check_most(where, name, least if least < lowest else most, count, of, lowest)
+
+
+def check_most(where: str, name: str, most: int, count: int, of: str, lowest: int = 0) -> None:
+    """Raise `check_ids`' IndexError unless the one id that lies farthest out is in [lowest, count)."""
+    if not lowest <= most < count:
+        raise IndexError(f"{where}: {name} holds {most}, outside [{lowest}, {count}), the ids of {of}")
 
 
 def dtype_name(array: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from r3d_cli.backend.arrays import Arrays
+from r3d_cli.backend.counts import COUNTS
 from r3d_cli.backend.places import DESCRIBERS, Place, describer, show
 from r3d_cli.backend.signatures import Parameter, Signature
 
@@ -81,6 +82,7 @@ class Kernels:
         blocks = (grid, 1, 1) if type(grid) is int and 0 <= grid <= MAX_GRID[0] else kernel.grid(grid)
         threads = kernel.default_block if block is None else kernel.block(block)
         if 0 not in blocks:
+            COUNTS.launches += 1
             self._program.start(name, blocks, threads, parameters, stream)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from r3d_cli.checks import check_dtype, check_ids, check_same_device, check_shape
+from r3d_cli.checks import check_dtype, check_ids, check_most, check_same_device, check_shape
 from r3d_cli.kept import kept
 from r3d_cli.ops.packed_to_padded import packed_to_padded, padded_to_packed
 
@@ -18,6 +18,8 @@ class CoveredSlots:
 
     A graph of ``torch.compile`` cannot depend on how many there are: there all slots count, the empty ones as
     if they showed the first corner of the first face, and `spread` leaves them out.
+
+    A GPU is waited for once, to learn how many there are and whether their ids are in range.
 
     Raises:
         ValueError: Shapes or devices do not fit.
@@ -44,9 +46,19 @@ class CoveredSlots:
             self.ids = torch.arange(len(flat), device=flat.device)
             self.faces = flat.clamp(min=0).long()
             return
-        self.ids = (flat >= 0).nonzero()[:, 0]  # (P,) which of the N * H * W * K slots
+        #: Covered slots of each image, where they have been counted.
+        self._counts: list[int] | None = None
+        if _must_be_waited_for(flat) and len(flat):
+            *self._counts, most = _counts_and_most(flat, self.shape[0])
+            if any(self._counts):
+                check_most(where, "pix_to_face", most, num_faces, "the faces")
+            places = torch.arange(1, sum(self._counts) + 1, device=flat.device)
+            self.ids = torch.searchsorted((flat >= 0).cumsum(0), places)
+        else:
+            self.ids = (flat >= 0).nonzero()[:, 0]  # (P,) which of the N * H * W * K slots
         self.faces = flat.index_select(0, self.ids).long()  # (P,)
-        check_ids(where, "pix_to_face", self.faces, num_faces, "the faces")
+        if self._counts is None:
+            check_ids(where, "pix_to_face", self.faces, num_faces, "the faces")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -105,12 +117,25 @@ class CoveredSlots:
 
     @kept
     def _most(self) -> int:
+        if self._counts is not None:
+            return max(self._counts)
         ends = torch.cat([self._first_of_images[1:], self.ids.new_tensor([len(self)])])
         return int((ends - self._first_of_images).max()) if self.shape[0] else 0
 
     @property
     def _slots_per_image(self) -> int:
         return self.shape[1] * self.shape[2] * self.shape[3]
+
+
+def _must_be_waited_for(tensor: Tensor) -> bool:
+    return tensor.is_cuda
+
+
+def _counts_and_most(flat: Tensor, images: int) -> list[int]:
+    """The covered slots of each image, then the largest id: `nonzero`, a check of ids and a maximum would
+    each wait for the GPU."""
+    counts = (flat >= 0).view(images, -1).sum(1)
+    return torch.cat([counts, flat.amax()[None].long()]).tolist()
 
 
 class _TakeRows(torch.autograd.Function):
