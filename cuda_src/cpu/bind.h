@@ -64,6 +64,7 @@ void bind_packed_to_padded(nb::module_& m);
 void bind_readers(nb::module_& m);
 void bind_soft_phong(nb::module_& m);
 void bind_soft_silhouette(nb::module_& m);
+void bind_tile_lists(nb::module_& m);
 void bind_topology(nb::module_& m);
 void bind_weighted_rows(nb::module_& m);
 void bind_writers(nb::module_& m);

@@ -260,6 +260,7 @@ NB_MODULE(_native, m) {
   bind_shade_meshes<double>(m);
   bind_soft_phong(m);
   bind_soft_silhouette(m);
+  bind_tile_lists(m);
   bind_topology(m);
   bind_weighted_rows(m);
 }

@@ -97,6 +97,19 @@ struct ShadeMeshesArgs {
   Real* linear;  // (H, W, 4) straight alpha, or null
 };
 
+template <class Real>
+struct TileListsArgs {
+  const i16* boxes;  // (E, 4) first and last column and row, pixels
+  const i64* first;  // (N + 1,) where each image's elements begin
+  i64 num_images;
+  int height, width, tile;  // pixels
+  const Real* depths;       // (E,), or null: in the order of ids
+  i64 budget;               // bytes of lists held at once
+  i64 first_tile, last_tile;
+  i64* offsets;  // (tiles + 1,) where each tile's list begins
+  i32* list;     // (offsets[last_tile] - offsets[first_tile],), or null: offsets are made, else read
+};
+
 // What the schedules that sort faces return instead of a face that points past the vertices.
 constexpr i64 kAllFacesGood = -1, kOutOfMemory = -2;
 
@@ -225,6 +238,9 @@ struct AntialiasBwdVertsArgs {
   /* False: a sample needs more fragments than there was room for. */                     \
   bool shade_meshes_fwd(const ShadeMeshesArgs<float>&);                                   \
   bool shade_meshes_fwd(const ShadeMeshesArgs<double>&);                                  \
+  /* False: memory ran out. */                                                            \
+  bool tile_lists_fwd(const TileListsArgs<float>&);                                       \
+  bool tile_lists_fwd(const TileListsArgs<double>&);                                      \
   /* The first bad face, kAllFacesGood or kOutOfMemory. */                                \
   i64 vertex_corners(const VertexCornersArgs&);                                           \
   i64 mesh_edges_count(const MeshEdgesArgs&);                                             \

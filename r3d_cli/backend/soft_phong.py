@@ -21,6 +21,7 @@ from r3d_cli.backend.rasterize_meshes import (
     raise_bad_face,
 )
 from r3d_cli.backend.soft_silhouette import rows_that_share
+from r3d_cli.backend.tile_lists import Band
 from r3d_cli.backend.vertex_corners import vertex_corners
 from r3d_cli.checks import check_dtype, check_shape, dtype_name
 from r3d_cli.constants import WORKSPACE_BUDGET
@@ -160,14 +161,14 @@ def soft_phong_fwd(
     run = RasterRun(*mesh, (*shape, faces_per_pixel or 0), settings, arrays, device, real)
     results = result if faces_per_pixel is not None else (result.image, result.blend, None, None)
 
-    def visit(begin: int, end: int, offsets: Any, lists: Any) -> None:
+    def visit(band: Band) -> None:
         kernels.launch(
-            "soft_phong_fwd", end - begin, mesh.verts, mesh.faces, offsets, lists, begin, *image_size,
-            faces_per_pixel or 0, in_order, *settings, *_scene(surface, texture, kinds, blending), *results,
-            stream=arrays.stream,
+            "soft_phong_fwd", (band.last_tile - band.first_tile, band.blocks), mesh.verts, mesh.faces,
+            band.offsets, band.lists, band.first_tile, *image_size, faces_per_pixel or 0, *settings,
+            *_scene(surface, texture, kinds, blending), *results, stream=arrays.stream,
         )  # fmt: skip
 
-    raise_bad_face("soft_phong", run.tiles(visit, workspace_budget), mesh.verts, mesh.faces)
+    raise_bad_face("soft_phong", run.tiles(visit, workspace_budget, in_order), mesh.verts, mesh.faces)
     return result
 
 

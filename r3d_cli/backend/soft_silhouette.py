@@ -18,6 +18,7 @@ from r3d_cli.backend.rasterize_meshes import (
     check_raster_arguments,
     raise_bad_face,
 )
+from r3d_cli.backend.tile_lists import Band
 from r3d_cli.checks import check_dtype, check_shape, dtype_name
 from r3d_cli.constants import WORKSPACE_BUDGET
 
@@ -94,13 +95,13 @@ def soft_silhouette_fwd(
     if faces_per_pixel is None:
         name, rest = "soft_silhouette_fwd", [result.uncovered]
 
-    def visit(begin: int, end: int, offsets: Any, lists: Any) -> None:
+    def visit(band: Band) -> None:
         kernels.launch(
-            name, end - begin, verts, faces, offsets, lists, begin, *image_size, sigma, in_order, *settings,
-            *rest, stream=arrays.stream,
+            name, (band.last_tile - band.first_tile, band.blocks), verts, faces, band.offsets, band.lists,
+            band.first_tile, *image_size, sigma, *settings, *rest, stream=arrays.stream,
         )  # fmt: skip
 
-    raise_bad_face("soft_silhouette", run.tiles(visit, workspace_budget), verts, faces)
+    raise_bad_face("soft_silhouette", run.tiles(visit, workspace_budget, in_order), verts, faces)
     return result
 
 

@@ -58,7 +58,7 @@ def test_bands_respect_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every list but that of a single overfull tile fits; every tile is in exactly one band."""
     launches = []
     device = Emulation()
-    kernels = device.kernels("rasterize_meshes", "float32")
+    kernels = device.kernels("tile_lists", "float32")
     launch = kernels.launch
 
     def record(name: str, *arguments: Any, **options: Any) -> None:
@@ -67,7 +67,7 @@ def test_bands_respect_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(kernels, "launch", record)
     rasterize_meshes(*make_meshes(200), (64, 64), faces_per_pixel=2, workspace_budget=4 * 150, device=device)
-    bands = [(a[7], a[8], a[-1]) for name, a in launches if name.endswith("fill")]  # first, last, lists
+    bands = [(a[8], a[9], a[-1]) for name, a in launches if name.endswith("fill")]  # first, last, lists
     assert len(bands) > 2
     assert bands[0][0] == 0
     assert bands[-1][1] == 16
