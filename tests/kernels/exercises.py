@@ -41,6 +41,7 @@ from r3d_cli.backend.signatures import blank_comments_and_strings
 from r3d_cli.backend.soft_silhouette import soft_silhouette_bwd, soft_silhouette_fwd
 from r3d_cli.backend.sort_runs import sort_runs
 from r3d_cli.backend.sources import kernel_source
+from r3d_cli.backend.tile_lists import tile_lists
 from r3d_cli.backend.vertex_corners import vertex_corners
 from r3d_cli.backend.weighted_rows import (
     weighted_rows_fwd,
@@ -92,6 +93,22 @@ def scan(device: Emulation) -> None:
     want = np.concatenate([[0], np.cumsum(values)[:-1]])
     exclusive_scan(values, len(values), device.kernels("scan", "float32"), NumpyArrays())
     np.testing.assert_array_equal(values, want)
+
+
+def list_tiles(device: Emulation) -> None:
+    """Boxes for a thread and for a block, several blocks; lists that are sorted, in several bands."""
+    rng = np.random.default_rng(0)
+    corner = rng.integers(0, 90, (600, 2))
+    boxes = np.concatenate([corner, np.minimum(corner + rng.integers(0, 9, (600, 2)), 89)], 1)
+    boxes[::40] = (0, 0, 89, 89)
+    boxes, first, depths = boxes.astype(np.int16), np.array([0, 350, 350, 600]), rng.uniform(1, 2, 600)
+    for budget in (1 << 20, 4 * 600):
+        options = {"tile": 16, "depths": depths, "workspace_budget": budget}
+        got = tile_lists(boxes, first, (90, 90), device=device, **options)
+        for band, want in zip(got, tile_lists(boxes, first, (90, 90), **options), strict=True):
+            np.testing.assert_array_equal(band.offsets, want.offsets)
+            held = want.offsets[want.last_tile] - want.offsets[want.first_tile]
+            np.testing.assert_array_equal(band.lists[:held], want.lists[:held])
 
 
 def rasterize(device: Emulation) -> None:
@@ -365,6 +382,7 @@ EXERCISES: dict[str, Callable[[Emulation], None]] = {
     "soft_phong": shade_softly,
     "soft_silhouette": silhouette,
     "sort_runs": runs,
+    "tile_lists": list_tiles,
     "vertex_corners": faces_alone(vertex_corners),
     "weighted_rows": weigh_rows,
 }

@@ -18,7 +18,19 @@ class Waits(TorchFunctionMode):
     """Counts what makes the host wait for a GPU: reading a tensor, or a result whose size depends on one."""
 
     NAMES = frozenset(
-        ["tolist", "item", "cpu", "numpy", "nonzero", "masked_select", "unique", "__int__", "__bool__", "__float__", "__index__"]
+        [
+            "tolist",
+            "item",
+            "cpu",
+            "numpy",
+            "nonzero",
+            "masked_select",
+            "unique",
+            "__int__",
+            "__bool__",
+            "__float__",
+            "__index__",
+        ]
     )
 
     def __init__(self) -> None:
