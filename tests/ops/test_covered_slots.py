@@ -17,21 +17,8 @@ from r3d_cli.ops.covered_slots import CoveredSlots
 class Waits(TorchFunctionMode):
     """Counts what makes the host wait for a GPU: reading a tensor, or a result whose size depends on one."""
 
-    NAMES = frozenset(
-        [
-            "tolist",
-            "item",
-            "cpu",
-            "numpy",
-            "nonzero",
-            "masked_select",
-            "unique",
-            "__int__",
-            "__bool__",
-            "__float__",
-            "__index__",
-        ]
-    )
+    READS = frozenset(("tolist", "item", "cpu", "numpy", "__int__", "__bool__", "__float__", "__index__"))
+    SIZES = frozenset(("nonzero", "masked_select", "unique"))
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -39,7 +26,7 @@ class Waits(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "")
         masked = name == "__getitem__" and isinstance(args[1], Tensor) and args[1].dtype == torch.bool
-        if name in self.NAMES or masked:
+        if name in self.READS | self.SIZES or masked:
             self.seen.append(name)
         return func(*args, **(kwargs or {}))
 
