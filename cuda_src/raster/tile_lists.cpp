@@ -2,7 +2,7 @@
 //
 // Elements are cut into chunks, each of which counts its own over every tile; the counts become places in the
 // lists, so that chunks fill them at the same time, in the order of the elements' ids.
-#include "cpu/schedules.h"
+#include "cpu/schedule.h"
 #include "cpu/scratch.h"
 #include "cpu/threads.h"
 #include "cpu/tile_lists.h"
@@ -143,12 +143,11 @@ void sort_by_depth(const Real* depths, u32* list, i64 size) {
 // Lists as arrays: how long they are, then those of a band. The caller asks for the lengths first, so that
 // all is counted once more for each band: rasterizers call for_each_tile.
 template <class Real>
-bool lists(const TileListsArgs<Real>& a) {
-  const TileGrid grid = tile_grid(a.height, a.width, a.tile);
-  const i64 num_tiles = a.num_images * grid.per_image();
+i64 lists(const TileLists<Real>& a) {
+  const TileGrid grid = tile_grid(a);
   bool enough = true;
   enough &= for_each_tile(
-      a.first, a.num_images, grid, a.budget,
+      a.first, a.num_images, grid, a.capacity * (i64)sizeof(u32),
       [&](i64, i64 begin, i64 end, TileRange* ranges) {
         for (i64 i = begin; i < end; ++i) {
           const Box b = tiles_of(a.boxes + 4 * i, a.tile);
@@ -166,20 +165,19 @@ bool lists(const TileListsArgs<Real>& a) {
           if (a.depths) sort_by_depth(a.depths, out, count);
         }
       });
-  if (a.list) return enough;
+  if (a.list || !enough) return enough ? kGood : kOutOfMemory;
   i64 sum = 0;
-  for (i64 tile = 0; tile <= num_tiles; ++tile) {
-    const i64 count = tile < num_tiles ? a.offsets[tile] : 0;
+  for (i64 tile = 0; tile <= a.num_tiles; ++tile) {
+    const i64 count = tile < a.num_tiles ? a.offsets[tile] : 0;
     a.offsets[tile] = sum;
     sum += count;
   }
-  return enough;
+  return kGood;
 }
 
 }  // namespace
 
-bool tile_lists_fwd(const TileListsArgs<float>& args) { return lists(args); }
-bool tile_lists_fwd(const TileListsArgs<double>& args) { return lists(args); }
+R3D_SCHEDULE(tile_lists_fwd, TileLists, lists)
 
 }  // namespace R3D_ISA
 }  // namespace r3d

@@ -10,6 +10,31 @@
 
 namespace r3d {
 
+// Of kernels and schedules; each uses some of it.
+template <class Real>
+struct TileLists {
+  const i16* boxes;    // (E, 4) first and last column and row, pixels: x0, y0, x1, y1; x1 < x0: none
+  const i64* first;    // (N + 1,) where each image's elements begin
+  const Real* depths;  // (E,) by which lists are sorted, or null: by ids
+  i64* offsets;        // (T + 1,) elements over each tile, then where its list begins
+  i32* list;           // (L,) ids, of a band's tiles one after another, or null
+  i32* cursors;        // (T,) elements entered so far, or null
+  i64* numbers;        // (B,) what the host is told, see Number, or null
+  i64 num_elements;    // E
+  i64 num_images;      // N
+  i64 num_tiles;       // T
+  i64 num_numbers;     // B
+  i64 first_tile;      // of the band
+  i64 last_tile;       // not included
+  i64 capacity;        // elements that the lists of a band may have
+  int height;          // pixels
+  int width;           // pixels
+  int tile;            // side of a tile, pixels
+};
+
+// Where the numbers stand: backend/tile_lists.py has the same names. The mark is the caller's.
+enum Number : i32 { kMark, kTotal, kLongest, kLargestBand, kBandEnds };
+
 // Inclusive ranges of columns and rows, of pixels or of tiles; empty where x1 < x0 or y1 < y0.
 struct Box {
   i32 x0, y0, x1, y1;
@@ -26,8 +51,9 @@ struct TileGrid {
   R3D_FN_MEMBER i64 per_image() const { return (i64)tiles_x * tiles_y; }
 };
 
-R3D_FN TileGrid tile_grid(int height, int width, int tile) {
-  return {(width + tile - 1) / tile, (height + tile - 1) / tile};
+template <class Real>
+R3D_FN TileGrid tile_grid(const TileLists<Real>& a) {
+  return {(a.width + a.tile - 1) / a.tile, (a.height + a.tile - 1) / a.tile};
 }
 
 // The tiles that a box of pixels touches.

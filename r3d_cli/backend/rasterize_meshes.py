@@ -325,7 +325,7 @@ class RasterRun:
             The first bad face, or -1. Nothing is visited where there is one.
         """
         faces, image = self.faces, (self.height, self.width)
-        lists = TileLists(self.arrays, self.device, len(faces), self.mesh_first_face, image)
+        lists = TileLists(faces, len(faces), self.mesh_first_face, image, device=self.device)
         blur, perspective, _, cull, *planes = self.settings
         self.launch(
             "boxes", blocks_for(len(faces)), self.verts, faces, len(self.verts), len(faces), *image, blur,

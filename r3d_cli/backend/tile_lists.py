@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from r3d_cli.backend.arrays import Arrays, NumpyArrays, arrays_like
-from r3d_cli.backend.cpu import native
-from r3d_cli.backend.launch import Device, blocks_for, device_of
+from r3d_cli.backend.launch import Device, blocks_for
+from r3d_cli.backend.run import Run
 from r3d_cli.backend.scan import exclusive_scan
 from r3d_cli.checks import check_dtype, check_shape, dtype_name
 from r3d_cli.constants import LONG_LIST, MAX_IMAGE_SIDE, MAX_PACKED, WORKSPACE_BUDGET
@@ -25,8 +24,8 @@ MOST_BANDS = 1024  # that one copy to the host tells
 _BYTES = 4  # of an entry of a list
 _WHERE = "tile_lists"
 
-#: Where the numbers stand of which the host is told: Number of tile_lists.cu.
-_TOTAL, _LONGEST, _LARGEST_BAND, _BAND_ENDS = 1, 2, 3, 4
+#: Where the numbers stand of which the host is told: Number of tile_lists.h.
+_LONGEST, _LARGEST_BAND, _BAND_ENDS = 2, 3, 4
 
 
 class Band(NamedTuple):
@@ -88,11 +87,16 @@ def tile_lists(
         raise ValueError(f"{_WHERE}: image_size must lie in 1..{MAX_IMAGE_SIDE} pixels, got {image_size}")
     if not 0 < tile <= MAX_IMAGE_SIDE:
         raise ValueError(f"{_WHERE}: tile must lie in 1..{MAX_IMAGE_SIDE} pixels, got {tile}")
-    arrays = arrays_like(boxes)
-    if device is None and isinstance(arrays, NumpyArrays):
-        return _on_cpu(boxes, first, image_size, tile, depths, workspace_budget, arrays)
-    lists = TileLists(arrays, device or device_of(arrays), sizes["E"], first, image_size, tile, boxes=boxes)
-    return lists.bands(workspace_budget, in_order=depths is not None, depths=depths)
+    if device is None and isinstance(boxes, np.ndarray):
+        given = {
+            "boxes": boxes, "depths": depths, "height": image_size[0], "width": image_size[1], "tile": tile,
+        }  # fmt: skip
+        real = "float32" if depths is None else dtype_name(depths)
+        return _on_cpu(Run(_WHERE, boxes, real=real), first, workspace_budget, given)
+    lists = TileLists(
+        boxes, sizes["E"], first, image_size, tile, device=device, boxes=boxes, depths=depths
+    )
+    return lists.bands(workspace_budget, in_order=depths is not None)
 
 
 class TileLists:
@@ -101,90 +105,81 @@ class TileLists:
     Attributes:
         boxes: (E, 4) int16, for the kernel to write.
         mark: (1,) int64, zero: what the kernel writes here comes to the host with the lists' lengths, for the
-            same wait.
+            same wait, and is then in ``mark_value``.
     """
 
     def __init__(
-        self, arrays: Arrays, device: Device, elements: int, first: Any, image_size: tuple[int, int],
-        tile: int = TILE, *, boxes: Any = None,
+        self, like: Any, elements: int, first: Any, image_size: tuple[int, int], tile: int = TILE, *,
+        device: Device | None = None, boxes: Any = None, depths: Any = None,
     ) -> None:  # fmt: skip
-        self.boxes = arrays.empty((elements, 4), "int16") if boxes is None else boxes
-        self.mark_value = 0
-        self._first, self._image_size, self._tile = first, image_size, tile
+        """``like``: an array of the library and the place that lists are for."""
+        self._run = Run(_WHERE, like, device, "float32" if depths is None else dtype_name(depths))
+        self.boxes = self._run.empty(elements, 4, dtype="int16") if boxes is None else boxes
+        self._numbers = self._run.full(0, _BAND_ENDS + MOST_BANDS, dtype="int64")
+        self.mark, self.mark_value = self._numbers[:1], 0
         self._images = len(first) - 1
         self._down, self._across = (blocks_for(side, tile) for side in image_size)
         self._tiles = self._images * self._down * self._across
-        self._arrays, self._device = arrays, device
-        self._numbers = arrays.full((_BAND_ENDS + MOST_BANDS,), 0, "int64")
-        self.mark = self._numbers[:1]
+        self._given = {
+            "boxes": self.boxes, "first": first, "depths": depths, "height": image_size[0],
+            "width": image_size[1], "tile": tile,
+        }  # fmt: skip
 
-    def bands(self, budget: int, *, in_order: bool = False, depths: Any = None) -> Iterator[Band]:
-        """Make the lists; see `tile_lists`. Nothing is yielded where the kernel has left a mark, which is
-        then in ``mark_value``.
+    def bands(self, budget: int, *, in_order: bool = False) -> Iterator[Band]:
+        """Make the lists; see `tile_lists`. Nothing is yielded where the kernel has left a mark.
 
         Args:
             budget: Bytes of lists that are held at once.
             in_order: Sort the lists; else they are in the order in which atomics ran.
-            depths: (E,) sort by depth first, then by id.
         """
-        arrays, tiles, num_elements = self._arrays, self._tiles, len(self.boxes)
-        real = "float32" if depths is None else dtype_name(depths)
-        kernels = self._device.kernels(_WHERE, real)
-
-        def launch(name: str, grid: int, *arguments: Any) -> None:
-            kernels.launch(f"tile_lists_{name}", grid, *arguments, stream=arrays.stream)
-
-        elements = self.boxes, self._first, num_elements, self._images, *self._image_size, self._tile
-        offsets = arrays.full((tiles + 1,), 0, "int64")  # elements a tile, then where their lists begin
-        launch("count", blocks_for(num_elements), *elements, offsets)
-        rows, lines = self._images * self._down, self._images * self._across
-        launch("sum_rows", blocks_for(rows), offsets, rows, self._across)
-        launch(
-            "sum_columns", blocks_for(lines), offsets, self._images, self._down, self._across, self._numbers
-        )
-        exclusive_scan(offsets, tiles + 1, self._device.kernels("scan", "float32"), arrays)
-        cursors = arrays.full((tiles,), 0, "int32")
-        begin, longest, numbers = 0, 0, self._numbers
+        run, tiles, elements = self._run, self._tiles, len(self.boxes)
+        given = {**self._given, "offsets": run.full(0, tiles + 1, dtype="int64"), "numbers": self._numbers}
+        run.launch("tile_lists_count", elements, given)
+        run.launch("tile_lists_sum_rows", self._images * self._down, given)
+        run.launch("tile_lists_sum_columns", self._images * self._across, given)
+        exclusive_scan(given["offsets"], device=run.device)
+        given["cursors"] = run.full(0, tiles, dtype="int32")
+        begin, longest = 0, 0
         while True:
-            launch("bands", 1, offsets, tiles, begin, budget // _BYTES, MOST_BANDS, numbers)
-            # The one wait: the lists' memory depends on it.
-            told = arrays.numpy(numbers).tolist()
+            run.launch("tile_lists_bands", 1, {**given, "first_tile": begin, "capacity": budget // _BYTES})
+            # The one wait: how much memory the lists take depends on it.
+            told = run.arrays.numpy(given["numbers"]).tolist()
             if begin == 0:
                 self.mark_value, longest = told[0], told[_LONGEST]
                 if self.mark_value:
                     return
-            lists = arrays.empty((told[_LARGEST_BAND],), "int32")
+            given["list"] = run.empty(told[_LARGEST_BAND], dtype="int32")
             for end in filter(None, told[_BAND_ENDS:]):
+                band = {**given, "first_tile": begin, "last_tile": end}
                 if told[_LARGEST_BAND]:
-                    launch("fill", blocks_for(num_elements), *elements, begin, end, offsets, cursors, lists)
+                    run.launch("tile_lists_fill", elements, band)
                 if in_order and longest:
-                    launch("sort", end - begin, offsets, begin, depths, lists)
-                yield Band(begin, end, offsets, lists, BLOCKS_THAT_SHARE if longest > LONG_LIST else 1)
+                    run.launch("tile_lists_sort", (end - begin,), band)
+                blocks = BLOCKS_THAT_SHARE if longest > LONG_LIST else 1
+                yield Band(begin, end, given["offsets"], given["list"], blocks)
                 begin = end
             if begin == tiles:
                 return
-            numbers = arrays.full((_BAND_ENDS + MOST_BANDS,), 0, "int64")
+            given["numbers"] = run.full(0, _BAND_ENDS + MOST_BANDS, dtype="int64")
 
 
-def _on_cpu(
-    boxes: np.ndarray, first: np.ndarray, image_size: tuple[int, int], tile: int, depths: Any, budget: int,
-    arrays: Arrays,
-) -> Iterator[Band]:  # fmt: skip
+def _on_cpu(run: Run, first: np.ndarray, budget: int, given: dict[str, Any]) -> Iterator[Band]:
+    boxes, image_size, tile = given["boxes"], (given["height"], given["width"]), given["tile"]
     if len(first) == 0 or first[0] != 0 or first[-1] != len(boxes) or (first[1:] < first[:-1]).any():
         raise ValueError(f"{_WHERE}: first must rise from 0 to the number of boxes, {len(boxes)}")
     if len(boxes) and (boxes[:, :2].min() < 0 or (boxes[:, 2:].max(0) >= image_size[::-1]).any()):
         raise ValueError(f"{_WHERE}: boxes must lie within the image of {image_size} pixels")
     tiles = (len(first) - 1) * blocks_for(image_size[0], tile) * blocks_for(image_size[1], tile)
-    offsets = arrays.empty((tiles + 1,), "int64")
-    make, elements = native().tile_lists_fwd, (boxes, first, image_size, tile, depths, budget)
-    make(*elements, 0, tiles, offsets, None)
+    offsets, capacity = run.empty(tiles + 1, dtype="int64"), budget // _BYTES
+    given = {**given, "first": first, "offsets": offsets, "capacity": capacity}
+    run.schedule("tile_lists_fwd", **given)
     bands, begin = [], 0
     while begin < tiles:
-        end = int(np.searchsorted(offsets, offsets[begin] + budget // _BYTES, side="right")) - 1
+        end = int(np.searchsorted(offsets, offsets[begin] + capacity, side="right")) - 1
         bands.append((begin, min(max(end, begin + 1), tiles)))
         begin = bands[-1][1]
     largest = max((int(offsets[end] - offsets[begin]) for begin, end in bands), default=0)
-    lists = arrays.empty((largest,), "int32")
+    lists = run.empty(largest, dtype="int32")
     for begin, end in bands:
-        make(*elements, begin, end, offsets, lists)
+        run.schedule("tile_lists_fwd", **given, list=lists, first_tile=begin, last_tile=end)
         yield Band(begin, end, offsets, lists, 1)
