@@ -12,6 +12,7 @@
 //   resolve        a thread a pixel: from the key to the outputs
 //
 // Images have row 0 at the top and column 0 at the left; NDC counts from the other end of both.
+#include "gpu/face_sums.h"
 #include "gpu/tile_walk.h"
 
 namespace {
@@ -442,9 +443,10 @@ extern "C" __global__ void __launch_bounds__(256)
       out);
 }
 
-// The backward. Two ways: a thread a slot with atomic additions, whose order changes the last digits from run
-// to run; or the repeatable way, a warp a face that looks for its slots, then a thread a vertex that sums its
-// faces' corners in one order.
+// The backward. Two ways: a thread a pixel with atomic additions, whose order changes the last digits from
+// run to run, by which neighbours that saw one face add together; or the repeatable way, a warp a face, a
+// block a large one, that looks for its slots, then a thread a vertex that sums its faces' corners in one
+// order.
 
 namespace {
 
@@ -469,32 +471,105 @@ __device__ inline HitGradient<Real> load_gradient(i64 slot, const Upstream<Real>
   return g;
 }
 
+// What the lanes of a warp have seen of one face, until they see another.
+template <class Real>
+struct WarpSum {
+  const i64* faces;  // (F, 3)
+  Real* grad_verts;  // (V, 3)
+  i64 id = -1;       // the same in all lanes
+  TriangleGradient<Real> own = {};
+
+  // One atomic addition a number of a face, of what the lanes that say so have.
+  __device__ inline void give(i64 face, TriangleGradient<Real> g, bool mine) const {
+    Real* const parts = (Real*)&g;
+    Real kept = 0;
+#pragma unroll
+    for (int i = 0; i < 9; ++i) {
+      Real sum = mine ? parts[i] : (Real)0;
+      for (int other = kWarp / 2; other > 0; other /= 2) sum += __shfl_xor_sync(~0u, sum, other);
+      if (threadIdx.x % kWarp == i) kept = sum;
+    }
+    const int part = threadIdx.x % kWarp;
+    if (part < 9 && kept != 0) atomicAdd(grad_verts + 3 * faces[3 * face + part / 3] + part % 3, kept);
+  }
+
+  __device__ inline void flush() {
+    if (id >= 0) give(id, own, true);
+    id = -1;
+    own = {};
+  }
+
+  // A gradient of each lane, of the face that it names; -1: none.
+  __device__ inline void add(i64 face, const TriangleGradient<Real>& g) {
+    const i64 first = __shfl_sync(~0u, face, 0);
+    if (__all_sync(~0u, face == first)) {
+      if (first != id) flush();
+      id = first;
+      own.add(g);
+      return;
+    }
+    // Several faces: the few that many lanes saw each in one go, the others lane by lane.
+    u32 left = __ballot_sync(~0u, face >= 0);
+    for (int tries = 0; left && tries < kTries; ++tries) {
+      const i64 next = __shfl_sync(~0u, face, __ffs((int)left) - 1);
+      const u32 same = __ballot_sync(~0u, face == next);
+      left &= ~same;
+      if (__popc(same) >= kWorthIt)
+        give(next, g, face == next);
+      else if (face == next)
+        give_alone(face, g);
+    }
+    if (left >> threadIdx.x % kWarp & 1) give_alone(face, g);
+  }
+
+  __device__ inline void give_alone(i64 face, const TriangleGradient<Real>& g) const {
+    const Real* const parts = (const Real*)&g;
+    for (int i = 0; i < 9; ++i) atomicAdd(grad_verts + 3 * faces[3 * face + i / 3] + i % 3, parts[i]);
+  }
+
+  static constexpr int kTries = 4, kWorthIt = 8;
+};
+
 }  // namespace
 
+// Each warp takes runs of 32 pixels, one after another: a face over many pixels is added to its vertices
+// once.
 extern "C" __global__ void __launch_bounds__(256)
     rasterize_meshes_bwd(const R3D_REAL* verts,   // (V, 3)
                          const i64* faces,        // (F, 3)
                          const i64* pix_to_face,  // (N, H, W, K)
-                         i64 num_slots, int height, int width, i64 faces_per_pixel, R3D_REAL blur_radius,
-                         bool perspective_correct, bool clip_barycentric_coords, bool cull_backfaces,
-                         R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
+                         i64 num_faces, i64 num_pixels, i64 runs_a_warp, int height, int width,
+                         i64 faces_per_pixel, R3D_REAL blur_radius, bool perspective_correct,
+                         bool clip_barycentric_coords, bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
+                         bool is_perspective,
                          const R3D_REAL* grad_zbuf,         // (N, H, W, K), or null
                          const R3D_REAL* grad_bary_coords,  // (N, H, W, K, 3), or null
                          const R3D_REAL* grad_dists,        // (N, H, W, K), or null
                          R3D_REAL* grad_verts) {            // (V, 3) zero before
-  const i64 slot = (i64)blockIdx.x * blockDim.x + threadIdx.x;
-  if (slot >= num_slots || pix_to_face[slot] < 0) return;
   const RasterSettings<R3D_REAL> settings = {
       perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far,
       is_perspective};
-  const i64 id = pix_to_face[slot], pixel = slot / faces_per_pixel;
-  const R3D_REAL px = pixel_center<R3D_REAL>(width - 1 - pixel % width, width, height);
-  const R3D_REAL py = pixel_center<R3D_REAL>(height - 1 - pixel / width % height, height, width);
-  TriangleGradient<R3D_REAL> g = {0, 0, 0, 0, 0, 0, 0, 0, 0};
-  add_gradient(px, py, set_up_face(load_face(verts, faces, id)), settings,
-               load_gradient<R3D_REAL>(slot, {grad_zbuf, grad_bary_coords, grad_dists}), &g);
-  const R3D_REAL parts[9] = {g.x0, g.y0, g.z0, g.x1, g.y1, g.z1, g.x2, g.y2, g.z2};
-  for (int i = 0; i < 9; ++i) atomicAdd(grad_verts + 3 * faces[3 * id + i / 3] + i % 3, parts[i]);
+  const Upstream<R3D_REAL> grad = {grad_zbuf, grad_bary_coords, grad_dists};
+  const i64 warp = ((i64)blockIdx.x * kThreads + threadIdx.x) / kWarp;
+  WarpSum<R3D_REAL> sum = {faces, grad_verts};
+  for (i64 run = warp * runs_a_warp; run < (warp + 1) * runs_a_warp && run * kWarp < num_pixels; ++run) {
+    const i64 pixel = run * kWarp + threadIdx.x % kWarp, slot = pixel * faces_per_pixel;
+    const R3D_REAL px = pixel_center<R3D_REAL>(width - 1 - pixel % width, width, height);
+    const R3D_REAL py = pixel_center<R3D_REAL>(height - 1 - pixel / width % height, height, width);
+    bool more = pixel < num_pixels;  // empty slots are the last
+    for (i64 k = 0; k < faces_per_pixel; ++k) {
+      i64 id = more ? pix_to_face[slot + k] : -1;
+      more = id >= 0;
+      if (!__any_sync(~0u, more)) break;
+      if (id >= num_faces) id = -1;  // no face of these
+      TriangleGradient<R3D_REAL> g = {};
+      if (id >= 0)
+        add_gradient(px, py, set_up_face(load_face(verts, faces, id)), settings,
+                     load_gradient(slot + k, grad), &g);
+      sum.add(id, g);
+    }
+  }
+  sum.flush();
 }
 
 extern "C" __global__ void __launch_bounds__(256)
@@ -509,34 +584,31 @@ extern "C" __global__ void __launch_bounds__(256)
                                const R3D_REAL* grad_bary_coords,  // (N, H, W, K, 3), or null
                                const R3D_REAL* grad_dists,        // (N, H, W, K), or null
                                R3D_REAL* grad_faces) {            // (F, 3, 3) of the corners
-  const i64 id = ((i64)blockIdx.x * kThreads + threadIdx.x) / kWarp;
-  if (id >= num_faces) return;
-  const int lane = threadIdx.x % kWarp;
-  const RasterSettings<R3D_REAL> settings = {
-      perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far,
-      is_perspective};
-  const i64 mesh = image_of(id, mesh_first_face, num_meshes);
-  const Prepared<R3D_REAL> p = prepare(load_face(verts, faces, id), (i32)id, settings);
-  Box box = pixel_box(p, settings, height, width);
-  if (mesh < 0) box = {0, 0, -1, -1};
-  const i64 across = box.x1 - box.x0 + 1, pixels = box_area(box);
-  TriangleGradient<R3D_REAL> g = {0, 0, 0, 0, 0, 0, 0, 0, 0};
-  for (i64 i = lane; i < pixels; i += kWarp) {
-    const int row = (int)(box.y0 + i / across), column = (int)(box.x0 + i % across);
-    const i64 first = ((mesh * height + row) * width + column) * faces_per_pixel;
-    for (i64 slot = first; slot < first + faces_per_pixel && pix_to_face[slot] >= 0; ++slot) {
-      if (pix_to_face[slot] != id) continue;
-      add_gradient(pixel_center<R3D_REAL>(width - 1 - column, width, height),
-                   pixel_center<R3D_REAL>(height - 1 - row, height, width), p.setup, settings,
-                   load_gradient<R3D_REAL>(slot, {grad_zbuf, grad_bary_coords, grad_dists}), &g);
-      break;
-    }
-  }
-  R3D_REAL parts[9] = {g.x0, g.y0, g.z0, g.x1, g.y1, g.z1, g.x2, g.y2, g.z2};
-  for (int i = 0; i < 9; ++i) {
-    for (int other = kWarp / 2; other > 0; other /= 2) parts[i] += __shfl_xor_sync(~0u, parts[i], other);
-    if (lane == 0) grad_faces[9 * id + i] = parts[i];
-  }
+  typedef TriangleGradient<R3D_REAL> Sum;
+  __shared__ bool large[kWarps];
+  __shared__ R3D_REAL warp_parts[2 * kWarps * sizeof(Sum) / sizeof(R3D_REAL)];
+  const FaceRange<R3D_REAL> range = {verts,
+                                     faces,
+                                     mesh_first_face,
+                                     0,
+                                     num_faces,
+                                     num_meshes,
+                                     height,
+                                     width,
+                                     {perspective_correct, clip_barycentric_coords, cull_backfaces,
+                                      blur_radius, z_near, z_far, is_perspective}};
+  const Upstream<R3D_REAL> grad = {grad_zbuf, grad_bary_coords, grad_dists};
+  sum_faces<Sum>(
+      range, large, warp_parts,
+      [&](i64, const Prepared<R3D_REAL>& p, const FacePixel<R3D_REAL>& at, Sum* sum) {
+        const i64 first = at.pixel * faces_per_pixel;
+        for (i64 slot = first; slot < first + faces_per_pixel && pix_to_face[slot] >= 0; ++slot) {
+          if (pix_to_face[slot] != p.id) continue;
+          add_gradient(at.px, at.py, p.setup, range.settings, load_gradient(slot, grad), sum);
+          break;
+        }
+      },
+      [&](i64 id, i64, int part, R3D_REAL value) { grad_faces[9 * id + part] = value; });
 }
 
 extern "C" __global__ void __launch_bounds__(256)

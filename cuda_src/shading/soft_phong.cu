@@ -1,6 +1,7 @@
 // The CUDA kernels of soft_phong, on the mathematics of soft_phong.h.
 //
 // Forward, on tile lists (tile_walk.h):
+//   check       ids of textures, once
 //   fwd         a block a tile, a thread a pixel: lights and blends the faces of the list, or the K nearest
 // Backward, a face sums over the pixels of its box, where it is lit again:
 //   bwd_pixels  what is asked of the background and a bound of what is asked of texels, by pieces of pictures
@@ -57,6 +58,31 @@ __device__ inline PhongPoint<Real> lit(const PhongFace<Real>& face, const Sample
 }
 
 }  // namespace
+
+// A thread a face, or a map. Marks ids past their tables before a kernel reads what is there.
+extern "C" __global__ void __launch_bounds__(256)
+    soft_phong_check(const i64* corner_ids,    // (F, 3), or null
+                     const i64* faces_source,  // (F,), or null
+                     const i64* maps,          // (M, 3)
+                     i64 num_faces, i64 num_maps,
+                     i64 num_rows,     // that corners may name
+                     i64 num_sources,  // that faces may name
+                     i64 num_texels,
+                     i64* mark) {  // (1,) F + 2 where there is such an id: more than any face leaves here
+  const i64 at = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  bool bad = false;
+  if (at < num_faces) {
+    for (int i = 0; corner_ids && i < 3; ++i) bad |= (u64)corner_ids[3 * at + i] >= (u64)num_rows;
+    bad |= faces_source && (u64)faces_source[at] >= (u64)num_sources;
+  }
+  if (at < num_maps) {
+    const i64 first = maps[3 * at], height = maps[3 * at + 1], width = maps[3 * at + 2];
+    // Divided, for a product of two such numbers may overflow.
+    bad |= first < 0 || height < 1 || width < 1 || first > num_texels || width > num_texels ||
+           height > (num_texels - first) / width;
+  }
+  if (bad) atomicMax(mark, num_faces + 2);
+}
 
 extern "C" __global__ void __launch_bounds__(256)
     soft_phong_fwd(const R3D_REAL* verts,  // (V, 3)

@@ -19,7 +19,9 @@ from r3d_cli.checks import check_dtype, check_shape, dtype_name
 from r3d_cli.constants import MAX_IMAGE_SIDE, MAX_PACKED, WORKSPACE_BUDGET
 
 FACES_A_BLOCK = 8  # warps of a block of rasterize_meshes_bwd_faces
+MOST_RUNS, PIXELS_TO_SHARE = 16, 2**19  # of a warp of rasterize_meshes_bwd
 FEW = 8  # faces a pixel that fit in registers: kFew
+BAD_OTHER = -2  # instead of a face: what else a kernel has marked
 LARGE_GRID = (32, 128)  # blocks that share the largest faces: pieces, faces
 
 
@@ -81,7 +83,8 @@ def rasterize_meshes(
         device: where to run; by default where the arrays are. NumPy arrays run on the CPU schedule.
 
     Returns:
-        ``Fragments`` of the arrays' own library, with ``verts``'s dtype.
+        ``Fragments`` of the arrays' own library, with ``verts``'s dtype. A GPU is waited for once: for how
+        long the tile lists are, and whether a face points past the vertices.
 
     Raises:
         ValueError: an argument of the wrong dtype, shape or range.
@@ -216,10 +219,12 @@ def rasterize_meshes_bwd(
     how = *shape[1:], *settings, *grads
     if corners is None:
         grad_verts = arrays.full((len(verts), 3), 0, real)
-        slots = math.prod(shape)
+        pixels = math.prod(shape[:3])
+        # Enough warps for any GPU first; then runs, so that a face over all of them is added rarely.
+        runs = max(1, min(MOST_RUNS, pixels // PIXELS_TO_SHARE))
         kernels.launch(
-            "rasterize_meshes_bwd", blocks_for(slots), verts, faces, pix_to_face, slots, *how, grad_verts,
-            stream=arrays.stream,
+            "rasterize_meshes_bwd", blocks_for(pixels, 256 * runs), verts, faces, pix_to_face, len(faces),
+            pixels, runs, *how, grad_verts, stream=arrays.stream,
         )  # fmt: skip
         return grad_verts
     grad_faces = arrays.empty((len(faces), 3, 3), real)
@@ -313,16 +318,20 @@ class RasterRun:
 
         return self.tiles(visit, budget)
 
-    def tiles(self, visit: Callable[[Band], None], budget: int, in_order: bool = False) -> int:
+    def tiles(
+        self, visit: Callable[[Band], None], budget: int, in_order: bool = False,
+        check: Callable[[Any], None] | None = None,
+    ) -> int:  # fmt: skip
         """Lists the faces of each tile, band by band.
 
         Args:
             visit: What to do with the lists of a band.
             budget: Bytes of lists that are held at once.
             in_order: Sort the lists by face; else they are in the order in which atomics ran.
+            check: Is given the mark (1,), to which a kernel may raise F + 2 for what else must not be read.
 
         Returns:
-            The first bad face, or -1. Nothing is visited where there is one.
+            The first bad face, `BAD_OTHER`, or -1. Nothing is visited where there is one.
         """
         faces, image = self.faces, (self.height, self.width)
         lists = TileLists(faces, len(faces), self.mesh_first_face, image, device=self.device)
@@ -331,6 +340,8 @@ class RasterRun:
             "boxes", blocks_for(len(faces)), self.verts, faces, len(self.verts), len(faces), *image, blur,
             perspective, cull, *planes, lists.boxes, lists.mark,
         )  # fmt: skip
+        if check is not None:
+            check(lists.mark)
         for band in lists.bands(budget, in_order=in_order):
             visit(band)
         return self._bad_face(lists.mark_value)

@@ -62,6 +62,8 @@ def soft_silhouette_fwd(
         workspace_budget: bytes of tile lists that are held at once.
         device: where to run; by default where the arrays are.
 
+    A GPU is waited for once: for how long the tile lists are, and whether a face points past the vertices.
+
     Raises:
         ValueError: an argument of the wrong dtype, shape or range.
         IndexError: a face points past the vertices.

@@ -93,9 +93,7 @@ def tile_lists(
         }  # fmt: skip
         real = "float32" if depths is None else dtype_name(depths)
         return _on_cpu(Run(_WHERE, boxes, real=real), first, workspace_budget, given)
-    lists = TileLists(
-        boxes, sizes["E"], first, image_size, tile, device=device, boxes=boxes, depths=depths
-    )
+    lists = TileLists(boxes, sizes["E"], first, image_size, tile, device=device, boxes=boxes, depths=depths)
     return lists.bands(workspace_budget, in_order=depths is not None)
 
 

@@ -3,15 +3,20 @@
 Needs there: Python 3.10 or later with PyTorch and CuPy, and a C++ compiler. Missing packages come from the
 wheels in the folder ``R3D_WHEELS``. ``R3D_TEST_DATA`` names the folder of test meshes.
 
-Leaves in the output folder: ``gpu.json`` (machine, outcome of every step, measurements; written after each
-step), ``summary.txt``, and a log for each step. A failed step does not stop those that can do without it. The
-exit status is 1 when a step has failed; what the machine lacks (compute-sanitizer, say) is no failure.
+A lent card may be gone after a quarter of an hour: all of it takes less than ten minutes, in the order of what
+is worth knowing first (is every kernel right, then safe, then fast), and each step is told as it ends, with
+what it measured. Steps for which no time is left are skipped.
+
+Leaves in the output folder: ``gpu.json`` (machine, outcome of every step, measurements) and ``summary.txt``,
+both written after each step, and a log for each step. A failed step does not stop those that can do without
+it. The exit status is 1 when a step has failed; what the machine lacks, compute-sanitizer say, is no failure.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shlex
 import shutil
@@ -31,6 +36,9 @@ REQUIREMENTS = [
     "cmake", "hypothesis", "imageio", "nanobind", "ninja", "numpy", "pandas", "pillow", "pytest", "rich",
     "scikit-build-core", "scipy", "trimesh", "typer",
 ]  # fmt: skip
+
+#: Seconds for all steps together.
+DEADLINE = 590
 
 #: compute-sanitizer's words for a machine on which it cannot work, as opposed to an error that it found.
 UNSUPPORTED = ("Device not supported", "Unable to find injection library", "not supported on this")
@@ -75,32 +83,41 @@ def steps(output: Path) -> list[Step]:
     no_sanitizer = "" if sanitizer else "compute-sanitizer is not installed"
     query = "--query-gpu=name,driver_version,memory.total,compute_cap"
     pytest = [python, "-m", "pytest", "-c", REPOSITORY / "pyproject.toml", "--rootdir", REPOSITORY]
-    every_kernel = [python, HERE / "every_kernel.py"]
+
+    def sanitizer_step(tool: str, seconds: int) -> Step:
+        command = [*sanitize, "--tool", tool, python, HERE / "every_kernel.py"]
+        return Step(tool, command, seconds, ("kernels",), no_sanitizer, cache)
+
     return [
-        Step("machine", ["nvidia-smi", query, "--format=csv"], 60),
-        Step("environment", [sys.executable, HERE / "environment.py", environment], 120),
-        Step("requirements", [*pip, *wheels, *REQUIREMENTS], 300, ("environment",)),
-        Step("install", [*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", REPOSITORY], 600,
+        Step("machine", ["nvidia-smi", query, "--format=csv"], 20),
+        Step("environment", [sys.executable, HERE / "environment.py", environment], 60),
+        Step("requirements", [*pip, *wheels, *REQUIREMENTS], 60, ("environment",)),
+        Step("install", [*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", REPOSITORY], 240,
              ("requirements",)),
-        Step("doctor", [r3d, "doctor", "--json"], 120, ("install",), environment=cache),
-        Step("compile-cold", [r3d, "warmup"], 300, ("install",), environment=cache),
-        Step("compile-warm", [r3d, "warmup"], 300, ("compile-cold",), environment=cache),
+        Step("doctor", [r3d, "doctor", "--json"], 30, ("install",), environment=cache),
+        Step("compile-cold", [r3d, "warmup"], 120, ("install",), environment=cache),
+        Step("kernels", [python, HERE / "every_kernel.py"], 60, ("install",), environment=cache),
         Step("tests",
              [*pytest, "-m", "gpu", "-rs", "--junitxml", output / "tests.xml", REPOSITORY / "tests"],
-             900, ("install",), environment={**cache, "R3D_REQUIRE_GPU": "1"}),
-        *(Step(tool, [*sanitize, "--tool", tool, *every_kernel], 600, ("install",), no_sanitizer, cache)
-          for tool in ("memcheck", "racecheck")),
-        Step("measure", [python, HERE / "measure.py", "--json", output / "measurements.json"], 900,
+             180, ("install",), environment={**cache, "R3D_REQUIRE_GPU": "1"}),
+        sanitizer_step("memcheck", 100),
+        sanitizer_step("racecheck", 100),
+        Step("measure", [python, HERE / "measure.py", "--json", output / "measurements.json"], 180,
              ("install",), environment=cache),
+        Step("compile-warm", [r3d, "warmup"], 60, ("compile-cold",), environment=cache),
     ]  # fmt: skip
 
 
-def run_step(step: Step, output: Path, done: Sequence[Outcome]) -> Outcome:
+def run_step(step: Step, output: Path, done: Sequence[Outcome], left: float = math.inf) -> Outcome:
+    """Run a step within its own time and the ``left`` seconds of all."""
     unmet = [name for name in step.needs if any(o.name == name and o.status != "ok" for o in done)]
     if unmet:
         return Outcome(step.name, "skipped", 0.0, f"needs {', '.join(unmet)}")
     if step.lacks:
         return Outcome(step.name, "unavailable", 0.0, step.lacks)
+    if left < 1:
+        return Outcome(step.name, "skipped", 0.0, "no time was left")
+    limit = min(step.seconds, left)
     log = output / f"{step.name}.log"
     start = time.monotonic()
     with open(log, "wb") as stream:
@@ -108,18 +125,22 @@ def run_step(step: Step, output: Path, done: Sequence[Outcome]) -> Outcome:
             # Not from the repository: there Python would import the sources, which have no native module.
             status = subprocess.run(
                 step.command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, cwd=output,
-                env={**os.environ, **step.environment}, timeout=step.seconds, check=False,
+                env={**os.environ, **step.environment}, timeout=limit, check=False,
             ).returncode  # fmt: skip
         except subprocess.TimeoutExpired:
-            return Outcome(step.name, "timeout", float(step.seconds))
+            return Outcome(step.name, "timeout", round(limit, 1), _last_line(log))
         except OSError as error:
             return Outcome(step.name, "failed", 0.0, str(error))
     seconds = round(time.monotonic() - start, 2)
     text = log.read_text(errors="replace")
     if "sanitizer" in str(step.command[0]) and any(words in text for words in UNSUPPORTED):
         return Outcome(step.name, "unavailable", seconds, "compute-sanitizer does not support this machine")
-    lines = text.strip().splitlines()
-    return Outcome(step.name, "ok" if status == 0 else "failed", seconds, lines[-1][:300] if lines else "")
+    return Outcome(step.name, "ok" if status == 0 else "failed", seconds, _last_line(log))
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else ""
 
 
 def report(output: Path, outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -133,9 +154,13 @@ def report(output: Path, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
+def line_of(step: dict[str, Any]) -> str:
+    return f"{step['name']:14}{step['status']:12}{step['seconds']:8.1f} s  {step['note']}"
+
+
 def summary(result: dict[str, Any]) -> str:
     lines = [*result["machine"], ""]
-    lines += [f"{s['name']:14}{s['status']:12}{s['seconds']:8.1f} s  {s['note']}" for s in result["steps"]]
+    lines += [line_of(step) for step in result["steps"]]
     for row in (result["measurements"] or {}).get("rows", []):
         lines.append("  ".join(f"{key} {value}" for key, value in row.items()))
     return "\n".join(lines) + "\n"
@@ -155,15 +180,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     output.mkdir(parents=True, exist_ok=True)
     outcomes: list[Outcome] = []
+    start, told = time.monotonic(), 0
     for step in steps(output):
-        print(f"{step.name} ...", flush=True)
-        outcomes.append(run_step(step, output, outcomes))
-        print(f"{step.name}: {outcomes[-1].status}", flush=True)
-        (output / "gpu.json").write_text(json.dumps(report(output, outcomes), indent=2))
-    text = summary(report(output, outcomes))
-    (output / "summary.txt").write_text(text)
-    print(text)
-    return int(any(outcome.status in ("failed", "timeout") for outcome in outcomes))
+        outcomes.append(run_step(step, output, outcomes, DEADLINE - (time.monotonic() - start)))
+        result = report(output, outcomes)
+        (output / "gpu.json").write_text(json.dumps(result, indent=2))
+        text = summary(result)
+        (output / "summary.txt").write_text(text)
+        # The step, and what it measured.
+        print(line_of(asdict(outcomes[-1])), flush=True)
+        rows = (result["measurements"] or {}).get("rows", [])
+        for row in rows[told:]:
+            print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+        told = len(rows)
+    failed = [outcome.name for outcome in outcomes if outcome.status in ("failed", "timeout")]
+    print(
+        f"{time.monotonic() - start:.0f} s; " + (f"failed: {', '.join(failed)}" if failed else "all is well")
+    )
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ def test_a_dry_run_prints_the_steps_and_does_nothing(tmp_path: Path) -> None:
     )
     names = [line.split()[0] for line in done.stdout.splitlines()]
     assert names == [
-        "machine", "environment", "requirements", "install", "doctor", "compile-cold", "compile-warm",
-        "tests", "memcheck", "racecheck", "measure",
+        "machine", "environment", "requirements", "install", "doctor", "compile-cold", "kernels", "tests",
+        "memcheck", "racecheck", "measure", "compile-warm",
     ]  # fmt: skip
     assert not (tmp_path / "out").exists()
 
@@ -84,3 +84,33 @@ def test_the_environment_borrows_packages(tmp_path: Path) -> None:
         [tmp_path / "env" / "bin" / "python", "-c", code], capture_output=True, text=True, check=True
     )
     assert Path(done.stdout.strip()) == tmp_path / "env"
+
+
+def test_a_cut_off_run_has_told_what_it_knows(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each step is told, and in the summary, before the next begins."""
+    said_before = f"print('known:' in open({str(tmp_path / 'out' / 'summary.txt')!r}).read())"
+    steps = [
+        script.Step("first", [sys.executable, "-c", "print('known: 42')"], 60),
+        script.Step("second", [sys.executable, "-c", said_before], 60),
+    ]
+    monkeypatch.setattr(script, "steps", lambda output: steps)
+    assert script.main([str(tmp_path / "out")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [(line.split()[0], line.split()[-1]) for line in lines[:2]] == [
+        ("first", "42"),
+        ("second", "True"),
+    ]
+    assert lines[2].endswith("all is well")
+
+
+def test_all_steps_share_one_deadline(script: ModuleType, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    long = script.Step("long", command, 60)
+    assert script.run_step(long, tmp_path, [], left=0.5).note == "no time was left"
+    outcome = script.run_step(long, tmp_path, [], left=1.5)
+    assert (outcome.status, outcome.seconds) == ("timeout", 1.5)
+    assert script.DEADLINE < 600
+    named = {step.name for step in script.steps(tmp_path)}
+    assert all(set(step.needs) <= named for step in script.steps(tmp_path))

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exercises import assert_same, by_vertex, make_meshes
 from phong_scenes import assert_same_shading, phong_scene
+from shapes import assert_same, by_vertex, make_meshes
 
 from r3d_cli.backend.emulation import Emulation
 from r3d_cli.backend.launch import Kernels

@@ -67,7 +67,8 @@ def test_bands_respect_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(kernels, "launch", record)
     rasterize_meshes(*make_meshes(200), (64, 64), faces_per_pixel=2, workspace_budget=4 * 150, device=device)
-    bands = [(a[8], a[9], a[-1]) for name, a in launches if name.endswith("fill")]  # first, last, lists
+    fills = [a[1] for name, a in launches if name.endswith("fill")]
+    bands = [(fill["first_tile"], fill["last_tile"], fill["list"]) for fill in fills]
     assert len(bands) > 2
     assert bands[0][0] == 0
     assert bands[-1][1] == 16
