@@ -3,9 +3,9 @@
 Needs there: Python 3.10 or later with PyTorch and CuPy, and a C++ compiler. Missing packages come from the
 wheels in the folder ``R3D_WHEELS``. ``R3D_TEST_DATA`` names the folder of test meshes.
 
-A lent card may be gone after a quarter of an hour: all of it takes less than ten minutes, in the order of what
-is worth knowing first (is every kernel right, then safe, then fast), and each step is told as it ends, with
-what it measured. Steps for which no time is left are skipped.
+A lent card may be gone after a quarter of an hour: all of it takes less than ten minutes, in the order of
+what is worth knowing first (is every kernel right, then safe, then fast), and each step is told as it ends,
+with what it measured. Steps for which no time is left are skipped.
 
 Leaves in the output folder: ``gpu.json`` (machine, outcome of every step, measurements) and ``summary.txt``,
 both written after each step, and a log for each step. A failed step does not stop those that can do without
