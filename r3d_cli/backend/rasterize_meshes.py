@@ -104,9 +104,14 @@ def rasterize_meshes(
     _check_after(after_zbuf, after_face, shape, real)
     after = after_zbuf, after_face
     settings = _settings(
-        blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far,
+        blur_radius,
+        perspective_correct,
+        clip_barycentric_coords,
+        cull_backfaces,
+        z_near,
+        z_far,
         is_perspective,
-    )  # fmt: skip
+    )
     # Depths decide which faces are kept, so they are always needed on the way.
     wanted = [True, True, want_bary_coords, want_dists]
     specs = [(shape, "int64"), (shape, real), ((*shape, 3), real), (shape, real)]
@@ -118,9 +123,16 @@ def rasterize_meshes(
     fragments = Fragments(*(next(made) if want else None for want in wanted))
     if device is None and isinstance(arrays, NumpyArrays):
         bad_face = native().rasterize_meshes_fwd(
-            verts, faces, mesh_first_face, *image_size, faces_per_pixel, *settings, *after, workspace_budget,
+            verts,
+            faces,
+            mesh_first_face,
+            *image_size,
+            faces_per_pixel,
+            *settings,
+            *after,
+            workspace_budget,
             *fragments,
-        )  # fmt: skip
+        )
     else:
         run = RasterRun(
             verts, faces, mesh_first_face, shape, settings, arrays, device or device_of(arrays), real
@@ -204,9 +216,14 @@ def rasterize_meshes_bwd(
     check_arguments(verts, faces, mesh_first_face, (shape[1], shape[2]), shape[3], blur_radius)
     check_planes(z_near, z_far)
     settings = _settings(
-        blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far,
+        blur_radius,
+        perspective_correct,
+        clip_barycentric_coords,
+        cull_backfaces,
+        z_near,
+        z_far,
         is_perspective,
-    )  # fmt: skip
+    )
     arrays = arrays_like(verts)
     grads = grad_zbuf, grad_bary_coords, grad_dists
     if device is None and isinstance(arrays, NumpyArrays):
@@ -223,20 +240,43 @@ def rasterize_meshes_bwd(
         # Enough warps for any GPU first; then runs, so that a face over all of them is added rarely.
         runs = max(1, min(MOST_RUNS, pixels // PIXELS_TO_SHARE))
         kernels.launch(
-            "rasterize_meshes_bwd", blocks_for(pixels, 256 * runs), verts, faces, pix_to_face, len(faces),
-            pixels, runs, *how, grad_verts, stream=arrays.stream,
-        )  # fmt: skip
+            "rasterize_meshes_bwd",
+            blocks_for(pixels, 256 * runs),
+            verts,
+            faces,
+            pix_to_face,
+            len(faces),
+            pixels,
+            runs,
+            *how,
+            grad_verts,
+            stream=arrays.stream,
+        )
         return grad_verts
     grad_faces = arrays.empty((len(faces), 3, 3), real)
     kernels.launch(
-        "rasterize_meshes_bwd_faces", blocks_for(len(faces), FACES_A_BLOCK), verts, faces, mesh_first_face,
-        pix_to_face, len(faces), shape[0], *how, grad_faces, stream=arrays.stream,
-    )  # fmt: skip
+        "rasterize_meshes_bwd_faces",
+        blocks_for(len(faces), FACES_A_BLOCK),
+        verts,
+        faces,
+        mesh_first_face,
+        pix_to_face,
+        len(faces),
+        shape[0],
+        *how,
+        grad_faces,
+        stream=arrays.stream,
+    )
     grad_verts = arrays.empty((len(verts), 3), real)
     kernels.launch(
-        "rasterize_meshes_bwd_verts", blocks_for(len(verts)), grad_faces, *corners, len(verts), grad_verts,
+        "rasterize_meshes_bwd_verts",
+        blocks_for(len(verts)),
+        grad_faces,
+        *corners,
+        len(verts),
+        grad_verts,
         stream=arrays.stream,
-    )  # fmt: skip
+    )
     return grad_verts
 
 
@@ -258,9 +298,14 @@ class RasterSettings(NamedTuple):
 
 
 def _settings(
-    blur_radius: float, perspective: bool, clip: bool, cull: bool, z_near: float | None, z_far: float | None,
+    blur_radius: float,
+    perspective: bool,
+    clip: bool,
+    cull: bool,
+    z_near: float | None,
+    z_far: float | None,
     is_perspective: bool | None,
-) -> RasterSettings:  # fmt: skip
+) -> RasterSettings:
     planes = -math.inf if z_near is None else float(z_near), math.inf if z_far is None else float(z_far)
     return RasterSettings(float(blur_radius), perspective, clip, cull, *planes, is_perspective).resolved()
 
@@ -272,9 +317,16 @@ class RasterRun:
     """
 
     def __init__(
-        self, verts: Any, faces: Any, mesh_first_face: Any, shape: tuple[int, ...], settings: RasterSettings,
-        arrays: Arrays, device: Device, real: str,
-    ) -> None:  # fmt: skip
+        self,
+        verts: Any,
+        faces: Any,
+        mesh_first_face: Any,
+        shape: tuple[int, ...],
+        settings: RasterSettings,
+        arrays: Arrays,
+        device: Device,
+        real: str,
+    ) -> None:
         self.verts, self.faces, self.mesh_first_face = verts, faces, mesh_first_face
         self.meshes, self.height, self.width, self.K = shape
         self.settings, self.arrays = settings, arrays
@@ -293,14 +345,35 @@ class RasterRun:
         bad_face = arrays.full((1,), 0, "int64")
         keys = fragments.pix_to_face
         self.launch(
-            "zbuffer", blocks_for(len(faces)), verts, faces, first, len(verts), len(faces), self.meshes,
-            *image, *settings, keys, large, num_large, bad_face,
-        )  # fmt: skip
+            "zbuffer",
+            blocks_for(len(faces)),
+            verts,
+            faces,
+            first,
+            len(verts),
+            len(faces),
+            self.meshes,
+            *image,
+            *settings,
+            keys,
+            large,
+            num_large,
+            bad_face,
+        )
         if len(faces):
             self.launch(
-                "zbuffer_large", LARGE_GRID, verts, faces, first, self.meshes, *image, *settings, large,
-                num_large, keys,
-            )  # fmt: skip
+                "zbuffer_large",
+                LARGE_GRID,
+                verts,
+                faces,
+                first,
+                self.meshes,
+                *image,
+                *settings,
+                large,
+                num_large,
+                keys,
+            )
         pixels = self.meshes * self.height * self.width
         self.launch("resolve", blocks_for(pixels), verts, faces, pixels, *image, *settings, *fragments)
         return self._bad_face(arrays.numpy(bad_face)[0])
@@ -311,17 +384,30 @@ class RasterRun:
 
         def visit(band: Band) -> None:
             self.launch(
-                fine, (band.last_tile - band.first_tile, band.blocks), self.verts, self.faces, band.offsets,
-                band.lists, band.first_tile, self.height, self.width, self.K, *self.settings, *after,
+                fine,
+                (band.last_tile - band.first_tile, band.blocks),
+                self.verts,
+                self.faces,
+                band.offsets,
+                band.lists,
+                band.first_tile,
+                self.height,
+                self.width,
+                self.K,
+                *self.settings,
+                *after,
                 *fragments,
-            )  # fmt: skip
+            )
 
         return self.tiles(visit, budget)
 
     def tiles(
-        self, visit: Callable[[Band], None], budget: int, in_order: bool = False,
+        self,
+        visit: Callable[[Band], None],
+        budget: int,
+        in_order: bool = False,
         check: Callable[[Any], None] | None = None,
-    ) -> int:  # fmt: skip
+    ) -> int:
         """Lists the faces of each tile, band by band.
 
         Args:
@@ -337,9 +423,20 @@ class RasterRun:
         lists = TileLists(faces, len(faces), self.mesh_first_face, image, device=self.device)
         blur, perspective, _, cull, *planes = self.settings
         self.launch(
-            "boxes", blocks_for(len(faces)), self.verts, faces, len(self.verts), len(faces), *image, blur,
-            perspective, cull, *planes, lists.boxes, lists.mark,
-        )  # fmt: skip
+            "boxes",
+            blocks_for(len(faces)),
+            self.verts,
+            faces,
+            len(self.verts),
+            len(faces),
+            *image,
+            blur,
+            perspective,
+            cull,
+            *planes,
+            lists.boxes,
+            lists.mark,
+        )
         if check is not None:
             check(lists.mark)
         for band in lists.bands(budget, in_order=in_order):
@@ -411,9 +508,14 @@ def check_planes(z_near: float | None, z_far: float | None, where: str = "raster
 
 
 def check_raster_arguments(
-    where: str, verts: Any, faces: Any, mesh_first_face: Any, image_size: tuple[int, int],
-    faces_per_pixel: int | None, settings: RasterSettings,
-) -> None:  # fmt: skip
+    where: str,
+    verts: Any,
+    faces: Any,
+    mesh_first_face: Any,
+    image_size: tuple[int, int],
+    faces_per_pixel: int | None,
+    settings: RasterSettings,
+) -> None:
     """The checks of `rasterize_meshes` for ops that rasterize on their way; faces_per_pixel None: all."""
     K = 1 if faces_per_pixel is None else faces_per_pixel
     check_arguments(verts, faces, mesh_first_face, image_size, K, settings.blur_radius, where)

@@ -83,9 +83,16 @@ def soft_silhouette_fwd(
     )
     if device is None and isinstance(arrays, NumpyArrays):
         bad_face = native().soft_silhouette_fwd(
-            verts, faces, mesh_first_face, image_size, faces_per_pixel or 0, settings, sigma,
-            workspace_budget, *result,
-        )  # fmt: skip
+            verts,
+            faces,
+            mesh_first_face,
+            image_size,
+            faces_per_pixel or 0,
+            settings,
+            sigma,
+            workspace_budget,
+            *result,
+        )
         raise_bad_face("soft_silhouette", bad_face, verts, faces)
         return result
     device = device or device_of(arrays)
@@ -99,9 +106,19 @@ def soft_silhouette_fwd(
 
     def visit(band: Band) -> None:
         kernels.launch(
-            name, (band.last_tile - band.first_tile, band.blocks), verts, faces, band.offsets, band.lists,
-            band.first_tile, *image_size, sigma, *settings, *rest, stream=arrays.stream,
-        )  # fmt: skip
+            name,
+            (band.last_tile - band.first_tile, band.blocks),
+            verts,
+            faces,
+            band.offsets,
+            band.lists,
+            band.first_tile,
+            *image_size,
+            sigma,
+            *settings,
+            *rest,
+            stream=arrays.stream,
+        )
 
     raise_bad_face("soft_silhouette", run.tiles(visit, workspace_budget, in_order), verts, faces)
     return result
@@ -151,9 +168,17 @@ def soft_silhouette_bwd(
     if device is None and isinstance(arrays, NumpyArrays):
         grad_verts = arrays.empty((len(verts), 3), real)
         native().soft_silhouette_bwd(
-            verts, faces, mesh_first_face, image_size, faces_per_pixel or 0, settings, sigma, *result,
-            grad_uncovered, grad_verts,
-        )  # fmt: skip
+            verts,
+            faces,
+            mesh_first_face,
+            image_size,
+            faces_per_pixel or 0,
+            settings,
+            sigma,
+            *result,
+            grad_uncovered,
+            grad_verts,
+        )
         return grad_verts
     kernels = (device or device_of(arrays)).kernels("soft_silhouette", real)
     num_faces, num_verts = len(faces), len(verts)
@@ -166,14 +191,31 @@ def soft_silhouette_bwd(
     for begin in range(0, num_faces, FACES_AT_ONCE):
         end = min(begin + FACES_AT_ONCE, num_faces)
         kernels.launch(
-            "soft_silhouette_bwd", (blocks_for(end - begin, FACES_A_BLOCK), rows), verts, faces,
-            mesh_first_face, begin, end, sizes["N"], *pixels, grad_faces, out, stream=arrays.stream,
-        )  # fmt: skip
+            "soft_silhouette_bwd",
+            (blocks_for(end - begin, FACES_A_BLOCK), rows),
+            verts,
+            faces,
+            mesh_first_face,
+            begin,
+            end,
+            sizes["N"],
+            *pixels,
+            grad_faces,
+            out,
+            stream=arrays.stream,
+        )
         if corners is not None:
             kernels.launch(
-                "soft_silhouette_bwd_verts", blocks_for(num_verts), grad_faces, *corners, begin, end,
-                num_verts, grad_verts, stream=arrays.stream,
-            )  # fmt: skip
+                "soft_silhouette_bwd_verts",
+                blocks_for(num_verts),
+                grad_faces,
+                *corners,
+                begin,
+                end,
+                num_verts,
+                grad_verts,
+                stream=arrays.stream,
+            )
     return grad_verts
 
 

@@ -89,8 +89,12 @@ def tile_lists(
         raise ValueError(f"{_WHERE}: tile must lie in 1..{MAX_IMAGE_SIDE} pixels, got {tile}")
     if device is None and isinstance(boxes, np.ndarray):
         given = {
-            "boxes": boxes, "depths": depths, "height": image_size[0], "width": image_size[1], "tile": tile,
-        }  # fmt: skip
+            "boxes": boxes,
+            "depths": depths,
+            "height": image_size[0],
+            "width": image_size[1],
+            "tile": tile,
+        }
         real = "float32" if depths is None else dtype_name(depths)
         return _on_cpu(Run(_WHERE, boxes, real=real), first, workspace_budget, given)
     lists = TileLists(boxes, sizes["E"], first, image_size, tile, device=device, boxes=boxes, depths=depths)
@@ -107,9 +111,17 @@ class TileLists:
     """
 
     def __init__(
-        self, like: Any, elements: int, first: Any, image_size: tuple[int, int], tile: int = TILE, *,
-        device: Device | None = None, boxes: Any = None, depths: Any = None,
-    ) -> None:  # fmt: skip
+        self,
+        like: Any,
+        elements: int,
+        first: Any,
+        image_size: tuple[int, int],
+        tile: int = TILE,
+        *,
+        device: Device | None = None,
+        boxes: Any = None,
+        depths: Any = None,
+    ) -> None:
         """``like``: an array of the library and the place that lists are for."""
         self._run = Run(_WHERE, like, device, "float32" if depths is None else dtype_name(depths))
         self.boxes = self._run.empty(elements, 4, dtype="int16") if boxes is None else boxes
@@ -119,9 +131,13 @@ class TileLists:
         self._down, self._across = (blocks_for(side, tile) for side in image_size)
         self._tiles = self._images * self._down * self._across
         self._given = {
-            "boxes": self.boxes, "first": first, "depths": depths, "height": image_size[0],
-            "width": image_size[1], "tile": tile,
-        }  # fmt: skip
+            "boxes": self.boxes,
+            "first": first,
+            "depths": depths,
+            "height": image_size[0],
+            "width": image_size[1],
+            "tile": tile,
+        }
 
     def bands(self, budget: int, *, in_order: bool = False) -> Iterator[Band]:
         """Make the lists; see `tile_lists`. Nothing is yielded where the kernel has left a mark.

@@ -29,13 +29,13 @@ class Value:
     """An argument or a result of an op."""
 
     name: str
-    kind: str  # "real" or another dtype of a tensor; "int", "float", "bool" or "scalar" of a number
+    kind: str  # "real" or another dtype of a tensor; "int", "float", "bool", "scalar" or "str" of others
     shape: tuple[Side, ...] | None = None  # of a tensor; of an integer, the side that it is
     optional: bool = False
 
     @property
     def schema(self) -> str:
-        numbers = {"int": "SymInt", "scalar": "Scalar", "float": "float", "bool": "bool"}
+        numbers = {"int": "SymInt", "scalar": "Scalar", "float": "float", "bool": "bool", "str": "str"}
         return numbers.get(self.kind, "Tensor") + "?" * self.optional
 
 
@@ -93,8 +93,8 @@ def declare(
     Args:
         signature: ``name(argument: type, ...) -> result: type, ...``. A tensor's type is its dtype and its
             shape, ``real (N + 1, 3)``, with ``real?`` for one that may be None, or ``tensor`` for any dtype
-            and shape; a number's is ``int``, ``float``, ``bool`` or ``scalar``. An integer that is a side of
-            shapes says which: ``num_rows: int T``. A record's is the name of its class.
+            and shape; others' are ``int``, ``float``, ``bool``, ``scalar``, ``str``. An integer that is a
+            side of shapes says which: ``num_rows: int T``. A record's is the name of its class.
         run: Takes the arguments in this order, tensors as `register` says, records whole.
         gradients: By the names of arguments, ``"verts"`` or ``"verts, uvs"``, a function that returns the
             gradient, or as many; it is not called where none of them is needed. Its parameters say by their
@@ -138,13 +138,16 @@ def _parse(
         name, kind = (part.strip() for part in text.split(":"))
         if kind in classes:
             fields = [
-                Value(field, _of_annotation(annotation), None, "None" in str(annotation))
+                _of_annotation(field, annotation)
                 for field, annotation in classes[kind].__annotations__.items()
             ]
             spans.append(Span(name, len(inputs), len(inputs) + len(fields), classes[kind]))
             inputs += fields
         else:
             inputs.append(_value(name, kind))
+    names = [value.name for value in inputs] + [span.name for span in spans]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{found[1]}: two arguments, or fields of records, are called {twice[0]}")
     outputs = [_value(*(part.strip() for part in text.split(":"))) for text in _split(found[3])]
     return found[1], tuple(inputs), tuple(outputs), tuple(spans)
 
@@ -164,10 +167,13 @@ def _value(name: str, kind: str) -> Value:
     return Value(name, found[1], shape, bool(found[2]))
 
 
-def _of_annotation(annotation: Any) -> str:
-    text = str(annotation).replace(" | None", "")
-    kinds = {"float": "float", "bool": "bool", "int": "int", "str": "str"}
-    return kinds.get(text, "tensor")
+def _of_annotation(name: str, annotation: Any) -> Value:
+    """A field of a record: a number, a text, or else an array."""
+    written = getattr(annotation, "__forward_arg__", annotation)  # of "from __future__ import annotations"
+    kind, _, optional = str(written).partition(" | ")
+    return Value(
+        name, kind if kind in ("float", "bool", "int", "str") else "tensor", None, optional == "None"
+    )
 
 
 def _folded(run: Callable[..., Any], spans: tuple[Span, ...]) -> Callable[..., Any]:

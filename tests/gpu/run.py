@@ -33,9 +33,21 @@ REPOSITORY = HERE.parent.parent
 
 #: What building, testing and measuring import; pip skips what is there already.
 REQUIREMENTS = [
-    "cmake", "hypothesis", "imageio", "nanobind", "ninja", "numpy", "pandas", "pillow", "pytest", "rich",
-    "scikit-build-core", "scipy", "trimesh", "typer",
-]  # fmt: skip
+    "cmake",
+    "hypothesis",
+    "imageio",
+    "nanobind",
+    "ninja",
+    "numpy",
+    "pandas",
+    "pillow",
+    "pytest",
+    "rich",
+    "scikit-build-core",
+    "scipy",
+    "trimesh",
+    "typer",
+]
 
 #: Seconds for all steps together.
 DEADLINE = 590
@@ -92,20 +104,33 @@ def steps(output: Path) -> list[Step]:
         Step("machine", ["nvidia-smi", query, "--format=csv"], 20),
         Step("environment", [sys.executable, HERE / "environment.py", environment], 60),
         Step("requirements", [*pip, *wheels, *REQUIREMENTS], 60, ("environment",)),
-        Step("install", [*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", REPOSITORY], 240,
-             ("requirements",)),
+        Step(
+            "install",
+            [*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", REPOSITORY],
+            240,
+            ("requirements",),
+        ),
         Step("doctor", [r3d, "doctor", "--json"], 30, ("install",), environment=cache),
         Step("compile-cold", [r3d, "warmup"], 120, ("install",), environment=cache),
         Step("kernels", [python, HERE / "every_kernel.py"], 60, ("install",), environment=cache),
-        Step("tests",
-             [*pytest, "-m", "gpu", "-rs", "--junitxml", output / "tests.xml", REPOSITORY / "tests"],
-             180, ("install",), environment={**cache, "R3D_REQUIRE_GPU": "1"}),
+        Step(
+            "tests",
+            [*pytest, "-m", "gpu", "-rs", "--junitxml", output / "tests.xml", REPOSITORY / "tests"],
+            180,
+            ("install",),
+            environment={**cache, "R3D_REQUIRE_GPU": "1"},
+        ),
         sanitizer_step("memcheck", 100),
         sanitizer_step("racecheck", 100),
-        Step("measure", [python, HERE / "measure.py", "--json", output / "measurements.json"], 180,
-             ("install",), environment=cache),
+        Step(
+            "measure",
+            [python, HERE / "measure.py", "--json", output / "measurements.json"],
+            180,
+            ("install",),
+            environment=cache,
+        ),
         Step("compile-warm", [r3d, "warmup"], 60, ("compile-cold",), environment=cache),
-    ]  # fmt: skip
+    ]
 
 
 def run_step(step: Step, output: Path, done: Sequence[Outcome], left: float = math.inf) -> Outcome:
@@ -124,9 +149,15 @@ def run_step(step: Step, output: Path, done: Sequence[Outcome], left: float = ma
         try:
             # Not from the repository: there Python would import the sources, which have no native module.
             status = subprocess.run(
-                step.command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, cwd=output,
-                env={**os.environ, **step.environment}, timeout=limit, check=False,
-            ).returncode  # fmt: skip
+                step.command,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                cwd=output,
+                env={**os.environ, **step.environment},
+                timeout=limit,
+                check=False,
+            ).returncode
         except subprocess.TimeoutExpired:
             return Outcome(step.name, "timeout", round(limit, 1), _last_line(log))
         except OSError as error:

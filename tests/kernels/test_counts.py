@@ -55,31 +55,37 @@ def ops(device: Emulation) -> dict[str, tuple[Callable[[], Any], Count]]:
         # Boxes; count, two sums, scan, bands, fill; fine.
         "rasterize": (lambda: rasterize_meshes(*MESHES, SIZE, faces_per_pixel=2, **on), (8, 1)),
         "rasterize, many bands": (
-            lambda: rasterize_meshes(*MESHES, SIZE, faces_per_pixel=2, workspace_budget=0, **on), (22, 1)
+            lambda: rasterize_meshes(*MESHES, SIZE, faces_per_pixel=2, workspace_budget=0, **on),
+            (22, 1),
         ),
         "rasterize, backward": (lambda: rasterize_meshes_bwd(*MESHES, *fragments, **on), (1, 0)),
         "rasterize, backward in order": (
-            lambda: rasterize_meshes_bwd(*MESHES, *fragments, corners=corners, **on), (2, 0)
+            lambda: rasterize_meshes_bwd(*MESHES, *fragments, corners=corners, **on),
+            (2, 0),
         ),
         "soft silhouette": (
-            lambda: soft_silhouette_fwd(*MESHES, SIZE, 1e-2, settings=SETTINGS, **on), (8, 1)
+            lambda: soft_silhouette_fwd(*MESHES, SIZE, 1e-2, settings=SETTINGS, **on),
+            (8, 1),
         ),
         "soft silhouette, in order": (
-            lambda: soft_silhouette_fwd(*MESHES, SIZE, 1e-2, settings=SETTINGS, in_order=True, **on), (9, 1)
+            lambda: soft_silhouette_fwd(*MESHES, SIZE, 1e-2, settings=SETTINGS, in_order=True, **on),
+            (9, 1),
         ),
         "soft silhouette, backward": (
-            lambda: soft_silhouette_bwd(*MESHES, soft, soft.uncovered, 1e-2, settings=SETTINGS, **on), (1, 0)
+            lambda: soft_silhouette_bwd(*MESHES, soft, soft.uncovered, 1e-2, settings=SETTINGS, **on),
+            (1, 0),
         ),
         "soft phong and its backward": (lambda: phong.run(device), (11, 1)),
         "antialias": (
-            lambda: antialias_fwd(color, seen.pix_to_face, seen.zbuf, *MESHES[:2], opposites, **on), (2, 0)
+            lambda: antialias_fwd(color, seen.pix_to_face, seen.zbuf, *MESHES[:2], opposites, **on),
+            (2, 0),
         ),
         "antialias, of colours": (lambda: antialias_bwd_color(color, smooth.shares, **on), (1, 0)),
         "antialias, of vertices": (lambda: antialias_bwd_verts(color, color, *tables, **on), (1, 0)),
         "antialias, of edges": (lambda: antialias_bwd_edges(color, color, *tables, **on), (1, 0)),
         "vertex corners": (lambda: vertex_corners(MESHES[1], 150, **on), (5, 1)),
         "mesh edges": (lambda: mesh_edges(MESHES[1], 150, **on), (9, 1)),
-    }  # fmt: skip
+    }
 
 
 def test_launches_and_copies() -> None:
