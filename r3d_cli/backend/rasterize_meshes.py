@@ -103,7 +103,7 @@ def rasterize_meshes(
     shape = (len(mesh_first_face) - 1, *image_size, faces_per_pixel)
     _check_after(after_zbuf, after_face, shape, real)
     after = after_zbuf, after_face
-    settings = _settings(
+    settings = RasterSettings.of(
         blur_radius,
         perspective_correct,
         clip_barycentric_coords,
@@ -215,7 +215,7 @@ def rasterize_meshes_bwd(
             check_dtype("rasterize_meshes_bwd", name, grad, real)
     check_arguments(verts, faces, mesh_first_face, (shape[1], shape[2]), shape[3], blur_radius)
     check_planes(z_near, z_far)
-    settings = _settings(
+    settings = RasterSettings.of(
         blur_radius,
         perspective_correct,
         clip_barycentric_coords,
@@ -291,23 +291,26 @@ class RasterSettings(NamedTuple):
     z_far: float = math.inf
     is_perspective: bool | None = None
 
+    @classmethod
+    def of(
+        cls,
+        blur_radius: float,
+        perspective_correct: bool,
+        clip_barycentric_coords: bool,
+        cull_backfaces: bool,
+        z_near: float | None,
+        z_far: float | None,
+        is_perspective: bool | None,
+    ) -> RasterSettings:
+        """From a caller's values, of which None means: no plane, and as ``perspective_correct``."""
+        planes = -math.inf if z_near is None else float(z_near), math.inf if z_far is None else float(z_far)
+        flags = bool(perspective_correct), bool(clip_barycentric_coords), bool(cull_backfaces)
+        return cls(float(blur_radius), *flags, *planes, is_perspective).resolved()
+
     def resolved(self) -> RasterSettings:
         """With ``is_perspective`` said: as ``perspective_correct`` where it was left open."""
         known = self.perspective_correct if self.is_perspective is None else self.is_perspective
         return self._replace(is_perspective=bool(known))
-
-
-def _settings(
-    blur_radius: float,
-    perspective: bool,
-    clip: bool,
-    cull: bool,
-    z_near: float | None,
-    z_far: float | None,
-    is_perspective: bool | None,
-) -> RasterSettings:
-    planes = -math.inf if z_near is None else float(z_near), math.inf if z_far is None else float(z_far)
-    return RasterSettings(float(blur_radius), perspective, clip, cull, *planes, is_perspective).resolved()
 
 
 class RasterRun:

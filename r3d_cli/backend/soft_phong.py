@@ -57,10 +57,12 @@ class Texture(NamedTuple):
     """What the surface shows."""
 
     texels: Any  # (T, 3) at vertices; of maps, each from its top row; or of atlases
-    corner_ids: Any  # (F, 3) int64 into texels, with maps into uvs; None with atlases
+    corner_ids: Any | None  # (F, 3) int64 into texels, with maps into uvs; None with atlases
     uvs: Any  # (U, 2); no rows but with maps
     maps: Any  # (M, 3) int64 first texel, height and width; no rows but with maps
-    faces_source: Any  # (F,) int64 a face's map, or its place among the atlases; None: map 0, its own id
+    faces_source: (
+        Any | None
+    )  # (F,) int64 a face's map, or its place among the atlases; None: map 0, its own id
 
 
 class Kinds(NamedTuple):
