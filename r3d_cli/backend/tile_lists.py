@@ -26,6 +26,8 @@ _WHERE = "tile_lists"
 
 #: Where the numbers stand of which the host is told: Number of tile_lists.h.
 _LONGEST, _LARGEST_BAND, _BAND_ENDS = 2, 3, 4
+#: Fields of the record that only some kernels look at.
+_NO_BAND = {"first_tile": 0, "last_tile": 0, "capacity": 0}
 
 
 class Band(NamedTuple):
@@ -94,6 +96,7 @@ def tile_lists(
             "height": image_size[0],
             "width": image_size[1],
             "tile": tile,
+            **_NO_BAND,
         }
         real = "float32" if depths is None else dtype_name(depths)
         return _on_cpu(Run(_WHERE, boxes, real=real), first, workspace_budget, given)
@@ -137,6 +140,7 @@ class TileLists:
             "height": image_size[0],
             "width": image_size[1],
             "tile": tile,
+            **_NO_BAND,
         }
 
     def bands(self, budget: int, *, in_order: bool = False) -> Iterator[Band]:
@@ -185,7 +189,7 @@ def _on_cpu(run: Run, first: np.ndarray, budget: int, given: dict[str, Any]) -> 
         raise ValueError(f"{_WHERE}: boxes must lie within the image of {image_size} pixels")
     tiles = (len(first) - 1) * blocks_for(image_size[0], tile) * blocks_for(image_size[1], tile)
     offsets, capacity = run.empty(tiles + 1, dtype="int64"), budget // _BYTES
-    given = {**given, "first": first, "offsets": offsets, "capacity": capacity}
+    given = {**given, "first": first, "offsets": offsets, "capacity": capacity, "num_numbers": 0}
     run.schedule("tile_lists_fwd", **given)
     bands, begin = [], 0
     while begin < tiles:
@@ -195,5 +199,5 @@ def _on_cpu(run: Run, first: np.ndarray, budget: int, given: dict[str, Any]) -> 
     largest = max((int(offsets[end] - offsets[begin]) for begin, end in bands), default=0)
     lists = run.empty(largest, dtype="int32")
     for begin, end in bands:
-        run.schedule("tile_lists_fwd", **given, list=lists, first_tile=begin, last_tile=end)
+        run.schedule("tile_lists_fwd", **{**given, "list": lists, "first_tile": begin, "last_tile": end})
         yield Band(begin, end, offsets, lists, 1)

@@ -75,7 +75,7 @@ def ops(device: Emulation) -> dict[str, tuple[Callable[[], Any], Count]]:
             lambda: soft_silhouette_bwd(*MESHES, soft, soft.uncovered, 1e-2, settings=SETTINGS, **on),
             (1, 0),
         ),
-        "soft phong and its backward": (lambda: phong.run(device), (11, 1)),
+        "soft phong and its backward": (lambda: phong.run(device), (12, 1)),
         "antialias": (
             lambda: antialias_fwd(color, seen.pix_to_face, seen.zbuf, *MESHES[:2], opposites, **on),
             (2, 0),
