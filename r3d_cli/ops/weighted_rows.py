@@ -64,6 +64,7 @@ def _grad_rows(ids: Tensor, weights: Tensor, grad: Tensor, rows: Tensor) -> Tens
         # As corners of faces, the terms come sorted by row; what fills the last face up names a row too many.
         flat = pad(ids.flatten(), (0, -ids.numel() % 3), value=len(rows))
         first, terms = vertex_corners(flat.reshape(-1, 3), len(rows) + 1)
+        first = first[:-1]
     return _rows_bwd(ids, weights, grad, rows.shape[0], first, terms)
 
 

@@ -42,24 +42,9 @@ def shade_fragments(
     covered, ids = ids >= 0, ids.clamp(min=0)
     if len(faces) == 0:
         faces, ids, covered = faces.new_zeros(1, 3), ids * 0, covered & False
-    looks = surface.looks[:, None, None, None]  # (N, 1, 1, 1, 21)
-    ambient, diffuse, specular, light, camera, numbers, background = looks.split([3] * 5 + [3, 3], -1)
-    shininess, znear, zfar = numbers.unbind(-1)
-    texels = _look_up(texture, ids, bary)
-    colors = texels
-    if lights != "none":
-        position = _interpolate(surface.positions[faces], ids, bary)
-        normal = normalize(_interpolate(surface.normals[faces], ids, bary), dim=-1, eps=_SHORTEST)
-        view = normalize(camera - position, dim=-1, eps=_SHORTEST)
-        to_light = {"point": light - position, "directional": light.expand_as(position)}
-        direction = normalize(to_light.get(lights, torch.zeros_like(position)), dim=-1, eps=_SHORTEST)
-        cosine = (normal * direction).sum(-1, keepdim=True)
-        along = (view * (2 * cosine * normal - direction)).sum(-1, keepdim=True)
-        seen = (cosine > 0) & (along > 0)
-        exponent = shininess[..., None]
-        unseen = (exponent == 0).to(along.dtype)  # 0 to the power of 0 is 1
-        highlight = torch.where(seen, torch.where(seen, along, 1) ** exponent, unseen)
-        colors = (ambient + diffuse * cosine.clamp(min=0)) * texels + specular * highlight
+    *_, numbers, background = _split(surface.looks)
+    _, znear, zfar = numbers.unbind(-1)
+    colors = lit(ids, bary, faces, surface, texture, lights=lights)
     probability = torch.where(covered, torch.sigmoid(-dists / sigma), 0)
     nearness = torch.where(covered, (zfar - z) / (zfar - znear), 0)
     nearest = nearness.amax(-1, keepdim=True).clamp(min=_SMALLEST_WEIGHT).detach()
@@ -70,6 +55,33 @@ def shade_fragments(
     blended = ((weights[..., None] * shown).sum(-2) + behind * background[..., 0, :]) / total
     uncovered = torch.where(covered, torch.sigmoid(dists / sigma), 1).prod(-1, keepdim=True)
     return torch.cat([blended, 1 - uncovered], -1)
+
+
+def lit(
+    ids: Tensor, bary: Tensor, faces: Tensor, surface: Any, texture: Any, *, lights: str
+) -> Tensor:  # (N, H, W, K, 3)
+    """The light that faces (N, H, W, K) reflect at barycentric coordinates (N, H, W, K, 3)."""
+    ambient, diffuse, specular, light, camera, numbers, _ = _split(surface.looks)
+    texels = _look_up(texture, ids, bary)
+    if lights == "none":
+        return texels
+    position = _interpolate(surface.positions[faces], ids, bary)
+    normal = normalize(_interpolate(surface.normals[faces], ids, bary), dim=-1, eps=_SHORTEST)
+    view = normalize(camera - position, dim=-1, eps=_SHORTEST)
+    to_light = {"point": light - position, "directional": light.expand_as(position)}
+    direction = normalize(to_light.get(lights, torch.zeros_like(position)), dim=-1, eps=_SHORTEST)
+    cosine = (normal * direction).sum(-1, keepdim=True)
+    along = (view * (2 * cosine * normal - direction)).sum(-1, keepdim=True)
+    seen = (cosine > 0) & (along > 0)
+    exponent = numbers[..., :1]
+    unseen = (exponent == 0).to(along.dtype)  # 0 to the power of 0 is 1
+    highlight = torch.where(seen, torch.where(seen, along, 1) ** exponent, unseen)
+    return (ambient + diffuse * cosine.clamp(min=0)) * texels + specular * highlight
+
+
+def _split(looks: Tensor) -> tuple[Tensor, ...]:  # (N, 21)
+    """Ambient, diffuse, specular, light, camera, shininess and depth range, background: (N, 1, 1, 1, 3)."""
+    return looks[:, None, None, None].split(3, -1)
 
 
 def _interpolate(corners: Tensor, ids: Tensor, bary: Tensor) -> Tensor:  # (F, 3, C) -> (N, H, W, K, C)

@@ -13,6 +13,7 @@ import pytest
 
 from r3d_cli.bench.cases import (
     antialias,
+    hard_phong,
     io,
     mesh_edges,
     mesh_losses,
@@ -186,6 +187,7 @@ def test_weighted_rows_agree(tmp_path: Path, fake_clock: Callable[..., Any]) -> 
         (soft_phong, {**soft_phong.BASE, "faces": 80, "image": 24, "batch": 2, "backward": True}),
         (soft_silhouette, {**soft_silhouette.BASE, "faces": 80, "image": 24, "batch": 2, "backward": True}),
         (antialias, {"mesh": "ico", "faces": 80, "image": 24}),
+        (hard_phong, {**hard_phong.suite.tiny, "faces": 320, "image": 24}),
         (mesh_losses, {"loss": "normal", "faces": 80}),
         (mesh_normals, {"mesh": "ico", "faces": 80}),
         (packed_to_padded, {"elements": 3, "rows": 9}),

@@ -10,6 +10,7 @@ from r3d_cli.bench.suite import Unsupported
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from r3d_cli.bench.cases.hard_phong import Inputs as Fragments
     from r3d_cli.bench.cases.soft_phong import Inputs as Scene
     from r3d_cli.bench.cases.soft_silhouette import Inputs
 
@@ -55,3 +56,10 @@ def soft_phong(inputs: Scene) -> Callable[[], Any]:
         return shade_fragments(fragments, *scene, lights="point", sigma=views.sigma, gamma=inputs.gamma)
 
     return lambda: with_gradients(inputs, image)
+
+
+def hard_phong(inputs: Fragments) -> Callable[[], Any]:
+    from r3d_cli.bench.cases.hard_phong import with_gradients
+    from r3d_cli.reference.hard_phong import hard_phong as step_by_step
+
+    return lambda: with_gradients(inputs, lambda: step_by_step(inputs.pixels, inputs.texture, inputs.look))

@@ -33,15 +33,18 @@ def _vertex(textures: TexturesVertex, meshes: Any) -> PackedTexture:
 def _uv(textures: TexturesUV, meshes: Any) -> PackedTexture | None:
     if textures.sampling_mode not in ("bilinear", "nearest"):
         return None
-    of_faces = meshes.faces_packed_to_mesh_idx()
     stored, store = textures._stored, textures.texel_maps
-    rows = stored.rows(torch.arange(len(of_faces), device=of_faces.device), of_faces)
+    corners, which = stored.corners, None
+    if stored.shift is not None or len(store) > 1:
+        of_faces = meshes.faces_packed_to_mesh_idx()
+        rows = stored.rows(torch.arange(len(of_faces), device=of_faces.device), of_faces)
+        corners, which = corners[rows], textures._map_of(of_faces, rows)
     return PackedTexture(
         store.texels,
-        stored.corners[rows],
+        corners,
         stored.verts_uvs.packed_anew(),
         store.table,
-        textures._map_of(of_faces, rows),
+        which,
         "maps",
         padding_mode=textures.padding_mode,
         align_corners=textures.align_corners,
