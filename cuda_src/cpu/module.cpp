@@ -141,66 +141,6 @@ void bind_rasterize_meshes_bwd(nb::module_& m) {
       "grad_bary_coords"_a.noconvert().none(), "grad_dists"_a.noconvert().none(), "grad_verts"_a.noconvert());
 }
 
-template <class Real>
-void bind_shade_meshes(nb::module_& m) {
-  m.def(
-      "shade_meshes_fwd",
-      [](Array<const i64> pix_to_face, Array<const Real> zbuf, Array<const Real> bary_coords,
-         std::optional<Array<const Real>> dists, Array<const Real> verts, Array<const i64> faces,
-         std::optional<Array<const Real>> normals, std::optional<Array<const i64>> faces_normals,
-         std::optional<Array<const Real>> uvs, std::optional<Array<const i64>> faces_uvs,
-         std::optional<Array<const Real>> colors, std::optional<Array<const i32>> faces_material,
-         Array<const Real> materials, Array<const i32> material_codes, Array<const u8> texels,
-         Array<const i64> textures, Array<const Real> half_codes, Array<const Real> lights,
-         Array<const Real> camera, Array<const Real> background, std::optional<Array<const u8>> backdrop,
-         std::optional<Array<const Real>> wireframe, double focal, int shading, bool two_sided, bool srgb,
-         i64 supersampling, std::optional<Array<u8>> image, std::optional<Array<Real>> linear) {
-        ShadeMeshesArgs<Real> args = {
-            {verts.data(),
-             faces.data(),
-             static_cast<i64>(faces.shape(0)),
-             optional_data(normals),
-             optional_data(faces_normals),
-             optional_data(uvs),
-             optional_data(faces_uvs),
-             optional_data(colors),
-             optional_data(faces_material),
-             materials.data(),
-             material_codes.data(),
-             texels.data(),
-             textures.data(),
-             lights.data(),
-             static_cast<i32>(lights.shape(0)),
-             half_codes.data(),
-             camera.data(),
-             background.data(),
-             optional_data(backdrop),
-             optional_data(wireframe),
-             static_cast<Real>(focal),
-             shading,
-             two_sided,
-             srgb},
-            {pix_to_face.data(), zbuf.data(), bary_coords.data(), optional_data(dists),
-             static_cast<i64>(pix_to_face.shape(0)) / supersampling,
-             static_cast<i64>(pix_to_face.shape(1)) / supersampling, supersampling,
-             static_cast<i64>(pix_to_face.shape(2))},
-            image ? static_cast<i64>(image->shape(2)) : 4,
-            optional_data(image),
-            optional_data(linear)};
-        nb::gil_scoped_release release;
-        return R3D_DISPATCH(shade_meshes_fwd, args);
-      },
-      "pix_to_face"_a.noconvert(), "zbuf"_a.noconvert(), "bary_coords"_a.noconvert(),
-      "dists"_a.noconvert().none(), "verts"_a.noconvert(), "faces"_a.noconvert(),
-      "normals"_a.noconvert().none(), "faces_normals"_a.noconvert().none(), "uvs"_a.noconvert().none(),
-      "faces_uvs"_a.noconvert().none(), "colors"_a.noconvert().none(), "faces_material"_a.noconvert().none(),
-      "materials"_a.noconvert(), "material_codes"_a.noconvert(), "texels"_a.noconvert(),
-      "textures"_a.noconvert(), "half_codes"_a.noconvert(), "lights"_a.noconvert(), "camera"_a.noconvert(),
-      "background"_a.noconvert(), "backdrop"_a.noconvert().none(), "wireframe"_a.noconvert().none(),
-      "focal"_a, "shading"_a, "two_sided"_a, "srgb"_a, "supersampling"_a, "image"_a.noconvert().none(),
-      "linear"_a.noconvert().none());
-}
-
 void bind_ceilings(nb::module_& m) {
   m.def(
       "ceiling_copy",
@@ -333,6 +273,4 @@ NB_MODULE(_native, m) {
   bind_rasterize_meshes_bwd<float>(m);
   bind_rasterize_meshes_bwd<double>(m);
   bind_ceilings(m);
-  bind_shade_meshes<float>(m);
-  bind_shade_meshes<double>(m);
 }

@@ -5,7 +5,6 @@
 #include "raster/antialias.h"
 #include "cpu/schedule.h"
 #include "math/kernel.h"
-#include "shading/shade_meshes.h"
 #include "shading/soft_phong.h"
 
 namespace r3d {
@@ -86,15 +85,6 @@ struct SoftPhongBwdArgs {
   Real* grad_uvs;          // (U, 2)
 };
 
-template <class Real>
-struct ShadeMeshesArgs {
-  ShadeScene<Real> scene;
-  SampleGrid<Real> grid;
-  i64 channels;  // C of the image: 4, or 3 without alpha
-  u8* image;     // (H, W, C) straight alpha, or null
-  Real* linear;  // (H, W, 4) straight alpha, or null
-};
-
 constexpr i64 kAllFacesGood = kGood;
 
 template <class Real>
@@ -143,9 +133,6 @@ struct AntialiasBwdVertsArgs {
   RasterizeMeshesStatus soft_phong_fwd(const SoftPhongArgs<double>&);             \
   bool soft_phong_bwd(const SoftPhongBwdArgs<float>&);                            \
   bool soft_phong_bwd(const SoftPhongBwdArgs<double>&);                           \
-  /* False: a sample needs more fragments than there was room for. */             \
-  bool shade_meshes_fwd(const ShadeMeshesArgs<float>&);                           \
-  bool shade_meshes_fwd(const ShadeMeshesArgs<double>&);                          \
   /* A bad face, kAllFacesGood or kOutOfMemory. */                                \
   i64 antialias_fwd(const AntialiasArgs<float>&);                                 \
   i64 antialias_fwd(const AntialiasArgs<double>&);                                \

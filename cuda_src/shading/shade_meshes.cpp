@@ -3,8 +3,9 @@
 // standard library.
 #include "cpu/simd_math.h"
 
-#include "cpu/schedules.h"
+#include "cpu/schedule.h"
 #include "cpu/threads.h"
+#include "shading/shade_meshes.h"
 
 namespace r3d {
 
@@ -247,13 +248,13 @@ struct Encoder<double> {
 
 // A call of its own, so that the loop over samples, of which most are empty, stays short.
 template <class Real>
-__attribute__((noinline)) bool shade_covered(const ShadeMeshesArgs<Real>& a, i64 sample,
-                                             ShadeFace<Real>* face, LaneSink<Real>& sink) {
+__attribute__((noinline)) bool shade_covered(const ShadeMeshes<Real>& a, i64 sample, ShadeFace<Real>* face,
+                                             LaneSink<Real>& sink) {
   return shade_sample(a.scene, a.grid, sample, face, sink);
 }
 
 template <class Real>
-bool shade(const ShadeMeshesArgs<Real>& a) {
+i64 shade(const ShadeMeshes<Real>& a) {
   const ShadeScene<Real>& scene = a.scene;
   const SampleGrid<Real>& grid = a.grid;
   const i64 side = grid.supersampling, row_of_samples = grid.width * side;
@@ -262,7 +263,6 @@ bool shade(const ShadeMeshesArgs<Real>& a) {
   const Rgba<Real> empty = composite(grid, nothing, {load3(scene.background, 0), scene.background[3]});
   u8 empty_code[4];
   store_pixel<Real>(scene, empty, 0, 4, empty_code, nullptr);
-  int unfinished = 0;
   parallel(grid.height, kRows, [&](i64 begin, i64 end, int) {
     ShadeFace<Real> face = no_face<Real>();
     LaneSink<Real> sink(scene);
@@ -303,15 +303,14 @@ bool shade(const ShadeMeshesArgs<Real>& a) {
           if (a.channels == 4) codes[3] = encode_linear(pixel.a);
         }
       }
-    if (!finished) __atomic_store_n(&unfinished, 1, __ATOMIC_RELAXED);
+    if (!finished) __atomic_store_n(a.unfinished, 1, __ATOMIC_RELAXED);
   });
-  return unfinished == 0;
+  return kGood;
 }
 
 }  // namespace
 
-bool shade_meshes_fwd(const ShadeMeshesArgs<float>& args) { return shade(args); }
-bool shade_meshes_fwd(const ShadeMeshesArgs<double>& args) { return shade(args); }
+R3D_SCHEDULE(shade_meshes_fwd, ShadeMeshes, shade)
 
 }  // namespace R3D_ISA
 }  // namespace r3d

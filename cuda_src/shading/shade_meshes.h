@@ -50,26 +50,27 @@ struct ShadeScene {
   // The mesh. A null pointer: the mesh has none. -1 in faces_normals: the face's own normal.
   const Real* verts;          // (V, 3)
   const i64* faces;           // (F, 3)
-  i64 num_faces;              //
-  const Real* normals;        // (VN, 3)
-  const i64* faces_normals;   // (F, 3) ids into normals
-  const Real* uvs;            // (VT, 2), v = 0 at the bottom
-  const i64* faces_uvs;       // (F, 3) ids into uvs; -1: (0, 0)
-  const Real* colors;         // (V, 4) linear
-  const i32* faces_material;  // (F,) ids into materials; null: material 0
+  i64 num_faces;              // F
+  const Real* normals;        // (A, 3), or null
+  const i64* faces_normals;   // (F, 3), or null: ids into normals
+  const Real* uvs;            // (B, 2), or null: v = 0 at the bottom
+  const i64* faces_uvs;       // (F, 3), or null: ids into uvs; -1: (0, 0)
+  const Real* colors;         // (V, 4), or null: linear
+  const i32* faces_material;  // (F,), or null, which is material 0: ids into materials
   const Real* materials;      // (M, kMaterialColumns)
-  const i32* material_codes;  // (M, kMaterialCodes); textures by id, -1: none
-  const u8* texels;     // (..., 4) all levels of all textures; colour sRGB, alpha linear; row 0 at the top
+  const i32* material_codes;  // (M, kMaterialCodes) textures by id, -1: none
+  // All levels of all textures; colour sRGB, alpha linear; row 0 at the top.
+  const u8* texels;     // (X, 4)
   const i64* textures;  // (T, kTextureColumns)
-  const Real*
-      lights;      // (L, kLightColumns); position (x, y, z, 1) or direction towards the light (x, y, z, 0)
-  i32 num_lights;  //
+  // Position (x, y, z, 1) or direction towards the light (x, y, z, 0), and its colours.
+  const Real* lights;      // (L, kLightColumns)
+  i32 num_lights;          // the number of lights
   const Real* half_codes;  // (511,) linear light of the sRGB codes 0, 0.5, 1 ... 255
   const Real* camera;      // (4,) position (x, y, z, 1) or direction towards the camera (x, y, z, 0)
   const Real* background;  // (4,) straight alpha, linear where `srgb`
-  const u8* backdrop;     // (H, W, 4) straight alpha, codes as of the output: a picture instead of background
-  const Real* wireframe;  // (4,) colour, linear where `srgb`, and the squared NDC distance from a face's edge
-                          // within which it is drawn; null: no wireframe
+  const u8* backdrop;      // (H, W, 4), or null: a picture instead of the background, coded as the output
+  // Colour, linear where `srgb`, and the squared NDC distance from a face's edge within which it is drawn.
+  const Real* wireframe;  // (4,), or null
   Real focal;             // samples for one view unit at depth 1, orthographic: anywhere; 0: no mip maps
   i32 shading;            // Shading; kNormals takes verts and normals in view space
   bool two_sided;         // normals are turned towards the viewer
@@ -82,10 +83,21 @@ struct SampleGrid {
   const i64* pix_to_face;   // (H * S, W * S, K) -1: no more
   const Real* zbuf;         // (H * S, W * S, K) view depth
   const Real* bary_coords;  // (H * S, W * S, K, 3)
-  const Real* dists;        // (H * S, W * S, K) signed squared NDC distance to the edge; for a wireframe
-  i64 height, width;        // H, W: pixels
-  i64 supersampling;        // S
-  i64 faces_per_pixel;      // K
+  const Real* dists;  // (H * S, W * S, K), or null: signed squared NDC distance to the edge, for a wireframe
+  i64 height;         // H pixels
+  i64 width;          // W pixels
+  i64 supersampling;  // S samples a pixel along a side
+  i64 faces_per_pixel;  // K slots a sample
+};
+
+template <class Real>
+struct ShadeMeshes {
+  ShadeScene<Real> scene;
+  SampleGrid<Real> grid;
+  i64 channels;     // C of the image: 4, or 3 without alpha
+  u8* image;        // (H, W, C), or null: straight alpha
+  Real* linear;     // (H, W, 4), or null: straight alpha
+  i32* unfinished;  // (1,) zero before; 1: a sample wanted more fragments than there was room for
 };
 
 template <class Real>

@@ -11,19 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from r3d_cli.backend.arrays import arrays_like
-from r3d_cli.backend.cpu import native
-from r3d_cli.backend.launch import Device, blocks_for, device_of
+from r3d_cli.backend.launch import Device
 from r3d_cli.backend.rasterize_meshes import Fragments
+from r3d_cli.backend.run import Run
 
 #: Names in the order of the enums of shade_meshes.h.
 SHADINGS = ("phong", "flat", "normals", "gouraud", "unlit")
 ALPHA_MODES = ("opaque", "mask", "blend")
 WRAPS = ("repeat", "clamp", "mirror")
 FILTERS = ("linear", "nearest")
-
-
-_BLOCK = 128  # threads a block of shade_meshes.cu
 
 
 class Surface(NamedTuple):
@@ -121,29 +117,37 @@ def shade_meshes(
         raise ValueError(f"shade_meshes: channels must be 3 or 4, got {channels}")
     if check_ids:
         check_surface_ids(surface)
-    arrays = arrays_like(surface.verts)
-    real = _dtype(surface.verts)
+    run = Run("shade_meshes", surface.verts, device)
     height, width = (side // supersampling for side in fragments.pix_to_face.shape[1:3])
-    image = arrays.empty((height, width, channels), "uint8") if want_image else None
-    linear = arrays.empty((height, width, 4), real) if want_linear else None
-    samples = fragments.pix_to_face[0], fragments.zbuf[0], fragments.bary_coords[0]
-    dists = None if wireframe is None else fragments.dists[0]
-    behind = background, backdrop, wireframe
-    mode = SHADINGS.index(shading)
-    if device is None and on_host:
-        finished = native().shade_meshes_fwd(
-            *samples, dists, *surface, lights, camera, *behind, focal, mode, two_sided, srgb, supersampling,
-            image, linear,
-        )  # fmt: skip
-        return Pixels(image, linear, finished)
-    device = device or device_of(arrays)
-    unfinished = arrays.full((1,), 0, "int32")
-    device.kernels("shade_meshes", real).launch(
-        "shade_meshes_fwd", blocks_for(height * width, _BLOCK), *samples, dists, height, width,
-        supersampling, samples[0].shape[2], *surface, lights, camera, *behind, len(surface.faces),
-        len(lights), focal, mode, two_sided, srgb, unfinished, channels, image, linear, stream=arrays.stream,
-    )  # fmt: skip
-    return Pixels(image, linear, not arrays.numpy(unfinished)[0])
+    image = run.empty(height, width, channels, dtype="uint8") if want_image else None
+    linear = run.empty(height, width, 4) if want_linear else None
+    unfinished = run.full(0, 1, dtype="int32")
+    grid = {
+        "pix_to_face": fragments.pix_to_face[0],
+        "zbuf": fragments.zbuf[0],
+        "bary_coords": fragments.bary_coords[0],
+        "dists": None if wireframe is None else fragments.dists[0],
+        "height": height,
+        "width": width,
+        "supersampling": supersampling,
+        "faces_per_pixel": fragments.pix_to_face.shape[3],
+    }
+    scene = {
+        **surface._asdict(),
+        "lights": lights,
+        "num_lights": len(lights),
+        "camera": camera,
+        "background": background,
+        "backdrop": backdrop,
+        "wireframe": wireframe,
+        "focal": focal,
+        "shading": SHADINGS.index(shading),
+        "two_sided": two_sided,
+        "srgb": srgb,
+    }
+    out = {"channels": channels, "image": image, "linear": linear, "unfinished": unfinished}
+    run.start("shade_meshes_fwd", height * width, **grid, **scene, **out)
+    return Pixels(image, linear, not run.arrays.numpy(unfinished)[0])
 
 
 def check_arguments(

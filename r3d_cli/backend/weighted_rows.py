@@ -1,8 +1,4 @@
-"""Weighted sums of a few rows and their gradients, on raw arrays: the launcher below the library's
-``weighted_rows``.
-
-NumPy arrays run on the CPU schedule; arrays of a GPU run the CUDA kernels there. No PyTorch here. All take
-``device``: where to run; by default where the arrays are.
+"""Weighted sums of a few rows and their gradients, on raw arrays: the launcher below ``weighted_rows``.
 
 An id of no row is an IndexError on the CPU. On a GPU, which would have to be waited for, the sum is NaN.
 """
@@ -40,46 +36,32 @@ def weighted_rows_fwd(
 def weighted_rows_rows_bwd(
     ids: Any,  # (P, J) int64
     weights: Any,  # (P, J)
-    grad: Any,  # (P, C)
-    num_rows: int,
-    first: Any | None = None,  # (T + 1,) int32
-    terms: Any | None = None,  # (>= P J,) int32
+    grad: Any,  # (P, C) of the sums
+    num_rows: int,  # T
+    first: Any | None = None,  # (T + 1,) int32 where the terms of each row begin in terms
+    terms: Any | None = None,  # (>= P J,) int32 the terms J p + j of each row, ascending
     *,
     device: Device | None = None,
 ) -> Any:  # (T, C)
-    """The gradient of the rows.
-
-    Args:
-        ids: As in the forward.
-        weights: As in the forward.
-        grad: Of the sums.
-        num_rows: T.
-        first: With ``terms``, for a GPU to add in one order: where the terms of each row begin in ``terms``.
-            The CPU does so without.
-        terms: The terms J p + j of each row, ascending.
-        device: Where to run.
-    """
-    run = Run("weighted_rows", grad, device)
-    channels = grad.shape[1]
-    in_order = terms is not None
-    zeroed = not run.on_cpu and not in_order
-    grad_rows = run.full(0, num_rows, channels) if zeroed else run.empty(num_rows, channels)
-    given = {"ids": ids, "weights": weights, "grad": grad, "grad_rows": grad_rows}
+    """The gradient of the rows; ``first`` and ``terms`` let a GPU add in one order, as the CPU does."""
+    run, channels = Run("weighted_rows", grad, device), grad.shape[1]
+    given = {"ids": ids, "weights": weights, "grad": grad}
     if run.on_cpu:
+        given["grad_rows"] = run.empty(num_rows, channels)
         _check(run.schedule("weighted_rows_rows_bwd", **given), ids, num_rows)
-    elif in_order:
-        run.launch(
-            "weighted_rows_add_in_order", num_rows * channels, {**given, "first": first, "terms": terms}
-        )
+    elif terms is not None:
+        given |= {"grad_rows": run.empty(num_rows, channels), "first": first, "terms": terms}
+        run.launch("weighted_rows_add_in_order", num_rows * channels, given)
     else:
+        given["grad_rows"] = run.full(0, num_rows, channels)
         run.launch("weighted_rows_add", ids.shape[0] * ids.shape[1] * channels, given)
-    return grad_rows
+    return given["grad_rows"]
 
 
 def weighted_rows_weights_bwd(
     rows: Any,  # (T, C)
     ids: Any,  # (P, J) int64
-    grad: Any,  # (P, C)
+    grad: Any,  # (P, C) of the sums
     *,
     device: Device | None = None,
 ) -> Any:  # (P, J)

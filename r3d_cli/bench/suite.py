@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+
 from r3d_cli.bench.results import Parameter
 from r3d_cli.errors import R3dError
 
@@ -104,3 +106,21 @@ def share_that_differs(wrong: Any, tolerance: float, what: str) -> str:
     """
     share = float(wrong.mean()) if wrong.size else 0.0
     return f"{what} differs at {share:.1%} of {wrong.size} samples" if share > tolerance else ""
+
+
+def arrays_that_differ(
+    outcome: dict[str, Any], expected: dict[str, Any], tolerance: float, share: float
+) -> str:
+    """A line that says which arrays hold too many values far from those expected, "" where none does.
+
+    Args:
+        outcome: Arrays by name.
+        expected: What they must be.
+        tolerance: Of a value, in units of the largest of its array.
+        share: Of an array's values that may be farther off: those on edges, where roundings decide.
+    """
+    lines = []
+    for name, want in expected.items():
+        far = np.abs(outcome[name] - want) > tolerance * np.abs(want).max(initial=0)
+        lines.append(share_that_differs(far, share, name))
+    return ", ".join(filter(None, lines))

@@ -12,7 +12,7 @@ from r3d_cli.backend.antialias import antialias_bwd_color, antialias_bwd_verts, 
 from r3d_cli.backend.rasterize_meshes import rasterize_meshes
 from r3d_cli.bench.arrays import as_numpy, as_torch, to_device
 from r3d_cli.bench.meshes import camera, parse_image, read_centered, sphere, sphere_faces
-from r3d_cli.bench.suite import Case, Place, Selection, Suite, share_that_differs
+from r3d_cli.bench.suite import Case, Place, Selection, Suite, arrays_that_differ
 
 CHANNELS = 4
 _SIZES = {
@@ -98,11 +98,7 @@ def reference(inputs: Inputs) -> dict[str, Any]:
 def differs(outcome: dict[str, Any], expected: dict[str, Any]) -> str:
     """Where a silhouette lies between faces that single precision sees on the other side of it, pairs may
     differ."""
-    lines = []
-    for name, want in expected.items():
-        far = np.abs(outcome[name] - want) > 1e-3 * np.abs(want).max(initial=0)
-        lines.append(share_that_differs(far, 1e-3, name))
-    return ", ".join(filter(None, lines))
+    return arrays_that_differ(outcome, expected, 1e-3, 1e-3)
 
 
 def work(inputs: Inputs) -> dict[str, float]:

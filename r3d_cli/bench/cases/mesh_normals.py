@@ -11,7 +11,7 @@ import numpy as np
 from r3d_cli.backend.mesh_normals import vertex_normals_bwd, vertex_normals_fwd
 from r3d_cli.bench.arrays import as_numpy, as_torch, to_device
 from r3d_cli.bench.meshes import read_centered, sphere, sphere_faces
-from r3d_cli.bench.suite import Case, Place, Selection, Suite, share_that_differs
+from r3d_cli.bench.suite import Case, Place, Selection, Suite, arrays_that_differ
 
 _SIZES = {
     "quick": (20_000,),
@@ -78,11 +78,7 @@ def reference(inputs: Inputs) -> dict[str, Any]:
 
 
 def differs(outcome: dict[str, Any], expected: dict[str, Any]) -> str:
-    lines = []
-    for name, want in expected.items():
-        far = np.abs(outcome[name] - want) > 1e-3 * np.abs(want).max(initial=0)
-        lines.append(share_that_differs(far, 1e-4, name))
-    return ", ".join(filter(None, lines))
+    return arrays_that_differ(outcome, expected, 1e-3, 1e-4)
 
 
 def work(inputs: Inputs) -> dict[str, float]:

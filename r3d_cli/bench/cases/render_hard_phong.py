@@ -12,7 +12,7 @@ import numpy as np
 
 from r3d_cli.bench.arrays import as_numpy
 from r3d_cli.bench.meshes import FOV, camera, sphere, sphere_faces
-from r3d_cli.bench.suite import Case, Place, Selection, Suite, Unsupported, share_that_differs
+from r3d_cli.bench.suite import Case, Place, Selection, Suite, Unsupported, arrays_that_differ
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -164,11 +164,7 @@ def reference(inputs: Inputs) -> dict[str, Any]:
 
 def differs(outcome: dict[str, Any], expected: dict[str, Any]) -> str:
     """Pixels on the edges of faces may show another one; what these see is another part of the map."""
-    lines = []
-    for name, want in expected.items():
-        far = np.abs(outcome[name] - want) > 1e-3 * np.abs(want).max(initial=0)
-        lines.append(share_that_differs(far, 2e-3, name))
-    return ", ".join(filter(None, lines))
+    return arrays_that_differ(outcome, expected, 1e-3, 2e-3)
 
 
 suite = Suite(

@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from r3d_cli.bench.arrays import as_numpy
 from r3d_cli.bench.cases import soft_silhouette
-from r3d_cli.bench.suite import Case, Change, Place, Selection, Suite, share_that_differs
+from r3d_cli.bench.suite import Case, Change, Place, Selection, Suite, arrays_that_differ
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -144,11 +142,7 @@ def reference(inputs: Inputs) -> dict[str, Any]:
 
 
 def differs(outcome: dict[str, Any], expected: dict[str, Any]) -> str:
-    lines = []
-    for name, want in expected.items():
-        far = np.abs(outcome[name] - want) > 2e-3 * np.abs(want).max(initial=0)
-        lines.append(share_that_differs(far, _TOLERANCE, name))
-    return ", ".join(filter(None, lines))
+    return arrays_that_differ(outcome, expected, 2e-3, _TOLERANCE)
 
 
 def work(inputs: Inputs) -> dict[str, float]:

@@ -14,7 +14,7 @@ from r3d_cli.backend.weighted_rows import (
     weighted_rows_weights_bwd,
 )
 from r3d_cli.bench.arrays import as_numpy, as_torch, to_device
-from r3d_cli.bench.suite import Case, Place, Selection, Suite, share_that_differs
+from r3d_cli.bench.suite import Case, Place, Selection, Suite, arrays_that_differ
 
 _ROWS = 1 << 20  # texels of a map of 1024^2
 _SIZES = {"quick": (200_000,), "default": (20_000, 200_000), "full": (20_000, 200_000, 2_000_000)}
@@ -78,11 +78,7 @@ def reference(inputs: Inputs) -> dict[str, Any]:
 
 
 def differs(outcome: dict[str, Any], expected: dict[str, Any]) -> str:
-    lines = []
-    for name, want in expected.items():
-        far = np.abs(outcome[name] - want) > 1e-4 * np.abs(want).max(initial=0)
-        lines.append(share_that_differs(far, 0.0, name))
-    return ", ".join(filter(None, lines))
+    return arrays_that_differ(outcome, expected, 1e-4, 0.0)
 
 
 def work(inputs: Inputs) -> dict[str, float]:
