@@ -24,6 +24,8 @@ DEFINES = {
     "R3D_NEAREST_CUT": "1e-6f",
     # Up to this many faces a pixel are kept sorted by insertion, more in a heap.
     "R3D_INSERTION_LIMIT": "32",
+    # A tile that more elements than this may touch is shared by several blocks of a GPU.
+    "R3D_LONG_LIST": "4096",
     # An edge function nearer to zero than this is decided exactly. NDC^2.
     "R3D_UNDECIDED": "1e-30f",
     # Faces with an NDC coordinate beyond this are evaluated in double: float products would overflow.
@@ -38,6 +40,9 @@ DEFINES = {
 
 #: Default bound of the rasterizer's tile lists, bytes.
 WORKSPACE_BUDGET = 256 * 2**20
+
+#: The number of DEFINES.
+LONG_LIST = int(DEFINES["R3D_LONG_LIST"])
 
 #: Bytes of dead host arrays whose memory is kept for new ones, and the size from which they are.
 KEPT_MEMORY = 256 * 2**20

@@ -2,6 +2,7 @@
 #ifndef R3D_CPU_FACE_GRADIENTS_H_
 #define R3D_CPU_FACE_GRADIENTS_H_
 
+#include "cpu/threads.h"
 #include "cpu/mesh_frame.h"
 #include "cpu/slots_by_face.h"
 

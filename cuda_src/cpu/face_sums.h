@@ -4,6 +4,7 @@
 #define R3D_CPU_FACE_SUMS_H_
 
 #include "cpu/face_stamps.h"
+#include "cpu/threads.h"
 
 namespace r3d {
 namespace R3D_ISA {
@@ -27,14 +28,7 @@ bool sum_faces(const Frame<Real>& frame, const Visit& visit, const Add& add) {
   Scratch<TileRange> ranges(room);
   Scratch<Sum> sums(room), piece_sums(pieces);
   if (!ranges.data || !sums.data || !piece_sums.data) return false;
-  const auto image_of = [&](i64 face) {
-    i64 low = 0, high = a.num_meshes;
-    while (high - low > 1) {
-      const i64 middle = (low + high) / 2;
-      (a.mesh_first_face[middle] <= face ? low : high) = middle;
-    }
-    return low;
-  };
+  const auto owner = [&](i64 face) { return image_of(face, a.mesh_first_face, a.num_meshes); };
   const auto area = [&](const TileRange& r) {
     return r.x0 > r.x1 ? 0 : (i64)(r.x1 - r.x0 + 1) * (r.y1 - r.y0 + 1);
   };
@@ -44,7 +38,7 @@ bool sum_faces(const Frame<Real>& frame, const Visit& visit, const Add& add) {
       i64 bad_face = -1;  // the forward has refused those
       bounds_of_faces(pixels, begin + from, begin + to, &ranges[from], &bad_face);
       __builtin_memset((void*)&sums[from], 0, (size_t)(to - from) * sizeof(Sum));
-      i64 image = image_of(begin + from);
+      i64 image = owner(begin + from);
       u32 ids[width];
       Sum* out[width];
       int n = 0;
@@ -65,7 +59,7 @@ bool sum_faces(const Frame<Real>& frame, const Visit& visit, const Add& add) {
     for (i64 i = 0; i < count; ++i) {
       if (area(ranges[i]) == 0) continue;
       if (area(ranges[i]) > kLargeFace) {
-        const i64 image = image_of(begin + i);
+        const i64 image = owner(begin + i);
         const u32 id = (u32)(begin + i);
         __builtin_memset((void*)piece_sums.data, 0, (size_t)pieces * sizeof(Sum));
         parallel(pieces, 1, [&](i64 from, i64 to, int) {

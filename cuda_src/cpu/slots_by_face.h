@@ -3,6 +3,7 @@
 #ifndef R3D_CPU_SLOTS_BY_FACE_H_
 #define R3D_CPU_SLOTS_BY_FACE_H_
 
+#include "cpu/threads.h"
 #include "cpu/tile_lists.h"
 
 namespace r3d {

@@ -1,13 +1,8 @@
-// The coarse stage of a rasterizer: exact lists of the elements (faces, points) over each tile of each image.
-//
-// Count the elements over each tile, sum, fill: never a fixed bin size, never an overflow. The lists are
-// built band by band (a run of tiles) within a budget, so that memory is bounded whatever the scene. A tile's
-// list is in the order of the elements' ids.
+// The coarse stage of the CPU's rasterizers (raster/tile_lists.h says what it is): its work, and the call.
 #ifndef R3D_CPU_TILE_LISTS_H_
 #define R3D_CPU_TILE_LISTS_H_
 
-#include "cpu/scratch.h"
-#include "cpu/threads.h"
+#include "raster/tile_lists.h"
 
 namespace r3d {
 namespace R3D_ISA {
@@ -18,118 +13,35 @@ struct TileRange {
 };
 static const TileRange kNoTiles = {1, 1, 0, 0};
 
-struct TileGrid {
-  int tiles_x, tiles_y;
-  i64 per_image() const { return (i64)tiles_x * tiles_y; }
+// What a rasterizer does with elements and tiles. Functions and not templates: the coarse stage is compiled
+// once for all of them, and a call for each run of elements and for each tile costs nothing.
+struct TileWork {
+  const void* context;
+  // For runs of elements of one image, in parallel; ranges[i - begin].
+  void (*bounds)(const void* context, i64 image, i64 begin, i64 end, TileRange* ranges);
+  // Once for every tile, empty ones too, in parallel. A list is in the order of the elements' ids.
+  void (*fine)(const void* context, i64 image, int tile_y, int tile_x, const u32* list, i64 count);
 };
 
-// Image n holds the elements [first[n], first[n + 1]). Calls
-//   bounds(n, begin, end, ranges)         for runs of elements of one image, in parallel; ranges[i - begin];
-//   fine(n, tile_y, tile_x, list, count)  once for every tile, empty ones too, in parallel.
-// Returns false when memory ran out.
+// Image n holds the elements [first[n], first[n + 1]). Returns false when memory ran out.
+bool for_each_tile(const i64* first, i64 num_images, TileGrid grid, i64 budget, const TileWork& work);
+
+// The same of bounds(image, begin, end, ranges) and fine(image, tile_y, tile_x, list, count).
 template <class Bounds, class Fine>
 static bool for_each_tile(const i64* first, i64 num_images, TileGrid grid, i64 budget, const Bounds& bounds,
                           const Fine& fine) {
-  const i64 tiles = grid.per_image();
-  const i64 kMaxCounters = (i64)1 << 22, kMinChunk = 2048;
-  for (i64 n0 = 0, n1; n0 < num_images; n0 = n1) {
-    // A group of images whose counters fit; a chunk of elements has a counter for every tile of its image.
-    i64 chunks = 0;
-    i64 per_image = kMaxCounters / tiles;
-    per_image = per_image < 1 ? 1 : per_image > 64 ? 64 : per_image;
-    for (n1 = n0; n1 < num_images; ++n1) {
-      const i64 wanted = (first[n1 + 1] - first[n1] + kMinChunk - 1) / kMinChunk;
-      const i64 more = wanted < per_image ? wanted : per_image;
-      if (n1 > n0 && (chunks + more) * tiles > kMaxCounters) break;
-      if (n1 > n0 && (n1 + 1 - n0) * tiles > kMaxCounters) break;
-      chunks += more;
-    }
-    struct Chunk {
-      i64 image, begin, end;
-    };
-    const i64 base = first[n0], num_tiles = (n1 - n0) * tiles;
-    Scratch<Chunk> chunk(chunks);
-    Scratch<TileRange> ranges(first[n1] - base);
-    Scratch<u32> cursor(chunks * tiles);
-    Scratch<i64> start(num_tiles + 1);
-    if (!chunk.data || !ranges.data || !cursor.data || !start.data) return false;
-    i64 made = 0;
-    for (i64 n = n0; n < n1; ++n) {
-      const i64 count = first[n + 1] - first[n], wanted = (count + kMinChunk - 1) / kMinChunk;
-      const i64 parts = wanted < per_image ? wanted : per_image;
-      for (i64 p = 0; p < parts; ++p)
-        chunk[made++] = {n, first[n] + count * p / parts, first[n] + count * (p + 1) / parts};
-    }
-
-    parallel(chunks, 1, [&](i64 from, i64 to, int) {
-      for (i64 c = from; c < to; ++c) {
-        const Chunk k = chunk[c];
-        u32* const counts = &cursor[c * tiles];
-        __builtin_memset(counts, 0, (size_t)tiles * sizeof(u32));
-        TileRange* const r = &ranges[k.begin - base];
-        bounds(k.image, k.begin, k.end, r);
-        for (i64 i = 0; i < k.end - k.begin; ++i)
-          for (int y = r[i].y0; y <= r[i].y1; ++y)
-            for (int x = r[i].x0; x <= r[i].x1; ++x) ++counts[(i64)y * grid.tiles_x + x];
-      }
-    });
-
-    // Counts become each chunk's first place in the tile's list; start[t] is the list's place among all
-    // lists.
-    for (i64 t = 0; t < num_tiles; ++t) start[t] = 0;
-    for (i64 c = 0; c < chunks; ++c) {
-      i64* const total = &start[(chunk[c].image - n0) * tiles];
-      u32* const counts = &cursor[c * tiles];
-      for (i64 t = 0; t < tiles; ++t) {
-        const u32 count = counts[t];
-        counts[t] = (u32)total[t];
-        total[t] += count;
-      }
-    }
-    i64 sum = 0, longest = 0;
-    for (i64 t = 0; t < num_tiles; ++t) {
-      const i64 count = start[t];
-      start[t] = sum;
-      sum += count;
-      longest = count > longest ? count : longest;
-    }
-    start[num_tiles] = sum;
-
-    const i64 fits = budget / (i64)sizeof(u32), room = fits > longest ? fits : longest;
-    Scratch<u32> list(sum < room ? sum : room);
-    if (!list.data) return false;
-    for (i64 t0 = 0, t1; t0 < num_tiles; t0 = t1) {
-      for (t1 = t0 + 1; t1 < num_tiles && start[t1 + 1] - start[t0] <= room;) ++t1;
-      parallel(chunks, 1, [&](i64 from, i64 to, int) {
-        for (i64 c = from; c < to; ++c) {
-          const Chunk k = chunk[c];
-          const i64 image_tile = (k.image - n0) * tiles;
-          if (image_tile >= t1 || image_tile + tiles <= t0) continue;
-          const TileRange* const r = &ranges[k.begin - base];
-          u32* const place = &cursor[c * tiles];
-          const i64 last_row = (t1 - 1 - image_tile) / grid.tiles_x, end_row = grid.tiles_y - 1;
-          const int row0 = t0 > image_tile ? (int)((t0 - image_tile) / grid.tiles_x) : 0;
-          const int row1 = (int)(last_row < end_row ? last_row : end_row);
-          for (i64 i = 0; i < k.end - k.begin; ++i) {
-            const int y0 = r[i].y0 > row0 ? r[i].y0 : row0, y1 = r[i].y1 < row1 ? r[i].y1 : row1;
-            for (int y = y0; y <= y1; ++y)
-              for (int x = r[i].x0; x <= r[i].x1; ++x) {
-                const i64 in_image = (i64)y * grid.tiles_x + x, t = image_tile + in_image;
-                if (t >= t0 && t < t1) list[start[t] - start[t0] + place[in_image]++] = (u32)(k.begin + i);
-              }
-          }
-        }
-      });
-      parallel(t1 - t0, 1, [&](i64 from, i64 to, int) {
-        for (i64 t = t0 + from; t < t0 + to; ++t) {
-          const i64 in_image = t % tiles;
-          fine(n0 + t / tiles, (int)(in_image / grid.tiles_x), (int)(in_image % grid.tiles_x),
-               &list[start[t] - start[t0]], start[t + 1] - start[t]);
-        }
-      });
-    }
-  }
-  return true;
+  struct Both {
+    const Bounds& bounds;
+    const Fine& fine;
+  } const both = {bounds, fine};
+  const TileWork work = {&both,
+                         [](const void* context, i64 image, i64 begin, i64 end, TileRange* ranges) {
+                           ((const Both*)context)->bounds(image, begin, end, ranges);
+                         },
+                         [](const void* context, i64 image, int y, int x, const u32* list, i64 count) {
+                           ((const Both*)context)->fine(image, y, x, list, count);
+                         }};
+  return for_each_tile(first, num_images, grid, budget, work);
 }
 
 }  // namespace R3D_ISA

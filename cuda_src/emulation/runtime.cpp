@@ -169,26 +169,33 @@ struct Shuffler {
   std::vector<i64> turns;
 };
 
-// Lets the lanes of complete warps go on; false when none could.
+// Lets lanes go on that all the lanes of their mask have met, with the same mask; false when none could.
+// Parts of a warp may exchange values among themselves while others are elsewhere.
 bool release_warps() {
   bool any = false;
   for (int first = 0; first < g_threads; first += 32) {
-    u32 waiting = 0, wanted = 0;
-    for (int i = first; i < first + 32 && i < g_threads; ++i)
-      if (g_fibers[i].state == State::at_warp) {
-        waiting |= 1u << (i - first);
-        wanted |= g_fibers[i].warp_mask;
-      }
-    if (g_threads - first < 32) wanted &= (1u << (g_threads - first)) - 1;
-    if (!waiting || waiting != wanted) continue;
+    const int lanes = g_threads - first < 32 ? g_threads - first : 32;
+    const u32 all = lanes < 32 ? (1u << lanes) - 1 : ~0u;
+    u32 waiting = 0, done = 0;
+    for (int i = 0; i < lanes; ++i)
+      if (g_fibers[first + i].state == State::at_warp) waiting |= 1u << i;
+    while (waiting) {  // one mask after another
+      const u32 mask = g_fibers[first + __builtin_ctz(waiting)].warp_mask;
+      u32 met = 0;
+      for (u32 left = waiting; left; left &= left - 1)
+        if (g_fibers[first + __builtin_ctz(left)].warp_mask == mask) met |= left & -left;
+      if (met == (mask & all)) done |= met;
+      waiting &= ~met;
+    }
+    if (!done) continue;
     Warp& warp = g_warps[first / 32];
-    memcpy(warp.taken, warp.given, sizeof(warp.taken));
-    for (int i = first; i < first + 32 && i < g_threads; ++i)
-      if (waiting >> (i - first) & 1) {
-        g_fibers[i].state = State::ready;
-        ++g_fibers[i].warp_epoch;
+    for (int i = 0; i < lanes; ++i)
+      if (done >> i & 1) {
+        warp.taken[i] = warp.given[i];
+        g_fibers[first + i].state = State::ready;
+        ++g_fibers[first + i].warp_epoch;
+        any = true;
       }
-    any = true;
   }
   return any;
 }

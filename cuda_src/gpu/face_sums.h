@@ -43,7 +43,7 @@ __device__ inline void sum_faces(const FaceRange<Real>& range, bool* large,  // 
     const i64 id = range.first_face + (i64)blockIdx.x * kWarps + (turn < 0 ? warp : turn);
     Prepared<Real> p;
     Box box = {0, 0, -1, -1};
-    const i64 mesh = id < range.last_face ? mesh_of(id, range.mesh_first_face, range.num_meshes) : -1;
+    const i64 mesh = id < range.last_face ? image_of(id, range.mesh_first_face, range.num_meshes) : -1;
     if (mesh >= 0) {
       p = prepare(load_face(range.verts, range.faces, id), (i32)id, range.settings);
       box = pixel_box(p, range.settings, height, width);

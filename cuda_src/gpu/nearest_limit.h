@@ -81,11 +81,20 @@ __device__ inline DepthLimit<Real> find_limit(const TileScene<Real>& scene, cons
   i32 floor_id = -1;
   for (i64 left = K; left > 0; left -= kNext) {
     NextNearest<Real> next(floor_z, floor_id);
-    walk_tile(scene, at, list, batch, warp_counts, [&](const Prepared<Real>& p) {
-      Real z;
-      if (open && !(p.nearest > next.z[kNext - 1]) && comparable_depth(at.px, at.py, p, scene.settings, &z))
-        next.insert(z, p.id);
-    });
+    FoundFace<Real> found;
+    walk_tile(
+        scene, at, list, batch, warp_counts,
+        [&](const Prepared<Real>& p) {
+          Real z;
+          if (!open || p.nearest > next.z[kNext - 1] ||
+              !comparable_depth(at.px, at.py, p, scene.settings, &z))
+            return;
+          if (at.share == 1)
+            next.insert(z, p.id);
+          else
+            found.z = z, found.id = p.id;
+        },
+        [&] { tell_each_other(at, &found, [&](Real z, i32 id) { next.insert(z, id); }); });
     next.raise_floor(left < kNext ? (int)left - 1 : kNext - 1);
     floor_z = next.floor_z;
     floor_id = next.floor_id;

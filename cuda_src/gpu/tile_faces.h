@@ -3,6 +3,7 @@
 #define R3D_GPU_TILE_FACES_H_
 
 #include "raster/rasterize_meshes.h"
+#include "raster/tile_lists.h"
 
 namespace {
 
@@ -17,33 +18,11 @@ constexpr int kWarpPixels = 4096;                          // pixels that one wa
 constexpr i32 kNoFace = 0x7fffffff;
 constexpr double kSlack = 1.0 / 16;  // of a pixel: more than pixel_center rounds off in an image 32768 wide
 
-// Inclusive ranges of columns and rows, or of tiles; empty where x1 < x0.
-struct Box {
-  i32 x0, y0, x1, y1;
-};
-
-__device__ inline i64 box_area(const Box& box) {
-  return box.x1 < box.x0 || box.y1 < box.y0 ? 0 : (i64)(box.x1 - box.x0 + 1) * (box.y1 - box.y0 + 1);
-}
-
 template <class Real>
 __device__ inline Triangle<Real> load_face(const Real* verts, const i64* faces, i64 id) {
   const Real *a = verts + 3 * faces[3 * id], *b = verts + 3 * faces[3 * id + 1],
              *c = verts + 3 * faces[3 * id + 2];
   return {a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2]};
-}
-
-// The mesh that owns a face, or -1.
-__device__ inline i64 mesh_of(i64 face, const i64* mesh_first_face, i64 num_meshes) {
-  i64 low = 0, high = num_meshes + 1;  // mesh_first_face[i] <= face for i < low, not for i >= high
-  while (low < high) {
-    const i64 middle = (low + high) / 2;
-    if (mesh_first_face[middle] <= face)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low > num_meshes ? -1 : low - 1;
 }
 
 // A face made ready to be tested at many pixels.

@@ -141,8 +141,9 @@ void backward_color(const AntialiasBwdColorArgs<Real>& a) {
     __builtin_memcpy(a.grad_color + first, a.grad + first, (size_t)(table.width * a.channels) * sizeof(Real));
     for_each_touched(table, image, row, [&](int column) {
       const i64 at = first + column * a.channels;
+      const Sources<Real> from = sources(table, image, row, column);
       for (i64 c = at; c < at + a.channels; ++c)
-        a.grad_color[c] = blend_bwd_color(table, a.grad, a.channels, c, image, row, column);
+        a.grad_color[c] = blend_bwd_color(table, from, a.grad, a.channels, c, row, column);
     });
   });
 }

@@ -1,8 +1,8 @@
 // The CUDA kernels of antialias, on the mathematics of antialias.h.
 //
-// Forward: `find` follows the surface between neighbouring pixels, a thread a pixel; `blend` mixes colours, a
-// thread a value. The backward of vertices adds with atomics, whose order changes the last digits from run to
-// run (`bwd_verts`), or writes out what each edge gains, to be summed in one order (`bwd_edges`).
+// A thread a pixel. Forward: `find` follows the surface between neighbouring pixels; `blend` mixes colours.
+// The backward of vertices adds with atomics, whose order changes the last digits from run to run
+// (`bwd_verts`), or writes out what each edge gains, to be summed in one order (`bwd_edges`).
 #include "raster/antialias.h"
 
 namespace {
@@ -16,7 +16,10 @@ struct Place {
 };
 
 __device__ inline Place place_of(i64 pixel, int height, int width) {
-  return {pixel / width / height, (int)(pixel / width % height), (int)(pixel % width)};
+  const i64 image =
+      pixel / (height * width);  // a division of 64 bits costs some forty instructions: only one
+  const int in_image = (int)(pixel - image * (height * width));
+  return {image, in_image / width, in_image % width};
 }
 
 template <class Real>
@@ -59,26 +62,29 @@ extern "C" __global__ void __launch_bounds__(256)
 extern "C" __global__ void __launch_bounds__(256)
     antialias_blend(const R3D_REAL* color,   // (N, H, W, C)
                     const R3D_REAL* shares,  // (N, 2, H, W)
-                    i64 num_values, int height, int width, i64 channels,
+                    i64 num_pixels, int height, int width, i64 channels,
                     R3D_REAL* out) {  // (N, H, W, C)
-  const i64 value = (i64)blockIdx.x * blockDim.x + threadIdx.x;
-  if (value >= num_values) return;
-  const Place at = place_of(value / channels, height, width);
+  const i64 pixel = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  if (pixel >= num_pixels) return;
+  const Place at = place_of(pixel, height, width);
   const ShareTable<R3D_REAL> table = {shares, height, width};
   const Mixture<R3D_REAL> m = table.mixture(at.image, at.row, at.column);
-  out[value] = blend(table, m, color, channels, value, at.row, at.column);
+  for (i64 value = pixel * channels; value < (pixel + 1) * channels; ++value)
+    out[value] = blend(table, m, color, channels, value, at.row, at.column);
 }
 
 extern "C" __global__ void __launch_bounds__(256)
     antialias_bwd_color(const R3D_REAL* grad,    // (N, H, W, C)
                         const R3D_REAL* shares,  // (N, 2, H, W)
-                        i64 num_values, int height, int width, i64 channels,
+                        i64 num_pixels, int height, int width, i64 channels,
                         R3D_REAL* grad_color) {  // (N, H, W, C)
-  const i64 value = (i64)blockIdx.x * blockDim.x + threadIdx.x;
-  if (value >= num_values) return;
-  const Place at = place_of(value / channels, height, width);
+  const i64 pixel = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  if (pixel >= num_pixels) return;
+  const Place at = place_of(pixel, height, width);
   const ShareTable<R3D_REAL> table = {shares, height, width};
-  grad_color[value] = blend_bwd_color(table, grad, channels, value, at.image, at.row, at.column);
+  const Sources<R3D_REAL> from = sources(table, at.image, at.row, at.column);
+  for (i64 value = pixel * channels; value < (pixel + 1) * channels; ++value)
+    grad_color[value] = blend_bwd_color(table, from, grad, channels, value, at.row, at.column);
 }
 
 extern "C" __global__ void __launch_bounds__(256)

@@ -343,19 +343,33 @@ R3D_FN Real blend(const ShareTable<Real>& table, const Mixture<Real>& m, const R
   return color[at] + m.scale * added;
 }
 
-// The gradient of one channel of a pixel's colour: what it keeps, and what its neighbours took.
+// The gradient of a pixel's colour: how much it keeps of the picture's there, and of its neighbours', in the
+// order of Mixture, what they took from it.
 template <class Real>
-R3D_FN Real blend_bwd_color(const ShareTable<Real>& table, const Real* grad, i64 channels, i64 at, i64 image,
-                            int row, int column) {
+struct Sources {
+  Real own, weight[4];
+};
+
+template <class Real>
+R3D_FN Sources<Real> sources(const ShareTable<Real>& table, i64 image, int row, int column) {
   const Mixture<Real> m = table.mixture(image, row, column);
-  Real sum = (1 - m.scale * m.total) * grad[at];
+  Sources<Real> s;
+  s.own = 1 - m.scale * m.total;
   for (int side = 0; side < 4; ++side) {
     const Real taken = -table.share(image, row, column, side);
-    if (!(taken > 0)) continue;
-    const i64 step = table.step(side, row, column);
     const int down = side == 1 ? 1 : side == 3 ? -1 : 0, right = side == 0 ? 1 : side == 2 ? -1 : 0;
-    sum += table.mixture(image, row + down, column + right).scale * taken * grad[at + channels * step];
+    s.weight[side] = taken > 0 ? table.mixture(image, row + down, column + right).scale * taken : (Real)0;
   }
+  return s;
+}
+
+// One channel of it; `at` is its index into grad (N, H, W, C).
+template <class Real>
+R3D_FN Real blend_bwd_color(const ShareTable<Real>& table, const Sources<Real>& s, const Real* grad,
+                            i64 channels, i64 at, int row, int column) {
+  Real sum = s.own * grad[at];
+  for (int side = 0; side < 4; ++side)
+    if (s.weight[side] > 0) sum += s.weight[side] * grad[at + channels * table.step(side, row, column)];
   return sum;
 }
 

@@ -1,9 +1,7 @@
 // The CUDA kernels of rasterize_meshes, on the mathematics of rasterize_meshes.h.
 //
 // General path, any number of faces a pixel, blurred or not:
-//   bin    a thread a face: which tiles its bounding box touches; counts them in four additions a face
-//   sums   turn those additions into faces a tile (a summed-area table); scan.cu turns them into list offsets
-//   fill   writes each tile's list of faces, for a band of tiles whose lists fit the workspace
+//   boxes  a thread a face: the pixels that it may touch, from which tile_lists makes lists of faces
 //   fine   a block a tile, a thread a pixel: the K nearest of the list
 // Lists come in the order in which atomics happen to run. `fine` orders by (depth, face id), so it never
 // shows.
@@ -14,12 +12,12 @@
 //   resolve        a thread a pixel: from the key to the outputs
 //
 // Images have row 0 at the top and column 0 at the left; NDC counts from the other end of both.
-#include "gpu/tile_faces.h"
+#include "gpu/face_sums.h"
+#include "gpu/tile_walk.h"
 
 namespace {
 
 constexpr int kFew = 8;           // nearest faces that fit in registers
-constexpr int kSmallTiles = 16;   // tiles that one thread enters a face into
 constexpr int kSmallPixels = 24;  // pixels that one thread tests
 
 __device__ inline bool points_past(const i64* faces, i64 id, i64 num_verts) {
@@ -69,6 +67,7 @@ __device__ __noinline__ void write_hit(i64 slot, i64 id, Real z, Real px, Real p
 // The K nearest faces of a pixel for K <= kFew, sorted, in registers: every index is known to the compiler.
 template <class Real>
 struct FewNearest {
+  static constexpr bool kInSlots = false;
   Real z[kFew];
   i32 id[kFew];
   Real limit;  // a face farther than this cannot enter
@@ -109,10 +108,11 @@ struct FewNearest {
   }
 };
 
-// The K nearest faces of a pixel for any K, kept in its slots of the outputs: sorted while K is small, else
-// as a heap with the farthest at the root, sorted at the end.
+// The K nearest faces of a pixel for any K, kept in its slots of the outputs, empty before: sorted while K is
+// small, else as a heap with the farthest at the root, sorted at the end.
 template <class Real>
 struct ManyNearest {
+  static constexpr bool kInSlots = true;
   i64* ids;
   Real* z;
   i64 K, size = 0;
@@ -169,11 +169,8 @@ struct ManyNearest {
         put(last, z[0], ids[0]);
         sift_down(last, last_z, last_id);
       }
-    for (i64 k = 0; k < K; ++k)
-      if (k < size)
-        write_hit(first_slot + k, ids[k], z[k], px, py, verts, faces, settings, out);
-      else
-        write_empty(first_slot + k, out);
+    for (i64 k = 0; k < size; ++k)
+      write_hit(first_slot + k, ids[k], z[k], px, py, verts, faces, settings, out);
   }
 };
 
@@ -184,84 +181,64 @@ struct Passed {
   const i64* face;   // (N, H, W), or null
 };
 
-// One tile: stages its list through shared memory and keeps the nearest faces of each pixel.
+// Empties the slots of a block's pixels, row by row, so that neighbouring threads write neighbouring places:
+// a thread that empties those of its own pixel writes places K apart.
+template <class Real>
+__device__ inline void empty_slots(const TilePixel<Real>& at, int height, int width, i64 K,
+                                   const Outputs<Real>& out) {
+  const int last_column = min(at.tile.x1, width - 1), last_row = min(at.tile.y1, height - 1);
+  const i64 count = (last_column - at.tile.x0 + 1) * K;
+  for (int row = at.tile.y0; row <= last_row; ++row) {
+    const i64 first = ((at.mesh * height + row) * width + at.tile.x0) * K;
+    for (i64 slot = first + threadIdx.x; slot < first + count; slot += kThreads) {
+      out.pix_to_face[slot] = -1;
+      out.zbuf[slot] = -1;
+      if (out.dists) out.dists[slot] = -1;
+    }
+    if (out.bary_coords)
+      for (i64 part = 3 * first + threadIdx.x; part < 3 * (first + count); part += kThreads)
+        out.bary_coords[part] = -1;
+  }
+}
+
+// One tile: keeps the nearest faces of each pixel.
 template <class Nearest, class Real>
-__device__ inline void rasterize_tile(const Real* verts, const i64* faces, const i64* offsets,
-                                      const i32* list, i64 first_tile, int height, int width, i64 K,
-                                      const RasterSettings<Real>& settings, const Passed<Real>& passed,
-                                      const Outputs<Real>& out, Prepared<Real>* batch, i32* batch_size) {
-  const i64 tile = first_tile + blockIdx.x, begin = offsets[tile] - offsets[first_tile],
-            end = offsets[tile + 1] - offsets[first_tile];
-  const int tiles_x = (width + kTile - 1) / kTile, tiles_y = (height + kTile - 1) / kTile;
-  const i64 mesh = tile / ((i64)tiles_x * tiles_y);
-  const int tile_x = (int)(tile % tiles_x), tile_y = (int)(tile / tiles_x % tiles_y), thread = threadIdx.x;
-  Box box = {tile_x * kTile, tile_y * kTile, tile_x * kTile + kTile - 1, tile_y * kTile + kTile - 1};
-  const int column = box.x0 + thread % kTile, row = box.y0 + thread / kTile;
-  const bool in_image = column < width && row < height;
-  const Real px = pixel_center<Real>(width - 1 - column, width, height);
-  const Real py = pixel_center<Real>(height - 1 - row, height, width);
-  const i64 first_slot = in_image ? ((mesh * height + row) * width + column) * K : 0;
-  const Real margin = (Real)reach(settings) + (Real)kSlack * 2 / (height < width ? height : width);
-
+__device__ inline void rasterize_tile(const TileScene<Real>& scene, const i32* list, i64 K,
+                                      const Passed<Real>& passed, const Outputs<Real>& out,
+                                      Prepared<Real>* batch, i32* warp_counts) {
+  const TilePixel<Real> at = tile_pixel(scene);
+  if (at.idle) return;
+  if (Nearest::kInSlots) {
+    empty_slots(at, scene.height, scene.width, K, out);
+    __syncthreads();
+  }
+  const i64 pixel = at.in_image ? at.pixel : 0;
   // Depths are not negative.
-  const Real passed_z = passed.zbuf ? passed.zbuf[first_slot / K] : (Real)-1;
-  const i64 passed_id = passed.face ? passed.face[first_slot / K] : -1;
-  Nearest nearest(K, first_slot, out);
+  const Real passed_z = passed.zbuf ? passed.zbuf[pixel] : (Real)-1;
+  const i64 passed_id = passed.face ? passed.face[pixel] : -1;
+  Nearest nearest(K, pixel * K, out);
   if (!(passed_z < (Real)infinity())) nearest.limit = -1;  // this pixel is through
-  for (i64 at = begin; at < end; at += kBatch) {
-    __syncthreads();  // the batch before has been read
-    if (thread == 0) *batch_size = 0;
-    __syncthreads();
-    if (thread < kBatch && at + thread < end) {
-      const i32 id = list[at + thread];
-      const Prepared<Real> p = prepare(load_face(verts, faces, (i64)id), id, settings);
-      if (!misses_box(p, box, settings, height, width)) batch[atomicAdd(batch_size, 1)] = p;
-    }
-    __syncthreads();
-    if (!in_image) continue;
-    for (int i = 0; i < *batch_size; ++i) {
-      const Prepared<Real>& p = batch[i];
-      Real z;
-      if (p.nearest > nearest.limit || px < p.xmin - margin || px > p.xmax + margin || py < p.ymin - margin ||
-          py > p.ymax + margin)
-        continue;
-      if (depth_at(px, py, p, settings, &z) && before(passed_z, passed_id, z, (i64)p.id))
-        nearest.insert(z, p.id);
-    }
-  }
-  if (in_image) nearest.finish(first_slot, px, py, verts, faces, settings, out);
-}
-
-// The lists of a band of tiles, [first_tile, last_tile) of the whole batch's.
-struct TileLists {
-  i64 first_tile, last_tile;
-  int tiles_x;
-  const i64* offsets;  // of every tile's list
-  i32* cursors;        // faces entered so far
-  i32* list;
-};
-
-// The rows of a face's tiles that the band reaches; empty where it reaches none.
-__device__ inline Box band_box(const i16* tile_box, i64 mesh_first_tile, const TileLists& lists) {
-  Box box = {tile_box[0], tile_box[1], tile_box[2], tile_box[3]};
-  const i64 low = lists.first_tile - mesh_first_tile, high = lists.last_tile - 1 - mesh_first_tile;
-  const i64 last = (i64)box.y1 * lists.tiles_x + box.x1;
-  if (box.x1 < box.x0 || high < 0 || low > last) return {0, 0, -1, -1};
-  if (low > 0 && low / lists.tiles_x > box.y0) box.y0 = (i32)(low / lists.tiles_x);
-  if (high / lists.tiles_x < box.y1) box.y1 = (i32)(high / lists.tiles_x);
-  return box;
-}
-
-// Enters a face into the lists of its tiles: every `stride`th of them, beginning with number `start`.
-__device__ inline void enter_face(i32 id, const Box& box, i64 mesh_first_tile, const TileLists& lists,
-                                  int start, int stride) {
-  const i64 count = box_area(box), across = box.x1 - box.x0 + 1;
-  for (i64 i = start; i < count; i += stride) {
-    const i64 tile = mesh_first_tile + (box.y0 + i / across) * lists.tiles_x + box.x0 + i % across;
-    if (tile >= lists.first_tile && tile < lists.last_tile)
-      lists.list[lists.offsets[tile] - lists.offsets[lists.first_tile] + atomicAdd(lists.cursors + tile, 1)] =
-          id;
-  }
+  FoundFace<Real> found;
+  walk_tile(
+      scene, at, list, batch, warp_counts,
+      [&](const Prepared<Real>& p) {
+        Real z;
+        if (p.nearest > nearest.limit || !depth_at(at.px, at.py, p, scene.settings, &z) ||
+            !before(passed_z, passed_id, z, (i64)p.id))
+          return;
+        if (at.share == 1)
+          nearest.insert(z, p.id);
+        else
+          found.z = z, found.id = p.id;
+      },
+      [&] {
+        tell_each_other(at, &found, [&](Real z, i32 id) {
+          if (!Nearest::kInSlots || at.writes) nearest.insert(z, id);
+        });
+        if (Nearest::kInSlots)
+          nearest.limit = __shfl_sync(at.together, nearest.limit, threadIdx.x % kWarp & ~(kShares - 1));
+      });
+  if (at.writes) nearest.finish(pixel * K, at.px, at.py, scene.verts, scene.faces, scene.settings, out);
 }
 
 // Depth and face of a pixel as one number that is smaller for the nearer face. Depths are not negative, so
@@ -282,15 +259,14 @@ __device__ inline void zbuffer_pixel(int column, int row, const Prepared<float>&
 
 }  // namespace
 
-extern "C" __global__ void __launch_bounds__(256) rasterize_meshes_bin(
-    const R3D_REAL* verts,       // (V, 3)
-    const i64* faces,            // (F, 3)
-    const i64* mesh_first_face,  // (N + 1,)
-    i64 num_verts, i64 num_faces, i64 num_meshes, int height, int width, R3D_REAL blur_radius,
-    bool perspective_correct, bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
-    i16* tile_boxes,   // (F, 4) x0, y0, x1, y1 inclusive; x1 < x0: none
-    i64* tile_counts,  // (N, TY, TX) zero before; its summed-area table is the number of faces a tile
-    i64* bad_face) {   // (1,) zero before; F - the first face that points past the vertices
+extern "C" __global__ void __launch_bounds__(256)
+    rasterize_meshes_boxes(const R3D_REAL* verts,  // (V, 3)
+                           const i64* faces,       // (F, 3)
+                           i64 num_verts, i64 num_faces, int height, int width, R3D_REAL blur_radius,
+                           bool perspective_correct, bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
+                           bool is_perspective,
+                           i16* boxes,       // (F, 4) first and last column and row; x1 < x0: none
+                           i64* bad_face) {  // (1,) zero before; F - the first face that points past
   const i64 id = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (id >= num_faces) return;
   const RasterSettings<R3D_REAL> settings = {
@@ -300,74 +276,12 @@ extern "C" __global__ void __launch_bounds__(256) rasterize_meshes_bin(
     atomicMax(bad_face, num_faces - id);
   else
     box = pixel_box(prepare(load_face(verts, faces, id), (i32)id, settings), settings, height, width);
-  const i64 mesh = mesh_of(id, mesh_first_face, num_meshes);
-  const bool seen = mesh >= 0 && box_area(box) > 0;
-  box = seen ? Box{box.x0 / kTile, box.y0 / kTile, box.x1 / kTile, box.y1 / kTile} : Box{0, 0, -1, -1};
-  i16* const tiles = tile_boxes + 4 * id;
-  tiles[0] = (i16)box.x0;
-  tiles[1] = (i16)box.y0;
-  tiles[2] = (i16)box.x1;
-  tiles[3] = (i16)box.y1;
-  if (!seen) return;
-
-  const int tiles_x = (width + kTile - 1) / kTile, tiles_y = (height + kTile - 1) / kTile;
-  u64* const counts = (u64*)tile_counts + mesh * tiles_x * tiles_y;
-  const bool right = box.x1 + 1 < tiles_x, below = box.y1 + 1 < tiles_y;
-  const u64 minus_one = ~0ull;
-  atomicAdd(counts + (i64)box.y0 * tiles_x + box.x0, 1ull);
-  if (right) atomicAdd(counts + (i64)box.y0 * tiles_x + box.x1 + 1, minus_one);
-  if (below) atomicAdd(counts + (i64)(box.y1 + 1) * tiles_x + box.x0, minus_one);
-  if (right && below) atomicAdd(counts + (i64)(box.y1 + 1) * tiles_x + box.x1 + 1, 1ull);
-}
-
-// The summed-area table, one direction at a time: a thread a line.
-extern "C" __global__ void __launch_bounds__(256)
-    rasterize_meshes_sum_rows(i64* tile_counts,  // (N, TY, TX) as (rows, TX)
-                              i64 rows, int tiles_x) {
-  const i64 row = (i64)blockIdx.x * blockDim.x + threadIdx.x;
-  if (row >= rows) return;
-  i64 sum = 0;
-  for (int x = 0; x < tiles_x; ++x) tile_counts[row * tiles_x + x] = sum += tile_counts[row * tiles_x + x];
-}
-
-extern "C" __global__ void __launch_bounds__(256)
-    rasterize_meshes_sum_columns(i64* tile_counts,  // (N, TY, TX)
-                                 i64 num_meshes, int tiles_y, int tiles_x) {
-  const i64 line = (i64)blockIdx.x * blockDim.x + threadIdx.x;
-  if (line >= num_meshes * tiles_x) return;
-  i64* const counts = tile_counts + line / tiles_x * tiles_y * tiles_x + line % tiles_x;
-  i64 sum = 0;
-  for (int y = 0; y < tiles_y; ++y) counts[(i64)y * tiles_x] = sum += counts[(i64)y * tiles_x];
-}
-
-extern "C" __global__ void __launch_bounds__(256)
-    rasterize_meshes_fill(const i16* tile_boxes,       // (F, 4)
-                          const i64* mesh_first_face,  // (N + 1,)
-                          i64 num_faces, i64 num_meshes, int tiles_y, int tiles_x, i64 first_tile,
-                          i64 last_tile,
-                          const i64* offsets,  // (N * TY * TX + 1,)
-                          i32* cursors,        // (N * TY * TX,) zero before
-                          i32* list) {         // (offsets[last_tile] - offsets[first_tile],)
-  __shared__ i32 queue[kThreads];              // faces over too many tiles for one thread
-  __shared__ i32 queued;
-  if (threadIdx.x == 0) queued = 0;
-  __syncthreads();
-  const TileLists lists = {first_tile, last_tile, tiles_x, offsets, cursors, list};
-  const i64 id = (i64)blockIdx.x * kThreads + threadIdx.x, tiles = (i64)tiles_y * tiles_x;
-  if (id < num_faces) {
-    const i64 mesh_first_tile = mesh_of(id, mesh_first_face, num_meshes) * tiles;
-    const Box box = band_box(tile_boxes + 4 * id, mesh_first_tile, lists);
-    if (box_area(box) > kSmallTiles)
-      queue[atomicAdd(&queued, 1)] = (i32)id;
-    else
-      enter_face((i32)id, box, mesh_first_tile, lists, 0, 1);
-  }
-  __syncthreads();
-  for (int i = 0; i < queued; ++i) {
-    const i64 mesh_first_tile = mesh_of(queue[i], mesh_first_face, num_meshes) * tiles;
-    const Box box = band_box(tile_boxes + 4 * (i64)queue[i], mesh_first_tile, lists);
-    enter_face(queue[i], box, mesh_first_tile, lists, threadIdx.x, kThreads);
-  }
+  if (box_area(box) == 0) box = {0, 0, -1, -1};
+  i16* const out = boxes + 4 * id;
+  out[0] = (i16)box.x0;
+  out[1] = (i16)box.y0;
+  out[2] = (i16)box.x1;
+  out[3] = (i16)box.y1;
 }
 
 extern "C" __global__ void __launch_bounds__(256)
@@ -385,12 +299,18 @@ extern "C" __global__ void __launch_bounds__(256)
                               R3D_REAL* bary_coords,       // (N, H, W, K, 3), or null
                               R3D_REAL* dists) {           // (N, H, W, K), or null
   __shared__ Prepared<R3D_REAL> batch[kBatch];
-  __shared__ i32 batch_size;
+  __shared__ i32 warp_counts[kWarps];
   rasterize_tile<FewNearest<R3D_REAL>, R3D_REAL>(
-      verts, faces, offsets, list, first_tile, height, width, faces_per_pixel,
-      {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far,
-       is_perspective},
-      {after_zbuf, after_face}, {pix_to_face, zbuf, bary_coords, dists}, batch, &batch_size);
+      {verts,
+       faces,
+       offsets,
+       first_tile,
+       height,
+       width,
+       {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far,
+        is_perspective}},
+      list, faces_per_pixel, {after_zbuf, after_face}, {pix_to_face, zbuf, bary_coords, dists}, batch,
+      warp_counts);
 }
 
 extern "C" __global__ void __launch_bounds__(256)
@@ -408,12 +328,18 @@ extern "C" __global__ void __launch_bounds__(256)
                                R3D_REAL* bary_coords,       // (N, H, W, K, 3), or null
                                R3D_REAL* dists) {           // (N, H, W, K), or null
   __shared__ Prepared<R3D_REAL> batch[kBatch];
-  __shared__ i32 batch_size;
+  __shared__ i32 warp_counts[kWarps];
   rasterize_tile<ManyNearest<R3D_REAL>, R3D_REAL>(
-      verts, faces, offsets, list, first_tile, height, width, faces_per_pixel,
-      {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far,
-       is_perspective},
-      {after_zbuf, after_face}, {pix_to_face, zbuf, bary_coords, dists}, batch, &batch_size);
+      {verts,
+       faces,
+       offsets,
+       first_tile,
+       height,
+       width,
+       {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far,
+        is_perspective}},
+      list, faces_per_pixel, {after_zbuf, after_face}, {pix_to_face, zbuf, bary_coords, dists}, batch,
+      warp_counts);
 }
 
 extern "C" __global__ void __launch_bounds__(256) rasterize_meshes_zbuffer(
@@ -433,7 +359,7 @@ extern "C" __global__ void __launch_bounds__(256) rasterize_meshes_zbuffer(
   if (threadIdx.x == 0) queued = 0;
   __syncthreads();
   const i64 id = (i64)blockIdx.x * kThreads + threadIdx.x;
-  const i64 mesh = id < num_faces ? mesh_of(id, mesh_first_face, num_meshes) : -1;
+  const i64 mesh = id < num_faces ? image_of(id, mesh_first_face, num_meshes) : -1;
   if (id < num_faces && points_past(faces, id, num_verts)) {
     atomicMax(bad_face, num_faces - id);
   } else if (mesh >= 0) {
@@ -453,7 +379,7 @@ extern "C" __global__ void __launch_bounds__(256) rasterize_meshes_zbuffer(
   __syncthreads();
   for (int i = threadIdx.x / kWarp; i < queued; i += kThreads / kWarp) {
     const i32 queued_id = queue[i];
-    const i64 queued_mesh = mesh_of(queued_id, mesh_first_face, num_meshes);
+    const i64 queued_mesh = image_of(queued_id, mesh_first_face, num_meshes);
     const Prepared<float> p = prepare(load_face(verts, faces, (i64)queued_id), queued_id, settings);
     const Box box = pixel_box(p, settings, height, width);
     const int across = box.x1 - box.x0 + 1, pixels = (int)box_area(box);
@@ -477,7 +403,7 @@ extern "C" __global__ void __launch_bounds__(256)
       perspective_correct, clip_barycentric_coords, cull_backfaces, 0, z_near, z_far, is_perspective};
   for (int i = blockIdx.y; i < *num_large; i += gridDim.y) {
     const i32 id = large[i];
-    const i64 mesh = mesh_of(id, mesh_first_face, num_meshes);
+    const i64 mesh = image_of(id, mesh_first_face, num_meshes);
     const Prepared<float> p = prepare(load_face(verts, faces, (i64)id), id, settings);
     const Box box = pixel_box(p, settings, height, width);
     const int across = (box.x1 - box.x0) / kTile + 1, down = (box.y1 - box.y0) / kTile + 1;
@@ -517,9 +443,10 @@ extern "C" __global__ void __launch_bounds__(256)
       out);
 }
 
-// The backward. Two ways: a thread a slot with atomic additions, whose order changes the last digits from run
-// to run; or the repeatable way, a warp a face that looks for its slots, then a thread a vertex that sums its
-// faces' corners in one order.
+// The backward. Two ways: a thread a pixel with atomic additions, whose order changes the last digits from
+// run to run, by which neighbours that saw one face add together; or the repeatable way, a warp a face, a
+// block a large one, that looks for its slots, then a thread a vertex that sums its faces' corners in one
+// order.
 
 namespace {
 
@@ -544,32 +471,105 @@ __device__ inline HitGradient<Real> load_gradient(i64 slot, const Upstream<Real>
   return g;
 }
 
+// What the lanes of a warp have seen of one face, until they see another.
+template <class Real>
+struct WarpSum {
+  const i64* faces;  // (F, 3)
+  Real* grad_verts;  // (V, 3)
+  i64 id = -1;       // the same in all lanes
+  TriangleGradient<Real> own = {};
+
+  // One atomic addition a number of a face, of what the lanes that say so have.
+  __device__ inline void give(i64 face, TriangleGradient<Real> g, bool mine) const {
+    Real* const parts = (Real*)&g;
+    Real kept = 0;
+#pragma unroll
+    for (int i = 0; i < 9; ++i) {
+      Real sum = mine ? parts[i] : (Real)0;
+      for (int other = kWarp / 2; other > 0; other /= 2) sum += __shfl_xor_sync(~0u, sum, other);
+      if (threadIdx.x % kWarp == i) kept = sum;
+    }
+    const int part = threadIdx.x % kWarp;
+    if (part < 9 && kept != 0) atomicAdd(grad_verts + 3 * faces[3 * face + part / 3] + part % 3, kept);
+  }
+
+  __device__ inline void flush() {
+    if (id >= 0) give(id, own, true);
+    id = -1;
+    own = {};
+  }
+
+  // A gradient of each lane, of the face that it names; -1: none.
+  __device__ inline void add(i64 face, const TriangleGradient<Real>& g) {
+    const i64 first = __shfl_sync(~0u, face, 0);
+    if (__all_sync(~0u, face == first)) {
+      if (first != id) flush();
+      id = first;
+      own.add(g);
+      return;
+    }
+    // Several faces: the few that many lanes saw each in one go, the others lane by lane.
+    u32 left = __ballot_sync(~0u, face >= 0);
+    for (int tries = 0; left && tries < kTries; ++tries) {
+      const i64 next = __shfl_sync(~0u, face, __ffs((int)left) - 1);
+      const u32 same = __ballot_sync(~0u, face == next);
+      left &= ~same;
+      if (__popc(same) >= kWorthIt)
+        give(next, g, face == next);
+      else if (face == next)
+        give_alone(face, g);
+    }
+    if (left >> threadIdx.x % kWarp & 1) give_alone(face, g);
+  }
+
+  __device__ inline void give_alone(i64 face, const TriangleGradient<Real>& g) const {
+    const Real* const parts = (const Real*)&g;
+    for (int i = 0; i < 9; ++i) atomicAdd(grad_verts + 3 * faces[3 * face + i / 3] + i % 3, parts[i]);
+  }
+
+  static constexpr int kTries = 4, kWorthIt = 8;
+};
+
 }  // namespace
 
+// Each warp takes runs of 32 pixels, one after another: a face over many pixels is added to its vertices
+// once.
 extern "C" __global__ void __launch_bounds__(256)
     rasterize_meshes_bwd(const R3D_REAL* verts,   // (V, 3)
                          const i64* faces,        // (F, 3)
                          const i64* pix_to_face,  // (N, H, W, K)
-                         i64 num_slots, int height, int width, i64 faces_per_pixel, R3D_REAL blur_radius,
-                         bool perspective_correct, bool clip_barycentric_coords, bool cull_backfaces,
-                         R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
+                         i64 num_faces, i64 num_pixels, i64 runs_a_warp, int height, int width,
+                         i64 faces_per_pixel, R3D_REAL blur_radius, bool perspective_correct,
+                         bool clip_barycentric_coords, bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
+                         bool is_perspective,
                          const R3D_REAL* grad_zbuf,         // (N, H, W, K), or null
                          const R3D_REAL* grad_bary_coords,  // (N, H, W, K, 3), or null
                          const R3D_REAL* grad_dists,        // (N, H, W, K), or null
                          R3D_REAL* grad_verts) {            // (V, 3) zero before
-  const i64 slot = (i64)blockIdx.x * blockDim.x + threadIdx.x;
-  if (slot >= num_slots || pix_to_face[slot] < 0) return;
   const RasterSettings<R3D_REAL> settings = {
       perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far,
       is_perspective};
-  const i64 id = pix_to_face[slot], pixel = slot / faces_per_pixel;
-  const R3D_REAL px = pixel_center<R3D_REAL>(width - 1 - pixel % width, width, height);
-  const R3D_REAL py = pixel_center<R3D_REAL>(height - 1 - pixel / width % height, height, width);
-  TriangleGradient<R3D_REAL> g = {0, 0, 0, 0, 0, 0, 0, 0, 0};
-  add_gradient(px, py, set_up_face(load_face(verts, faces, id)), settings,
-               load_gradient<R3D_REAL>(slot, {grad_zbuf, grad_bary_coords, grad_dists}), &g);
-  const R3D_REAL parts[9] = {g.x0, g.y0, g.z0, g.x1, g.y1, g.z1, g.x2, g.y2, g.z2};
-  for (int i = 0; i < 9; ++i) atomicAdd(grad_verts + 3 * faces[3 * id + i / 3] + i % 3, parts[i]);
+  const Upstream<R3D_REAL> grad = {grad_zbuf, grad_bary_coords, grad_dists};
+  const i64 warp = ((i64)blockIdx.x * kThreads + threadIdx.x) / kWarp;
+  WarpSum<R3D_REAL> sum = {faces, grad_verts};
+  for (i64 run = warp * runs_a_warp; run < (warp + 1) * runs_a_warp && run * kWarp < num_pixels; ++run) {
+    const i64 pixel = run * kWarp + threadIdx.x % kWarp, slot = pixel * faces_per_pixel;
+    const R3D_REAL px = pixel_center<R3D_REAL>(width - 1 - pixel % width, width, height);
+    const R3D_REAL py = pixel_center<R3D_REAL>(height - 1 - pixel / width % height, height, width);
+    bool more = pixel < num_pixels;  // empty slots are the last
+    for (i64 k = 0; k < faces_per_pixel; ++k) {
+      i64 id = more ? pix_to_face[slot + k] : -1;
+      more = id >= 0;
+      if (!__any_sync(~0u, more)) break;
+      if (id >= num_faces) id = -1;  // no face of these
+      TriangleGradient<R3D_REAL> g = {};
+      if (id >= 0)
+        add_gradient(px, py, set_up_face(load_face(verts, faces, id)), settings,
+                     load_gradient(slot + k, grad), &g);
+      sum.add(id, g);
+    }
+  }
+  sum.flush();
 }
 
 extern "C" __global__ void __launch_bounds__(256)
@@ -584,34 +584,31 @@ extern "C" __global__ void __launch_bounds__(256)
                                const R3D_REAL* grad_bary_coords,  // (N, H, W, K, 3), or null
                                const R3D_REAL* grad_dists,        // (N, H, W, K), or null
                                R3D_REAL* grad_faces) {            // (F, 3, 3) of the corners
-  const i64 id = ((i64)blockIdx.x * kThreads + threadIdx.x) / kWarp;
-  if (id >= num_faces) return;
-  const int lane = threadIdx.x % kWarp;
-  const RasterSettings<R3D_REAL> settings = {
-      perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius, z_near, z_far,
-      is_perspective};
-  const i64 mesh = mesh_of(id, mesh_first_face, num_meshes);
-  const Prepared<R3D_REAL> p = prepare(load_face(verts, faces, id), (i32)id, settings);
-  Box box = pixel_box(p, settings, height, width);
-  if (mesh < 0) box = {0, 0, -1, -1};
-  const i64 across = box.x1 - box.x0 + 1, pixels = box_area(box);
-  TriangleGradient<R3D_REAL> g = {0, 0, 0, 0, 0, 0, 0, 0, 0};
-  for (i64 i = lane; i < pixels; i += kWarp) {
-    const int row = (int)(box.y0 + i / across), column = (int)(box.x0 + i % across);
-    const i64 first = ((mesh * height + row) * width + column) * faces_per_pixel;
-    for (i64 slot = first; slot < first + faces_per_pixel && pix_to_face[slot] >= 0; ++slot) {
-      if (pix_to_face[slot] != id) continue;
-      add_gradient(pixel_center<R3D_REAL>(width - 1 - column, width, height),
-                   pixel_center<R3D_REAL>(height - 1 - row, height, width), p.setup, settings,
-                   load_gradient<R3D_REAL>(slot, {grad_zbuf, grad_bary_coords, grad_dists}), &g);
-      break;
-    }
-  }
-  R3D_REAL parts[9] = {g.x0, g.y0, g.z0, g.x1, g.y1, g.z1, g.x2, g.y2, g.z2};
-  for (int i = 0; i < 9; ++i) {
-    for (int other = kWarp / 2; other > 0; other /= 2) parts[i] += __shfl_xor_sync(~0u, parts[i], other);
-    if (lane == 0) grad_faces[9 * id + i] = parts[i];
-  }
+  typedef TriangleGradient<R3D_REAL> Sum;
+  __shared__ bool large[kWarps];
+  __shared__ R3D_REAL warp_parts[2 * kWarps * sizeof(Sum) / sizeof(R3D_REAL)];
+  const FaceRange<R3D_REAL> range = {verts,
+                                     faces,
+                                     mesh_first_face,
+                                     0,
+                                     num_faces,
+                                     num_meshes,
+                                     height,
+                                     width,
+                                     {perspective_correct, clip_barycentric_coords, cull_backfaces,
+                                      blur_radius, z_near, z_far, is_perspective}};
+  const Upstream<R3D_REAL> grad = {grad_zbuf, grad_bary_coords, grad_dists};
+  sum_faces<Sum>(
+      range, large, warp_parts,
+      [&](i64, const Prepared<R3D_REAL>& p, const FacePixel<R3D_REAL>& at, Sum* sum) {
+        const i64 first = at.pixel * faces_per_pixel;
+        for (i64 slot = first; slot < first + faces_per_pixel && pix_to_face[slot] >= 0; ++slot) {
+          if (pix_to_face[slot] != p.id) continue;
+          add_gradient(at.px, at.py, p.setup, range.settings, load_gradient(slot, grad), sum);
+          break;
+        }
+      },
+      [&](i64 id, i64, int part, R3D_REAL value) { grad_faces[9 * id + part] = value; });
 }
 
 extern "C" __global__ void __launch_bounds__(256)

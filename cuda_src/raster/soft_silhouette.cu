@@ -1,6 +1,6 @@
 // The CUDA kernels of soft_silhouette, on the mathematics of soft_silhouette.h.
 //
-// Forward, a block a tile, a thread a pixel, on the tile lists of rasterize_meshes.cu:
+// Forward, a block a tile, a thread a pixel, on tile lists (tile_walk.h):
 //   fwd          the product over all faces of the list that the pixel sees
 //   fwd_nearest  the same over the K nearest of them; takes a second look where a pixel sees more than K
 // Backward, a face sums over the pixels of its box, from which it computes again what they saw of it:
@@ -10,7 +10,6 @@
 // Sums go to the vertices by atomic additions, whose order changes the last digits from run to run; or, to
 // repeat, each face's to memory of its own (one block for each of the largest) and from there through
 // bwd_verts.
-#include "gpu/block_sort.h"
 #include "gpu/face_hits.h"
 #include "gpu/face_sums.h"
 #include "raster/soft_silhouette.h"
@@ -25,12 +24,12 @@ struct SilhouettePixels {
 };
 
 template <bool kNearest, class Real>
-__device__ inline void silhouette_tile(const TileScene<Real>& scene, i64 K, double sigma, bool in_order,
-                                       i32* list, const SilhouettePixels<Real>& out, Prepared<Real>* batch,
+__device__ inline void silhouette_tile(const TileScene<Real>& scene, i64 K, double sigma, const i32* list,
+                                       const SilhouettePixels<Real>& out, Prepared<Real>* batch,
                                        i32* warp_counts, i32* said) {
   const TilePixel<Real> at = tile_pixel(scene);
+  if (at.idle) return;
   const Real inverse_sigma = (Real)(1 / sigma);
-  if (in_order) sort_by_block(list + at.begin, at.end - at.begin);
   DepthLimit<Real> limit = {(Real)infinity(), kNoFace};
   Real uncovered = 1;
   i64 seen_faces = 0;
@@ -43,17 +42,23 @@ __device__ inline void silhouette_tile(const TileScene<Real>& scene, i64 K, doub
       uncovered *= soft_coverage(seen.dist, inverse_sigma).complement;
       ++seen_faces;
     });
+    if (!limited || again)
+      join_shares(at, [&](int other) {
+        uncovered *= __shfl_xor_sync(at.together, uncovered, other);
+        seen_faces += __shfl_xor_sync(at.together, seen_faces, other);
+      });
     if (!kNearest || limited) break;
     again = seen_faces > K;
     if (!any_of_block(again, said)) break;
     limit = find_limit(scene, at, again, K, list, batch, warp_counts);
     if (again) uncovered = 1;
   }
-  if (kNearest && at.in_image) {
+  if (!at.writes) return;
+  if (kNearest) {
     out.limit_depth[at.pixel] = limit.z;
     out.limit_face[at.pixel] = limit.id;
   }
-  if (at.in_image) out.uncovered[at.pixel] = uncovered;
+  out.uncovered[at.pixel] = uncovered;
 }
 
 }  // namespace
@@ -62,10 +67,10 @@ extern "C" __global__ void __launch_bounds__(256)
     soft_silhouette_fwd(const R3D_REAL* verts,  // (V, 3)
                         const i64* faces,       // (F, 3)
                         const i64* offsets,     // (N * TY * TX + 1,)
-                        i32* list,              // the band's faces, tile by tile; sorted where in_order
-                        i64 first_tile, int height, int width, double sigma, bool in_order,
-                        R3D_REAL blur_radius, bool perspective_correct, bool clip_barycentric_coords,
-                        bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
+                        const i32* list,        // the band's faces, tile by tile
+                        i64 first_tile, int height, int width, double sigma, R3D_REAL blur_radius,
+                        bool perspective_correct, bool clip_barycentric_coords, bool cull_backfaces,
+                        R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
                         R3D_REAL* uncovered) {  // (N, H, W)
   __shared__ Prepared<R3D_REAL> batch[kBatch];
   __shared__ i32 warp_counts[kWarps];
@@ -77,19 +82,18 @@ extern "C" __global__ void __launch_bounds__(256)
                                     width,
                                     {perspective_correct, clip_barycentric_coords, cull_backfaces,
                                      blur_radius, z_near, z_far, is_perspective}},
-                                   0, sigma, in_order, list, {uncovered, nullptr, nullptr}, batch,
-                                   warp_counts, nullptr);
+                                   0, sigma, list, {uncovered, nullptr, nullptr}, batch, warp_counts,
+                                   nullptr);
 }
 
 extern "C" __global__ void __launch_bounds__(256)
     soft_silhouette_fwd_nearest(const R3D_REAL* verts,  // (V, 3)
                                 const i64* faces,       // (F, 3)
                                 const i64* offsets,     // (N * TY * TX + 1,)
-                                i32* list,  // the band's faces, tile by tile; sorted where in_order
-                                i64 first_tile, int height, int width, double sigma, bool in_order,
-                                R3D_REAL blur_radius, bool perspective_correct, bool clip_barycentric_coords,
-                                bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
-                                i64 faces_per_pixel,
+                                const i32* list,        // the band's faces, tile by tile
+                                i64 first_tile, int height, int width, double sigma, R3D_REAL blur_radius,
+                                bool perspective_correct, bool clip_barycentric_coords, bool cull_backfaces,
+                                R3D_REAL z_near, R3D_REAL z_far, bool is_perspective, i64 faces_per_pixel,
                                 R3D_REAL* uncovered,    // (N, H, W)
                                 R3D_REAL* limit_depth,  // (N, H, W) of the last face that counts, inf: all do
                                 i32* limit_face) {      // (N, H, W) its id
@@ -103,8 +107,8 @@ extern "C" __global__ void __launch_bounds__(256)
                                    width,
                                    {perspective_correct, clip_barycentric_coords, cull_backfaces, blur_radius,
                                     z_near, z_far, is_perspective}},
-                                  faces_per_pixel, sigma, in_order, list,
-                                  {uncovered, limit_depth, limit_face}, batch, warp_counts, said);
+                                  faces_per_pixel, sigma, list, {uncovered, limit_depth, limit_face}, batch,
+                                  warp_counts, said);
 }
 
 // The grid's columns share the faces, its rows the pixels of large ones: one row where sums must repeat.

@@ -1,18 +1,18 @@
 // The CUDA kernels of soft_phong, on the mathematics of soft_phong.h.
 //
-// Forward, on the tile lists of rasterize_meshes.cu:
+// Forward, on tile lists (tile_walk.h):
+//   check       ids of textures, once
 //   fwd         a block a tile, a thread a pixel: lights and blends the faces of the list, or the K nearest
 // Backward, a face sums over the pixels of its box, where it is lit again:
-//   bwd_pixels  what is asked of the background, and a bound of what is asked of texels, in pieces of
-//   pictures bwd_pieces  a thread a picture adds up its pieces bwd         a warp a face, a block or several
-//   a large one
+//   bwd_pixels  what is asked of the background and a bound of what is asked of texels, by pieces of pictures
+//   bwd_pieces  a thread a picture adds up its pieces
+//   bwd         a warp a face, a block or several a large one
 // Sums go on by atomic additions, whose order changes the last digits from run to run; or, to repeat, each
 // face's to memory of its own and from there, in one order,
 //   bwd_rows    a thread a row of vertices, texels or coordinates: the faces' corners that name it
 //   bwd_looks   a block a number of a look: the faces of the picture
 // but those of texels of maps and atlases as integers, whose sum does not depend on the order:
 //   bwd_texels  back from integers
-#include "gpu/block_sort.h"
 #include "gpu/face_hits.h"
 #include "gpu/face_sums.h"
 #include "shading/soft_phong.h"
@@ -59,15 +59,39 @@ __device__ inline PhongPoint<Real> lit(const PhongFace<Real>& face, const Sample
 
 }  // namespace
 
+// A thread a face, or a map. Marks ids past their tables before a kernel reads what is there.
+extern "C" __global__ void __launch_bounds__(256)
+    soft_phong_check(const i64* corner_ids,    // (F, 3), or null
+                     const i64* faces_source,  // (F,), or null
+                     const i64* maps,          // (M, 3)
+                     i64 num_faces, i64 num_maps,
+                     i64 num_rows,     // that corners may name
+                     i64 num_sources,  // that faces may name
+                     i64 num_texels,
+                     i64* mark) {  // (1,) F + 2 where there is such an id: more than any face leaves here
+  const i64 at = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  bool bad = false;
+  if (at < num_faces) {
+    for (int i = 0; corner_ids && i < 3; ++i) bad |= (u64)corner_ids[3 * at + i] >= (u64)num_rows;
+    bad |= faces_source && (u64)faces_source[at] >= (u64)num_sources;
+  }
+  if (at < num_maps) {
+    const i64 first = maps[3 * at], height = maps[3 * at + 1], width = maps[3 * at + 2];
+    // Divided, for a product of two such numbers may overflow.
+    bad |= first < 0 || height < 1 || width < 1 || first > num_texels || width > num_texels ||
+           height > (num_texels - first) / width;
+  }
+  if (bad) atomicMax(mark, num_faces + 2);
+}
+
 extern "C" __global__ void __launch_bounds__(256)
     soft_phong_fwd(const R3D_REAL* verts,  // (V, 3)
                    const i64* faces,       // (F, 3)
                    const i64* offsets,     // (N * TY * TX + 1,)
-                   i32* list,              // the band's faces, tile by tile; sorted where in_order
+                   const i32* list,        // the band's faces, tile by tile
                    i64 first_tile, int height, int width, i64 faces_per_pixel,  // 0: all
-                   bool in_order, R3D_REAL blur_radius, bool perspective_correct,
-                   bool clip_barycentric_coords, bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far,
-                   bool is_perspective,
+                   R3D_REAL blur_radius, bool perspective_correct, bool clip_barycentric_coords,
+                   bool cull_backfaces, R3D_REAL z_near, R3D_REAL z_far, bool is_perspective,
                    const R3D_REAL* positions,  // (V, 3)
                    const R3D_REAL* normals,    // (V, 3)
                    const R3D_REAL* looks,      // (N, 21)
@@ -96,7 +120,7 @@ extern "C" __global__ void __launch_bounds__(256)
                                           corner_ids,    uvs,      maps,  faces_source, atlas_size,   padding,
                                           align_corners, bilinear, sigma, gamma};
   const TilePixel<R3D_REAL> at = tile_pixel(tiles);
-  if (in_order) sort_by_block(list + at.begin, at.end - at.begin);
+  if (at.idle) return;
   DepthLimit<R3D_REAL> limit = {(R3D_REAL)infinity(), kNoFace};
   if (faces_per_pixel) {
     i64 seen_faces = 0;
@@ -104,6 +128,7 @@ extern "C" __global__ void __launch_bounds__(256)
       R3D_REAL z;
       seen_faces += comparable_depth(at.px, at.py, p, tiles.settings, &z);
     });
+    join_shares(at, [&](int other) { seen_faces += __shfl_xor_sync(at.together, seen_faces, other); });
     const bool open = seen_faces > faces_per_pixel;
     if (any_of_block(open, said))
       limit = find_limit(tiles, at, open, faces_per_pixel, list, batch, warp_counts);
@@ -133,7 +158,20 @@ extern "C" __global__ void __launch_bounds__(256)
     total = total * rescale + weight;
     color = rescale * color + weight * shown;
   });
-  if (!at.in_image) return;
+  join_shares(at, [&](int other) {
+    const R3D_REAL other_nearest = __shfl_xor_sync(at.together, nearest, other);
+    const R3D_REAL now = max_of(nearest, other_nearest);
+    const R3D_REAL mine = exp_of((nearest - now) * inverse_gamma);
+    const R3D_REAL theirs = exp_of((other_nearest - now) * inverse_gamma);
+    const auto add = [&](R3D_REAL own) {
+      return mine * own + theirs * __shfl_xor_sync(at.together, own, other);
+    };
+    nearest = now;
+    total = add(total);
+    color = {add(color.x), add(color.y), add(color.z)};
+    uncovered *= __shfl_xor_sync(at.together, uncovered, other);
+  });
+  if (!at.writes) return;
   const R3D_REAL behind = background_weight(nearest, inverse_gamma);
   total += behind;
   color = color + behind * look.background;

@@ -72,9 +72,9 @@ def antialias_fwd(
     sizes = check_shape(_WHERE, "color", color, "N H W C")
     check_dtype(_WHERE, "color", color, "float32", "float64")
     real = dtype_name(color)
-    pixels = {letter: sizes[letter] for letter in "NHW"}
-    slots = check_shape(_WHERE, "pix_to_face", pix_to_face, "N H W K", **pixels)
-    check_shape(_WHERE, "zbuf", zbuf, "N H W K", **pixels, K=slots["K"])
+    sides = {letter: sizes[letter] for letter in "NHW"}
+    slots = check_shape(_WHERE, "pix_to_face", pix_to_face, "N H W K", **sides)
+    check_shape(_WHERE, "zbuf", zbuf, "N H W K", **sides, K=slots["K"])
     check_shape(_WHERE, "verts", verts, "V 3")
     rows = check_shape(_WHERE, "faces", faces, "F 3")
     check_shape(_WHERE, "opposites", opposites, "F 3", F=rows["F"])
@@ -92,6 +92,8 @@ def antialias_fwd(
         raise ValueError(f"{_WHERE}: pix_to_face must have at least one slot a pixel, got {slots['K']}")
     if 3 * len(faces) > MAX_PACKED:
         raise ValueError(f"{_WHERE}: faces has {len(faces)} rows, at most {MAX_PACKED // 3} are taken")
+    if sizes["H"] * sizes["W"] > MAX_PACKED:
+        raise ValueError(f"{_WHERE}: color has more than {MAX_PACKED} pixels an image")
     if math.isnan(z_near):
         raise ValueError(f"{_WHERE}: z_near must be a number, got {z_near}")
     arrays = arrays_like(color)
@@ -106,12 +108,12 @@ def antialias_fwd(
         return out
     launch = _Launch(arrays, device, real)
     image = height, width
+    pixels = count * height * width
     launch(
-        "find", count * height * width, pix_to_face, zbuf, verts, faces, opposites, len(verts), len(faces),
-        count * height * width, *image, slots["K"], z_near, out.crossings, out.shares,
+        "find", pixels, pix_to_face, zbuf, verts, faces, opposites, len(verts), len(faces), pixels, *image,
+        slots["K"], z_near, out.crossings, out.shares,
     )  # fmt: skip
-    values = count * height * width * channels
-    launch("blend", values, color, out.shares, values, *image, channels, out.image)
+    launch("blend", pixels, color, out.shares, pixels, *image, channels, out.image)
     return out
 
 
@@ -129,9 +131,9 @@ def antialias_bwd_color(
     if device is None and isinstance(grad, np.ndarray):
         native().antialias_bwd_color(grad, shares, grad_color)
         return grad_color
-    values = count * height * width * channels
+    pixels = count * height * width
     _Launch(arrays, device, real)(
-        "bwd_color", values, grad, shares, values, height, width, channels, grad_color
+        "bwd_color", pixels, grad, shares, pixels, height, width, channels, grad_color
     )
     return grad_color
 

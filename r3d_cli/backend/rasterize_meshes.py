@@ -6,21 +6,22 @@ NumPy arrays run on the CPU schedule; arrays of a GPU run the CUDA kernels there
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from r3d_cli.backend.arrays import Arrays, NumpyArrays, arrays_like
 from r3d_cli.backend.cpu import native
-from r3d_cli.backend.launch import MAX_GRID, Device, blocks_for, device_of
-from r3d_cli.backend.scan import exclusive_scan
+from r3d_cli.backend.launch import Device, blocks_for, device_of
+from r3d_cli.backend.tile_lists import Band, TileLists
 from r3d_cli.checks import check_dtype, check_shape, dtype_name
 from r3d_cli.constants import MAX_IMAGE_SIDE, MAX_PACKED, WORKSPACE_BUDGET
 
-TILE = 16  # pixels a side: kTile of rasterize_meshes.cu
 FACES_A_BLOCK = 8  # warps of a block of rasterize_meshes_bwd_faces
+MOST_RUNS, PIXELS_TO_SHARE = 16, 2**19  # of a warp of rasterize_meshes_bwd
 FEW = 8  # faces a pixel that fit in registers: kFew
+BAD_OTHER = -2  # instead of a face: what else a kernel has marked
 LARGE_GRID = (32, 128)  # blocks that share the largest faces: pieces, faces
 
 
@@ -82,7 +83,8 @@ def rasterize_meshes(
         device: where to run; by default where the arrays are. NumPy arrays run on the CPU schedule.
 
     Returns:
-        ``Fragments`` of the arrays' own library, with ``verts``'s dtype.
+        ``Fragments`` of the arrays' own library, with ``verts``'s dtype. A GPU is waited for once: for how
+        long the tile lists are, and whether a face points past the vertices.
 
     Raises:
         ValueError: an argument of the wrong dtype, shape or range.
@@ -224,14 +226,18 @@ def rasterize_meshes_bwd(
     how = *shape[1:], *settings, *grads
     if corners is None:
         grad_verts = arrays.full((len(verts), 3), 0, real)
-        slots = math.prod(shape)
+        pixels = math.prod(shape[:3])
+        # Enough warps for any GPU first; then runs, so that a face over all of them is added rarely.
+        runs = max(1, min(MOST_RUNS, pixels // PIXELS_TO_SHARE))
         kernels.launch(
             "rasterize_meshes_bwd",
-            blocks_for(slots),
+            blocks_for(pixels, 256 * runs),
             verts,
             faces,
             pix_to_face,
-            slots,
+            len(faces),
+            pixels,
+            runs,
             *how,
             grad_verts,
             stream=arrays.stream,
@@ -369,15 +375,15 @@ class RasterRun:
         """Any K, blurred or not. Returns the first bad face, or -1."""
         fine = "fine_few" if self.K <= FEW else "fine_many"
 
-        def visit(begin: int, end: int, offsets: Any, lists: Any) -> None:
+        def visit(band: Band) -> None:
             self.launch(
                 fine,
-                end - begin,
+                (band.last_tile - band.first_tile, band.blocks),
                 self.verts,
                 self.faces,
-                offsets,
-                lists,
-                begin,
+                band.offsets,
+                band.lists,
+                band.first_tile,
                 self.height,
                 self.width,
                 self.K,
@@ -388,91 +394,51 @@ class RasterRun:
 
         return self.tiles(visit, budget)
 
-    def tiles(self, visit: Callable[[int, int, Any, Any], None], budget: int) -> int:
+    def tiles(
+        self,
+        visit: Callable[[Band], None],
+        budget: int,
+        in_order: bool = False,
+        check: Callable[[Any], None] | None = None,
+    ) -> int:
         """Lists the faces of each tile, band by band.
 
         Args:
-            visit: ``visit(begin, end, offsets, lists)`` of each band of tiles, [begin, end) of the batch's:
-                ``offsets`` (tiles + 2,) int64 is where each tile's list begins in the row of all lists, of
-                which ``lists`` int32 holds those of the band, each in the order in which atomics ran.
-            budget: bytes of lists that are held at once.
+            visit: What to do with the lists of a band.
+            budget: Bytes of lists that are held at once.
+            in_order: Sort the lists by face; else they are in the order in which atomics ran.
+            check: Is given the mark (1,), to which a kernel may raise F + 2 for what else must not be read.
 
         Returns:
-            The first bad face, or -1. Nothing is visited where there is one.
+            The first bad face, `BAD_OTHER`, or -1. Nothing is visited where there is one.
         """
-        verts, faces, first, arrays = self.verts, self.faces, self.mesh_first_face, self.arrays
-        image, num_faces, meshes = (self.height, self.width), len(faces), self.meshes
-        across, down = blocks_for(self.width, TILE), blocks_for(self.height, TILE)
-        tiles = meshes * across * down
+        faces, image = self.faces, (self.height, self.width)
+        lists = TileLists(faces, len(faces), self.mesh_first_face, image, device=self.device)
         blur, perspective, _, cull, *planes = self.settings
-        boxes = arrays.empty((num_faces, 4), "int16")
-        # Faces a tile, then list offsets; their total and the bad face last, so that one copy brings both.
-        offsets = arrays.full((tiles + 2,), 0, "int64")
         self.launch(
-            "bin",
-            blocks_for(num_faces),
-            verts,
+            "boxes",
+            blocks_for(len(faces)),
+            self.verts,
             faces,
-            first,
-            len(verts),
-            num_faces,
-            meshes,
+            len(self.verts),
+            len(faces),
             *image,
             blur,
             perspective,
             cull,
             *planes,
-            boxes,
-            offsets,
-            offsets[tiles + 1 :],
+            lists.boxes,
+            lists.mark,
         )
-        self.launch("sum_rows", blocks_for(meshes * down), offsets, meshes * down, across)
-        self.launch("sum_columns", blocks_for(meshes * across), offsets, meshes, down, across)
-        exclusive_scan(offsets[: tiles + 1], device=self.device)
-        total, bad_face = arrays.numpy(offsets[tiles:]).tolist()
-        if bad_face:
-            return self._bad_face(bad_face)
-        capacity = budget // 4
-        bands = [(0, tiles)]
-        if total > capacity or tiles > MAX_GRID[0]:
-            starts = arrays.numpy(offsets[: tiles + 1])
-            bands = list(_bands(starts, capacity))
-            total = max(int(starts[end] - starts[begin]) for begin, end in bands)
-        lists = arrays.empty((total,), "int32")
-        cursors = arrays.full((tiles,), 0, "int32")
-        for begin, end in bands:
-            if total:
-                self.launch(
-                    "fill",
-                    blocks_for(num_faces),
-                    boxes,
-                    first,
-                    num_faces,
-                    meshes,
-                    down,
-                    across,
-                    begin,
-                    end,
-                    offsets,
-                    cursors,
-                    lists,
-                )
-            visit(begin, end, offsets, lists)
-        return -1
+        if check is not None:
+            check(lists.mark)
+        for band in lists.bands(budget, in_order=in_order):
+            visit(band)
+        return self._bad_face(lists.mark_value)
 
     def _bad_face(self, mark: int) -> int:
         """The kernels keep F - id, whose largest is the first face and whose zero is none."""
         return len(self.faces) - int(mark) if mark else -1
-
-
-def _bands(offsets: np.ndarray, capacity: int) -> Iterator[tuple[int, int]]:
-    """Cut the tiles into runs whose lists hold at most ``capacity`` faces, or one tile's."""
-    begin, tiles = 0, len(offsets) - 1
-    while begin < tiles:
-        end = int(np.searchsorted(offsets, offsets[begin] + capacity, side="right")) - 1
-        end = min(max(end, begin + 1), begin + MAX_GRID[0], tiles)
-        yield begin, end
-        begin = end
 
 
 def check_arguments(

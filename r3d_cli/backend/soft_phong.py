@@ -8,12 +8,11 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from r3d_cli.backend.arrays import Arrays, NumpyArrays, arrays_like
 from r3d_cli.backend.cpu import native
 from r3d_cli.backend.launch import MAX_GRID, Device, blocks_for, device_of
 from r3d_cli.backend.rasterize_meshes import (
+    BAD_OTHER,
     FACES_A_BLOCK,
     RasterRun,
     RasterSettings,
@@ -21,6 +20,7 @@ from r3d_cli.backend.rasterize_meshes import (
     raise_bad_face,
 )
 from r3d_cli.backend.soft_silhouette import rows_that_share
+from r3d_cli.backend.tile_lists import Band
 from r3d_cli.backend.vertex_corners import vertex_corners
 from r3d_cli.checks import check_dtype, check_shape, dtype_name
 from r3d_cli.constants import WORKSPACE_BUDGET
@@ -140,13 +140,18 @@ def soft_phong_fwd(
         workspace_budget: bytes of tile lists that are held at once.
         device: where to run; by default where the arrays are.
 
+    A GPU is waited for once: for how long the tile lists are, and whether ids are in range.
+
     Raises:
         ValueError: an argument of the wrong dtype, shape or range.
-        IndexError: a face points past the vertices.
+        IndexError: a face points past the vertices, or a corner or a face past its table.
     """
     _check("soft_phong", mesh, surface, texture, image_size, faces_per_pixel, settings, kinds, blending)
-    settings = settings.resolved()
     arrays = arrays_like(mesh.verts)
+    on_cpu = device is None and isinstance(arrays, NumpyArrays)
+    if on_cpu:
+        _check_ids("soft_phong", texture, kinds)
+    settings = settings.resolved()
     real = dtype_name(mesh.verts)
     shape = (len(mesh.mesh_first_face) - 1, *image_size)
     limits = shape if faces_per_pixel is not None else (0, *image_size)
@@ -156,7 +161,7 @@ def soft_phong_fwd(
         arrays.empty(limits, real),
         arrays.empty(limits, "int32"),
     )
-    if device is None and isinstance(arrays, NumpyArrays):
+    if on_cpu:
         bad_face = native().soft_phong_fwd(
             mesh,
             surface,
@@ -176,25 +181,43 @@ def soft_phong_fwd(
     run = RasterRun(*mesh, (*shape, faces_per_pixel or 0), settings, arrays, device, real)
     results = result if faces_per_pixel is not None else (result.image, result.blend, None, None)
 
-    def visit(begin: int, end: int, offsets: Any, lists: Any) -> None:
+    def visit(band: Band) -> None:
         kernels.launch(
             "soft_phong_fwd",
-            end - begin,
+            (band.last_tile - band.first_tile, band.blocks),
             mesh.verts,
             mesh.faces,
-            offsets,
-            lists,
-            begin,
+            band.offsets,
+            band.lists,
+            band.first_tile,
             *image_size,
             faces_per_pixel or 0,
-            in_order,
             *settings,
             *_scene(surface, texture, kinds, blending),
             *results,
             stream=arrays.stream,
         )
 
-    raise_bad_face("soft_phong", run.tiles(visit, workspace_budget), mesh.verts, mesh.faces)
+    def check(mark: Any) -> None:
+        shown = kinds.texture
+        corner_ids = None if shown == "atlas" else texture.corner_ids
+        sources = None if shown == "vertices" else texture.faces_source
+        counts = len(mesh.faces), len(texture.maps), *_rows_named(texture, kinds), len(texture.texels)
+        kernels.launch(
+            "soft_phong_check",
+            blocks_for(max(counts[:2])),
+            corner_ids,
+            sources,
+            texture.maps,
+            *counts,
+            mark,
+            stream=arrays.stream,
+        )
+
+    bad = run.tiles(visit, workspace_budget, in_order, check)
+    if bad == BAD_OTHER:
+        _check_ids("soft_phong", Texture(*(x if x is None else arrays.numpy(x) for x in texture)), kinds)
+    raise_bad_face("soft_phong", bad, mesh.verts, mesh.faces)
     return result
 
 
@@ -230,6 +253,8 @@ def soft_phong_bwd(
     _check(where, mesh, surface, texture, image_size, faces_per_pixel, settings, kinds, blending)
     settings = settings.resolved()
     arrays = arrays_like(mesh.verts)
+    if device is None and isinstance(arrays, NumpyArrays):
+        _check_ids(where, texture, kinds)
     inputs = mesh.verts, *surface, texture.texels, texture.uvs
     gradients = SoftPhongGradients(*(arrays.empty(tuple(array.shape), real) for array in inputs))
     if kinds.lights == "none":  # the kernels do not touch them
@@ -426,28 +451,32 @@ def _check(
         for name, (array, shape) in named.items():
             check_shape(where, name, array, shape)
             check_dtype(where, name, array, dtype)
-    if isinstance(mesh.verts, np.ndarray):
-        _check_ids(where, texture, kinds)
+    if kinds.texture == "atlas" and texture.faces_source is None and _rows_named(texture, kinds)[1] < F:
+        raise ValueError(f"{where}: texels must have an atlas for each of the {F} faces")
+    if kinds.texture == "maps" and not len(texture.maps):
+        raise ValueError(f"{where}: maps must name texels of the {len(texture.texels)} given")
+
+
+def _rows_named(texture: Texture, kinds: Kinds) -> tuple[int, int]:
+    """How many rows corners may name, and how many maps or atlases faces may."""
+    if kinds.texture == "atlas":
+        return 0, len(texture.texels) // kinds.atlas_size**2
+    if kinds.texture == "maps":
+        return len(texture.uvs), len(texture.maps)
+    return len(texture.texels), 0
 
 
 def _check_ids(where: str, texture: Texture, kinds: Kinds) -> None:
-    """On the CPU; on a GPU the answer would have to be waited for."""
-    limits = []
-    if kinds.texture == "atlas":
-        places = len(texture.texels) // kinds.atlas_size**2
-        limits.append(("faces_source", texture.faces_source, places))
-    else:
-        rows = texture.uvs if kinds.texture == "maps" else texture.texels
-        limits.append(("corner_ids", texture.corner_ids, len(rows)))
+    """Of NumPy arrays: a GPU's are looked at by a kernel, for the wait that there is anyway."""
+    corners, sources = _rows_named(texture, kinds)
     if kinds.texture == "maps":
-        limits.append(("faces_source", texture.faces_source, len(texture.maps)))
         first, height, width = texture.maps.T
-        if (
-            len(texture.maps) == 0
-            or (first < 0).any()
-            or (first + height * width > len(texture.texels)).any()
-        ):
+        low = (first < 0).any() or (height < 1).any() or (width < 1).any()
+        if len(texture.maps) == 0 or low or (first + height * width > len(texture.texels)).any():
             raise ValueError(f"{where}: maps must name texels of the {len(texture.texels)} given")
+    limits = [("corner_ids", texture.corner_ids, corners)] if kinds.texture != "atlas" else []
+    if kinds.texture != "vertices":
+        limits.append(("faces_source", texture.faces_source, sources))
     for name, array, count in limits:
         if array is not None and array.size and (array.min() < 0 or array.max() >= count):
             raise IndexError(f"{where}: {name} must lie in [0, {count}), got {array.min()} to {array.max()}")

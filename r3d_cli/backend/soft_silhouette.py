@@ -18,6 +18,7 @@ from r3d_cli.backend.rasterize_meshes import (
     check_raster_arguments,
     raise_bad_face,
 )
+from r3d_cli.backend.tile_lists import Band
 from r3d_cli.checks import check_dtype, check_shape, dtype_name
 from r3d_cli.constants import WORKSPACE_BUDGET
 
@@ -59,6 +60,8 @@ def soft_silhouette_fwd(
         workspace_budget: bytes of tile lists that are held at once.
         device: where to run; by default where the arrays are.
 
+    A GPU is waited for once: for how long the tile lists are, and whether a face points past the vertices.
+
     Raises:
         ValueError: an argument of the wrong dtype, shape or range.
         IndexError: a face points past the vertices.
@@ -78,9 +81,16 @@ def soft_silhouette_fwd(
     )
     if device is None and isinstance(arrays, NumpyArrays):
         bad_face = native().soft_silhouette_fwd(
-            verts, faces, mesh_first_face, image_size, faces_per_pixel or 0, settings, sigma,
-            workspace_budget, *result,
-        )  # fmt: skip
+            verts,
+            faces,
+            mesh_first_face,
+            image_size,
+            faces_per_pixel or 0,
+            settings,
+            sigma,
+            workspace_budget,
+            *result,
+        )
         raise_bad_face("soft_silhouette", bad_face, verts, faces)
         return result
     device = device or device_of(arrays)
@@ -92,13 +102,23 @@ def soft_silhouette_fwd(
     if faces_per_pixel is None:
         name, rest = "soft_silhouette_fwd", [result.uncovered]
 
-    def visit(begin: int, end: int, offsets: Any, lists: Any) -> None:
+    def visit(band: Band) -> None:
         kernels.launch(
-            name, end - begin, verts, faces, offsets, lists, begin, *image_size, sigma, in_order, *settings,
-            *rest, stream=arrays.stream,
-        )  # fmt: skip
+            name,
+            (band.last_tile - band.first_tile, band.blocks),
+            verts,
+            faces,
+            band.offsets,
+            band.lists,
+            band.first_tile,
+            *image_size,
+            sigma,
+            *settings,
+            *rest,
+            stream=arrays.stream,
+        )
 
-    raise_bad_face("soft_silhouette", run.tiles(visit, workspace_budget), verts, faces)
+    raise_bad_face("soft_silhouette", run.tiles(visit, workspace_budget, in_order), verts, faces)
     return result
 
 
@@ -140,9 +160,17 @@ def soft_silhouette_bwd(
     if device is None and isinstance(arrays, NumpyArrays):
         grad_verts = arrays.empty((len(verts), 3), real)
         native().soft_silhouette_bwd(
-            verts, faces, mesh_first_face, image_size, faces_per_pixel or 0, settings, sigma, *result,
-            grad_uncovered, grad_verts,
-        )  # fmt: skip
+            verts,
+            faces,
+            mesh_first_face,
+            image_size,
+            faces_per_pixel or 0,
+            settings,
+            sigma,
+            *result,
+            grad_uncovered,
+            grad_verts,
+        )
         return grad_verts
     kernels = (device or device_of(arrays)).kernels("soft_silhouette", real)
     num_faces, num_verts = len(faces), len(verts)
@@ -155,14 +183,31 @@ def soft_silhouette_bwd(
     for begin in range(0, num_faces, FACES_AT_ONCE):
         end = min(begin + FACES_AT_ONCE, num_faces)
         kernels.launch(
-            "soft_silhouette_bwd", (blocks_for(end - begin, FACES_A_BLOCK), rows), verts, faces,
-            mesh_first_face, begin, end, sizes["N"], *pixels, grad_faces, out, stream=arrays.stream,
-        )  # fmt: skip
+            "soft_silhouette_bwd",
+            (blocks_for(end - begin, FACES_A_BLOCK), rows),
+            verts,
+            faces,
+            mesh_first_face,
+            begin,
+            end,
+            sizes["N"],
+            *pixels,
+            grad_faces,
+            out,
+            stream=arrays.stream,
+        )
         if corners is not None:
             kernels.launch(
-                "soft_silhouette_bwd_verts", blocks_for(num_verts), grad_faces, *corners, begin, end,
-                num_verts, grad_verts, stream=arrays.stream,
-            )  # fmt: skip
+                "soft_silhouette_bwd_verts",
+                blocks_for(num_verts),
+                grad_faces,
+                *corners,
+                begin,
+                end,
+                num_verts,
+                grad_verts,
+                stream=arrays.stream,
+            )
     return grad_verts
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shapes import assert_same, make_meshes
+from shapes import assert_same, by_vertex, make_meshes
 
 from r3d_cli.backend.emulation import Emulation
-from r3d_cli.backend.rasterize_meshes import Fragments, rasterize_meshes
+from r3d_cli.backend.rasterize_meshes import Fragments, rasterize_meshes, rasterize_meshes_bwd
 
 CASES = {
     "one face": {},
@@ -58,7 +58,7 @@ def test_bands_respect_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every list but that of a single overfull tile fits; every tile is in exactly one band."""
     launches = []
     device = Emulation()
-    kernels = device.kernels("rasterize_meshes", "float32")
+    kernels = device.kernels("tile_lists", "float32")
     launch = kernels.launch
 
     def record(name: str, *arguments: Any, **options: Any) -> None:
@@ -67,7 +67,8 @@ def test_bands_respect_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(kernels, "launch", record)
     rasterize_meshes(*make_meshes(200), (64, 64), faces_per_pixel=2, workspace_budget=4 * 150, device=device)
-    bands = [(a[7], a[8], a[-1]) for name, a in launches if name.endswith("fill")]  # first, last, lists
+    fills = [a[1] for name, a in launches if name.endswith("fill")]
+    bands = [(fill["first_tile"], fill["last_tile"], fill["list"]) for fill in fills]
     assert len(bands) > 2
     assert bands[0][0] == 0
     assert bands[-1][1] == 16
@@ -220,3 +221,36 @@ def test_recorded_cases(name: str, shared_data: Path) -> None:
     )  # fmt: skip
     want = Fragments(*(case[field] for field in Fragments._fields))
     assert_same(got, want, tolerance=2e-4)
+
+
+@pytest.mark.parametrize("faces_per_pixel", [1, 3])
+def test_the_backward_of_faces_large_and_small(faces_per_pixel: int, emulation: Emulation) -> None:
+    """Faces over the whole picture, which a block sums and runs of pixels share, beside small ones; ids of no
+    face give nothing."""
+    small, large = (
+        make_meshes(60, size=0.1, dtype=np.float64),
+        make_meshes(2, size=3, dtype=np.float64, seed=1),
+    )
+    verts = np.concatenate([small[0], large[0]])
+    mesh = verts, np.arange(len(verts)).reshape(-1, 3), np.array([0, 62])
+    fragments = rasterize_meshes(*mesh, (70, 80), faces_per_pixel=faces_per_pixel)
+    grads = [np.random.default_rng(i).normal(size=part.shape) for i, part in enumerate(fragments[1:])]
+    want = rasterize_meshes_bwd(*mesh, fragments.pix_to_face, *grads)
+    for corners in (None, by_vertex(mesh)):
+        got = rasterize_meshes_bwd(*mesh, fragments.pix_to_face, *grads, corners=corners, device=emulation)
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-11 * np.abs(want).max())
+    beyond = np.where(fragments.pix_to_face == 61, 10**9, fragments.pix_to_face)
+    got = rasterize_meshes_bwd(*mesh, beyond, *grads, device=emulation)
+    assert not got[183:].any()
+    np.testing.assert_allclose(got[:183], want[:183], rtol=1e-9, atol=1e-11 * np.abs(want).max())
+
+
+def test_a_face_over_many_pixels_is_added_once_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several runs of pixels a warp, as in large pictures."""
+    monkeypatch.setattr("r3d_cli.backend.rasterize_meshes.PIXELS_TO_SHARE", 512)
+    mesh = make_meshes(3, size=2, dtype=np.float64)
+    fragments = rasterize_meshes(*mesh, (64, 70))
+    grads = [np.ones_like(part) for part in fragments[1:]]
+    want = rasterize_meshes_bwd(*mesh, fragments.pix_to_face, *grads)
+    got = rasterize_meshes_bwd(*mesh, fragments.pix_to_face, *grads, device=Emulation("random"))
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-11 * np.abs(want).max())

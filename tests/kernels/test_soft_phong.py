@@ -126,3 +126,32 @@ def test_gradients_that_are_not_finite_are_handed_on() -> None:
         *scene[:3], result, grad, device=Emulation(), corners=by_vertex(scene.mesh), **scene.options
     )
     assert np.isnan(got.texels).all()
+
+
+@pytest.mark.parametrize(
+    ("texture", "part", "bad"),
+    [
+        ("vertices", "corner_ids", -1),
+        ("vertices", "corner_ids", 10**12),
+        ("maps", "corner_ids", 10**6),
+        ("maps", "faces_source", 9),
+        ("maps", "maps", 10**9),
+        ("maps", "maps", -1),
+        ("atlas", "faces_source", 99),
+        ("atlas", "faces_source", -1),
+    ],
+)
+def test_ids_out_of_range_are_named_and_nothing_is_read_there(texture: str, part: str, bad: int) -> None:
+    """As on the CPU, for the one wait of the forward; `fwd` is not launched."""
+    scene = phong_scene(*make_meshes(20), settings=RasterSettings(1e-3), texture=texture)
+    table = getattr(scene.texture, part).copy()
+    table.reshape(-1)[3 if part == "corner_ids" else 0] = bad
+    scene = scene._replace(texture=scene.texture._replace(**{part: table}))
+    device = Emulation()
+    with pytest.raises((IndexError, ValueError)) as on_cpu:
+        soft_phong_fwd(*scene[:4], **scene.options)
+    with pytest.raises(type(on_cpu.value)) as emulated:
+        soft_phong_fwd(*scene[:4], device=device, **scene.options)
+    assert str(emulated.value) == str(on_cpu.value)
+    assert "soft_phong_check" in device.launched
+    assert "soft_phong_fwd" not in device.launched
