@@ -53,7 +53,8 @@ struct SlotGradients {
         block.b0[i] = block.b1[i] = block.b2[i] = block.z[i] = block.dist[i] = 0;
       }
       const L px = load<Real>(block.px), py = load<Real>(block.py);
-      const Coverage<L> covered = cover(px, py, f);
+      Coverage<L> covered;
+      cover(px, py, f, &covered);
       u32 alone = exactly || clipped ? ~0u : mask_bits(covered.undecided);
       TriangleGradient<L> g = {};
       if (!exactly && !clipped) {

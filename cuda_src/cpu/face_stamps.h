@@ -117,8 +117,8 @@ R3D_FN StampHits<Real> hit_stamp(Lanes<Real> px, Lanes<Real> py, const StampFace
   typedef Lanes<Real> L;
   constexpr u32 all = ~0u >> (32 - Simd<Real>::width);
   constexpr int kSee = (kSample ? kSeeDepth : 0) | (kBackward ? kSeeNearest : kSeeDistance);
-  const Sight<L> sight = face.slow ? see_cut<kSee, Real>(px, py, face, settings)
-                                   : see_face<kSee>(px, py, face.setup, settings);
+  const Sight<L> sight =
+      face.slow ? see_cut<kSee, Real>(px, py, face, settings) : see_face<kSee>(px, py, face.setup, settings);
   StampHits<Real> h = {px, py, sight.at.e, sight.at.inside, sight.hit, 0, sight.sample, {}, sight.nearest};
   h.dist = select(h.inside, -sight.dist2, sight.dist2);
   h.undecided = face.exactly ? all : mask_bits(sight.alone);
@@ -150,7 +150,7 @@ R3D_FN void hit_stamp_bwd(const StampHits<Real>& h, const StampFace<Real>& face,
     TriangleGradient<L> g = {};
     if (kSample)
       interpolate_bwd(h.px, h.py, h.e, h.inside, face.setup, settings.perspective_correct,
-                             settings.clip_barycentric_coords, grad.sample, &g);
+                      settings.clip_barycentric_coords, grad.sample, &g);
     triangle_distance2_bwd(h.nearest, select(h.inside, -grad.dist, grad.dist), &g);
     alone |= mask_bits(!(magnitude(g) < splat<L>(R3D_GRADIENT_LIMIT)));
     Ints<Real> together = h.hit;

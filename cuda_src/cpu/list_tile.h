@@ -47,7 +47,7 @@ void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, cons
   constexpr int width = Simd<Real>::width, sw = Stamp<Real>::width, sh = Stamp<Real>::height;
   constexpr int stride = kListStride;
   const RasterizeMeshesArgs<Real>& a = frame.args;
-  const RasterSettings<Real>& settings = frame.settings;
+  const RasterSettings<Real> settings = frame.settings;  // a copy, which no store through a pointer changes
   const i64 K = a.faces_per_pixel;
   const int row0 = tile_y * kListTile, column0 = tile_x * kListTile;
   const int rows = a.height - row0 < kListTile ? a.height - row0 : kListTile;

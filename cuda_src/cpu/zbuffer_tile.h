@@ -30,7 +30,7 @@ void zbuffer_tile(const Frame<float>& frame, i64 image, int tile_y, int tile_x, 
   constexpr int width = Simd<float>::width, sw = Stamp<float>::width, sh = Stamp<float>::height;
   constexpr int stride = ZBufferTile::stride;
   const RasterizeMeshesArgs<float>& a = frame.args;
-  const RasterSettings<float>& settings = frame.settings;
+  const RasterSettings<float> settings = frame.settings;  // a copy, which no store through a pointer changes
   const int row0 = tile_y * kZBufferTile, column0 = tile_x * kZBufferTile;
   const int rows = a.height - row0 < kZBufferTile ? a.height - row0 : kZBufferTile;
   const int columns = a.width - column0 < kZBufferTile ? a.width - column0 : kZBufferTile;

@@ -35,20 +35,20 @@ __device__ inline SeenFace<Real> see_prepared(Real px, Real py, const Prepared<R
   }
   if (sight.hit && (kSample || !(p.nearest > 0)))
     see_depth(p.setup, (const Polygon<Real>*)nullptr, settings, settings.blur_radius > 0, &sight);
-  return {sight.hit, sight.at.inside, false, sight.at.inside ? -sight.dist2 : sight.dist2,
-          sight.sample, sight.at.e, sight.nearest};
+  return {sight.hit,    sight.at.inside, false,        sight.at.inside ? -sight.dist2 : sight.dist2,
+          sight.sample, sight.at.e,      sight.nearest};
 }
 
 // Of a face that was hit; finite whatever the face. Without `kSample` only the distance has a gradient.
 template <bool kSample, class Real>
 __device__ inline void see_prepared_bwd(Real px, Real py, const SeenFace<Real>& seen, const Prepared<Real>& p,
-                                    const RasterSettings<Real>& settings, const HitGradient<Real>& grad,
-                                    TriangleGradient<Real>* out) {
+                                        const RasterSettings<Real>& settings, const HitGradient<Real>& grad,
+                                        TriangleGradient<Real>* out) {
   if (!seen.rare) {
     TriangleGradient<Real> g = {};
     if (kSample)
       interpolate_bwd(px, py, seen.e, seen.inside, p.setup, settings.perspective_correct,
-                             settings.clip_barycentric_coords, grad.sample, &g);
+                      settings.clip_barycentric_coords, grad.sample, &g);
     triangle_distance2_bwd(seen.nearest, seen.inside ? -grad.dist : grad.dist, &g);
     if (magnitude(g) < (Real)R3D_GRADIENT_LIMIT) {
       out->add(g);

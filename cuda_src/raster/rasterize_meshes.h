@@ -373,24 +373,29 @@ struct Coverage {
 };
 
 // The decision, from the least and the greatest edge function: a point is inside where both are positive or
-// both negative, outside where they differ in sign, and undecided within R3D_UNDECIDED of zero.
+// both negative, outside where they differ in sign, and undecided within R3D_UNDECIDED of zero. Here and
+// below, lanes are set one field after another: g++ copies structs of them through memory.
 template <class T>
-R3D_FN Coverage<T> decide_coverage(const Edges<T>& e, T least, T greatest) {
+R3D_FN void decide_coverage(const Edges<T>& e, T least, T greatest, Coverage<T>* at) {
   const T limit = splat<T>(R3D_UNDECIDED);
   const MaskOf<T> inside = (least > limit) | (greatest < -limit);
   const MaskOf<T> outside = (least < -limit) & (greatest > limit);
-  return {e, inside, !(inside | outside)};
+  at->e.e0 = e.e0;
+  at->e.e1 = e.e1;
+  at->e.e2 = e.e2;
+  at->inside = inside;
+  at->undecided = !(inside | outside);
 }
 
 template <class T, class S>
-R3D_FN Coverage<T> cover(T px, T py, const Triangle<S>& f) {
+R3D_FN void cover(T px, T py, const Triangle<S>& f, Coverage<T>* at) {
   const Edges<T> e = triangle_edges(px, py, f);
-  return decide_coverage(e, min_of(e.e0, min_of(e.e1, e.e2)), max_of(e.e0, max_of(e.e1, e.e2)));
+  decide_coverage(e, min_of(e.e0, min_of(e.e1, e.e2)), max_of(e.e0, max_of(e.e1, e.e2)), at);
 }
 
 // The same of what planes have left of a face.
 template <class T, class S, class Real>
-R3D_FN Coverage<T> cover_cut(T px, T py, const Triangle<S>& f, const Polygon<Real>& cut) {
+R3D_FN void cover_cut(T px, T py, const Triangle<S>& f, const Polygon<Real>& cut, Coverage<T>* at) {
   T least = edge_function(px, py, cut.x[cut.size - 1], cut.y[cut.size - 1], cut.x[0], cut.y[0]);
   T greatest = least;
   for (int i = 1; i < cut.size; ++i) {
@@ -398,7 +403,7 @@ R3D_FN Coverage<T> cover_cut(T px, T py, const Triangle<S>& f, const Polygon<Rea
     least = min_of(least, e);
     greatest = max_of(greatest, e);
   }
-  return decide_coverage(triangle_edges(px, py, f), least, greatest);
+  decide_coverage(triangle_edges(px, py, f), least, greatest, at);
 }
 
 // What is left of a face between the planes, with the weights of the face's vertices at its corners: those of
@@ -601,7 +606,7 @@ enum See {
 // Any depth will do.
 struct AnyDepth {
   template <class T>
-  R3D_FN_MEMBER MaskOf<T> operator()(T z) const {
+  R3D_FN_MEMBER MaskOf<T> operator()(T) const {
     return every<T>();
   }
 };
@@ -611,14 +616,21 @@ template <class T, class S, class Real>
 R3D_FN void see_depth(const FaceSetup<S>& face, const Polygon<Real>* cut,
                       const RasterSettings<Real>& settings, bool blurred, Sight<T>* sight) {
   const MaskOf<T> inside = sight->at.inside;
+  Sample<T>* const sample = &sight->sample;
   if (cut) {
     const T zero = splat<T>(0);
     const Sample<T> s = interpolate_clipped(sight->at.e, face, settings);  // of no meaning outside
-    sight->sample = {select(inside, s.b0, zero), select(inside, s.b1, zero), select(inside, s.b2, zero),
-                     select(inside, s.z, zero)};
+    sample->b0 = select(inside, s.b0, zero);
+    sample->b1 = select(inside, s.b1, zero);
+    sample->b2 = select(inside, s.b2, zero);
+    sample->z = select(inside, s.z, zero);
   } else {
-    sight->sample = interpolate(sight->at.e, inside, face, settings.perspective_correct,
-                                settings.clip_barycentric_coords, blurred);
+    const Sample<T> s = interpolate(sight->at.e, inside, face, settings.perspective_correct,
+                                    settings.clip_barycentric_coords, blurred);
+    sample->b0 = s.b0;
+    sample->b1 = s.b1;
+    sample->b2 = s.b2;
+    sample->z = s.z;
   }
   sight->hit = sight->hit & (sight->sample.z >= 0);
 }
@@ -653,7 +665,10 @@ R3D_FN Sight<T> see_face(T px, T py, const FaceSetup<S>& face, const Polygon<Rea
   const bool blurred = !(kSee & kSeeSharp) && settings.blur_radius > 0;
   const bool depth_first = (kSee & kSeeNearer) && blurred && !cut;
   Sight<T> sight = {};
-  sight.at = cut ? cover_cut(px, py, face.f, *cut) : cover(px, py, face.f);
+  if (cut)
+    cover_cut(px, py, face.f, *cut, &sight.at);
+  else
+    cover(px, py, face.f, &sight.at);
   sight.hit = sight.at.inside;
   sight.alone = sight.at.undecided;
   if (!blurred && !any_of(sight.hit)) return sight;
@@ -744,9 +759,8 @@ R3D_FN void triangle_edges_bwd(T px, T py, const Triangle<S>& f, const Edges<T>&
 // and z = sum(b_i z_i), the gradient of g_i is sum_j b_j (h_i - h_j) / sum(g), where h_i is that of b_i:
 // written with differences, so that a face whose corners are almost equally far away loses no digits.
 template <class T, class M, class S>
-R3D_FN void interpolate_bwd(T px, T py, const Edges<T>& e, M inside, const FaceSetup<S>& s,
-                                   bool perspective, bool clip, const Sample<T>& grad,
-                                   TriangleGradient<T>* out) {
+R3D_FN void interpolate_bwd(T px, T py, const Edges<T>& e, M inside, const FaceSetup<S>& s, bool perspective,
+                            bool clip, const Sample<T>& grad, TriangleGradient<T>* out) {
   const T zero = splat<T>(0);
   const Edges<T> g = vertex_weights(e, s, perspective);
   const T sum = g.e0 + g.e1 + g.e2;
@@ -939,8 +953,8 @@ R3D_FN void hit_bwd_exact(Real px, Real py, const Triangle<Real>& f, const Raste
   TriangleGradient<double> g = {};
   if (inside || !clipped)
     interpolate_bwd(0.0, 0.0, triangle_edges(0.0, 0.0, relative), inside, set_up_face(relative),
-                           clipped ? settings.is_perspective : settings.perspective_correct,
-                           settings.clip_barycentric_coords, sample, &g);
+                    clipped ? settings.is_perspective : settings.perspective_correct,
+                    settings.clip_barycentric_coords, sample, &g);
   if (clipped) {  // the planes act on absolute coordinates
     const Triangle<double> whole = {f.x0, f.y0, f.z0, f.x1, f.y1, f.z1, f.x2, f.y2, f.z2};
     polygon_bwd((double)px, (double)py, whole, in_double(settings), inside, sample, grad_dist, &g);
@@ -964,7 +978,8 @@ R3D_FN Real magnitude(const TriangleGradient<Real>& g) {
 template <class Real>
 R3D_FN void hit_bwd(Real px, Real py, const FaceSetup<Real>& setup, const RasterSettings<Real>& settings,
                     const HitGradient<Real>& grad, TriangleGradient<Real>* out) {
-  const Coverage<Real> at = cover(px, py, setup.f);
+  Coverage<Real> at;
+  cover(px, py, setup.f, &at);
   if (!crosses_planes(setup.f, settings) && !wild(setup.f) && !at.undecided) {
     TriangleGradient<Real> g = {};
     interpolate_bwd(px, py, at.e, at.inside, setup, settings.perspective_correct,
