@@ -110,6 +110,10 @@ def test_importing_every_module_below_the_library_loads_neither_torch_nor_trimes
 
 
 def test_every_op_has_its_siblings() -> None:
+    """An op is known by its declaration, its reference, or its three C++ files."""
+    import r3d_cli.ops  # noqa: F401, declares them
+    from r3d_cli.ops.declare import OPS
+
     root = PACKAGE.parent
     sources = root / "cuda_src"
     stems = {path.stem for path in sources.glob("*/*.h") if path.with_suffix(".cu").is_file()}
@@ -117,16 +121,18 @@ def test_every_op_has_its_siblings() -> None:
     helpers = ("cpu", "emulation", "readers")
     stems -= {path.stem for folder in helpers for path in (sources / folder).glob("*")}
     stems |= {path.stem for path in (PACKAGE / "reference").glob("*.py")} - {"__init__"}
+    stems |= {op.stem for op in OPS.values()}
     missing = [
         f"{stem}: {sibling}"
         for stem in sorted(stems)
         for sibling in (
-            f"r3d_cli/backend/{stem}.py",
-            f"r3d_cli/reference/{stem}.py",
             f"cuda_src/*/{stem}.h",
             f"cuda_src/*/{stem}.cu",
             f"cuda_src/*/{stem}.cpp",
+            f"r3d_cli/backend/{stem}.py",
+            f"r3d_cli/reference/{stem}.py",
             f"r3d_cli/bench/cases/{stem}.py",
+            f"tests/kernels/exercise_{stem}.py",
             f"tests/*/test_{stem}*.py",
         )
         if not list(root.glob(sibling))

@@ -55,19 +55,12 @@ RasterizeMeshesArgs<Real> raster_args(const Array<const Real>& verts, const Arra
   return args;
 }
 
-// One a file bind_*.cpp; module.cpp calls them.
-void bind_antialias(nb::module_& m);
-void bind_components(nb::module_& m);
-void bind_mesh_normals(nb::module_& m);
-void bind_mip_levels(nb::module_& m);
-void bind_packed_to_padded(nb::module_& m);
-void bind_readers(nb::module_& m);
-void bind_soft_phong(nb::module_& m);
-void bind_soft_silhouette(nb::module_& m);
-void bind_topology(nb::module_& m);
-void bind_weighted_rows(nb::module_& m);
-void bind_writers(nb::module_& m);
+typedef void (*Bind)(nb::module_&);
 
 }  // namespace r3d
+
+// Lets the module call a file's function that adds its bindings: the linker puts these pointers side by side.
+#define R3D_BIND(function) \
+  __attribute__((section("r3d_bindings"), used)) static const ::r3d::Bind function##_listed = function;
 
 #endif  // R3D_CPU_BIND_H_

@@ -7,7 +7,7 @@
 #ifndef R3D_CPU_GROUP_BY_VERTEX_H_
 #define R3D_CPU_GROUP_BY_VERTEX_H_
 
-#include "cpu/schedules.h"
+#include "cpu/schedule.h"
 #include "cpu/scratch.h"
 #include "cpu/threads.h"
 #include "surface/vertex_corners.h"
@@ -42,7 +42,7 @@ static i64 first_bad_face(const i64* faces, i64 begin, i64 end, i64 num_verts) {
 
 // Entry(face, j) gives the vertex and the value of a face's j-th entry. Writes first (V + 1,), where the
 // entries of each vertex begin, and the values (3F,) in the order of (vertex, face, j).
-// Returns the first bad face, kAllFacesGood or kOutOfMemory.
+// Returns the first bad face, kGood or kOutOfMemory.
 template <class Value, class Entry>
 static i64 group_by_vertex(const i64* faces, i64 num_faces, i64 num_verts, const Entry& entry, i32* first,
                            Value* values) {
@@ -111,7 +111,7 @@ static i64 group_by_vertex(const i64* faces, i64 num_faces, i64 num_verts, const
         values[cursor[e.vertex]++] = e.value;
       }
   });
-  return kAllFacesGood;
+  return kGood;
 }
 
 }  // namespace R3D_ISA

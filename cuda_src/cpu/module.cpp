@@ -9,6 +9,7 @@
 
 #include "cpu/bind.h"
 #include "cpu/ceilings.h"
+#include "cpu/schedule.h"
 #include "cpu/threads.h"
 
 namespace r3d {
@@ -221,8 +222,91 @@ void bind_ceilings(nb::module_& m) {
 }  // namespace
 }  // namespace r3d
 
+// Where the linker has put the pointers that R3D_SCHEDULE and R3D_BIND make.
+extern "C" {
+extern __attribute__((visibility("hidden"))) const r3d::Bind __start_r3d_bindings[];
+extern __attribute__((visibility("hidden"))) const r3d::Bind __stop_r3d_bindings[];
+extern __attribute__((visibility("hidden"))) const r3d::Schedule* const __start_r3d_schedules[];
+extern __attribute__((visibility("hidden"))) const r3d::Schedule* const __stop_r3d_schedules[];
+}
+
+namespace r3d {
+namespace {
+
+// A schedule's variants for each instruction set; null where there is none.
+struct Variants {
+  const Schedule* by_isa[3];
+};
+
+std::vector<Variants>& all_variants() {
+  static std::vector<Variants> variants;
+  return variants;
+}
+
+const Schedule* first_variant(const Variants& variants) {
+  for (const Schedule* schedule : variants.by_isa)
+    if (schedule) return schedule;
+  return nullptr;
+}
+
+void collect_schedules() {
+  std::vector<Variants>& all = all_variants();
+  for (auto at = __start_r3d_schedules; at != __stop_r3d_schedules; ++at) {
+    const Schedule& schedule = **at;
+    auto found = all.begin();
+    for (; found != all.end(); ++found) {
+      const Schedule* known = first_variant(*found);
+      if (known->real == schedule.real && std::string(known->name) == schedule.name) break;
+    }
+    if (found == all.end()) found = all.insert(found, Variants{});
+    found->by_isa[static_cast<int>(schedule.isa)] = &schedule;
+  }
+}
+
+void bind_schedules(nb::module_& m) {
+  collect_schedules();
+  m.def("schedules", [] {
+    std::vector<std::tuple<std::string, std::string, int, u64>> out;
+    for (const Variants& variants : all_variants()) {
+      const Schedule* schedule = first_variant(variants);
+      out.emplace_back(schedule->name, schedule->record, schedule->real, schedule->size);
+    }
+    return out;
+  });
+  // Where the memory of an array begins, by Python's buffer protocol.
+  m.def(
+      "address",
+      [](nb::handle array) {
+        Py_buffer view;
+        if (PyObject_GetBuffer(array.ptr(), &view, PyBUF_STRIDES)) throw nb::python_error();
+        const u64 address = reinterpret_cast<u64>(view.buf);
+        PyBuffer_Release(&view);
+        return address;
+      },
+      "array"_a);
+  // Arguments were checked in Python (r3d_cli/backend/packing.py), where messages can name them.
+  m.def(
+      "run",
+      [](u64 schedule, u64 record) {
+        const Schedule* chosen = all_variants().at(schedule).by_isa[static_cast<int>(current_isa())];
+        i64 status;
+        {
+          nb::gil_scoped_release release;
+          status = chosen->run(reinterpret_cast<const void*>(record));
+        }
+        if (status == kOutOfMemory) throw std::bad_alloc();
+        return status;
+      },
+      "schedule"_a, "record"_a);
+}
+
+}  // namespace
+}  // namespace r3d
+
 NB_MODULE(_native, m) {
   using namespace r3d;
+  bind_schedules(m);
+  for (auto bind = __start_r3d_bindings; bind != __stop_r3d_bindings; ++bind) (*bind)(m);
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, "count"_a);
   m.def("share_openmp", &share_openmp, "library"_a);
@@ -248,18 +332,7 @@ NB_MODULE(_native, m) {
   bind_rasterize_meshes<double>(m);
   bind_rasterize_meshes_bwd<float>(m);
   bind_rasterize_meshes_bwd<double>(m);
-  bind_antialias(m);
   bind_ceilings(m);
-  bind_components(m);
-  bind_mesh_normals(m);
-  bind_mip_levels(m);
-  bind_packed_to_padded(m);
-  bind_readers(m);
-  bind_writers(m);
   bind_shade_meshes<float>(m);
   bind_shade_meshes<double>(m);
-  bind_soft_phong(m);
-  bind_soft_silhouette(m);
-  bind_topology(m);
-  bind_weighted_rows(m);
 }

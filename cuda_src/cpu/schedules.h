@@ -3,12 +3,10 @@
 #define R3D_CPU_SCHEDULES_H_
 
 #include "raster/antialias.h"
+#include "cpu/schedule.h"
 #include "math/kernel.h"
-#include "surface/mesh_normals.h"
-#include "ragged/packed_to_padded.h"
 #include "shading/shade_meshes.h"
 #include "shading/soft_phong.h"
-#include "shading/weighted_rows.h"
 
 namespace r3d {
 
@@ -97,84 +95,7 @@ struct ShadeMeshesArgs {
   Real* linear;  // (H, W, 4) straight alpha, or null
 };
 
-// What the schedules that sort faces return instead of a face that points past the vertices.
-constexpr i64 kAllFacesGood = -1, kOutOfMemory = -2;
-
-struct VertexCornersArgs {
-  const i64* faces;  // (F, 3) ids below num_verts
-  i64 num_faces, num_verts;
-  i32* first;    // (V + 1,) where each vertex's corners begin
-  i32* corners;  // (3F,) 3 face + j, ascending at each vertex
-};
-
-struct MeshEdgesArgs {
-  const i64* faces;  // (F, 3) ids below num_verts
-  i64 num_faces, num_verts;
-  i32* first;           // (V + 1,) workspace: where each vertex's sides begin
-  u64* sides;           // (3F,) workspace: sides, then edges, by their lower vertex
-  i64* chunk_first;     // (chunks + 1,) the edge with which each chunk of vertices begins; last, their number
-  i64* faces_to_edges;  // (F, 3), or null
-};
-
-template <class Real>
-struct PackedToPaddedArgs {
-  const Real* from;  // packed (num_rows, width), or padded (N, max_size, width)
-  RaggedRows rows;
-  i64 width;     // words a row
-  i64 pad_bits;  // the word past an element's end
-  Real* to;      // the other view
-};
-
-template <class Real>
-struct FaceNormalsArgs {
-  PackedMesh<Real> mesh;
-  Real* areas;    // (F,)
-  Real* normals;  // (F, 3)
-};
-
-template <class Real>
-struct FaceNormalsBwdArgs {
-  PackedMesh<Real> mesh;
-  CornerLists corners;
-  const Real* areas;         // (F,) the forward's
-  const Real* normals;       // (F, 3) the forward's
-  const Real* grad_areas;    // (F,), or null: zero
-  const Real* grad_normals;  // (F, 3), or null: zero
-  Real* grad_corners;        // (3 F, 3) workspace
-  Real* grad_verts;          // (V, 3)
-};
-
-template <class Real>
-struct VertexNormalsArgs {
-  PackedMesh<Real> mesh;
-  CornerLists corners;
-  Real* crosses;  // (F, 3) workspace
-  Real* normals;  // (V, 3)
-  Real* lengths;  // (V,) of the sums of the faces' cross products
-};
-
-template <class Real>
-struct VertexNormalsBwdArgs {
-  PackedMesh<Real> mesh;
-  CornerLists corners;
-  const Real* normals;       // (V, 3) the forward's
-  const Real* lengths;       // (V,) the forward's
-  const Real* grad_normals;  // (V, 3)
-  Real* grad_sums;           // (V, 3) workspace
-  Real* grad_corners;        // (3 F, 3) workspace
-  Real* grad_verts;          // (V, 3)
-};
-
-// Of the sums and of their two gradients.
-template <class Real>
-struct WeightedRowsArgs {
-  RowIds terms;
-  i64 channels;         // C
-  const Real* rows;     // (T, C); not of the rows' gradient
-  const Real* weights;  // (P, J); not of the weights' gradient
-  const Real* grad;     // (P, C) of the sums; not of the sums
-  Real* out;            // sums (P, C), rows' gradient (T, C), or weights' gradient (P, J)
-};
+constexpr i64 kAllFacesGood = kGood;
 
 template <class Real>
 struct AntialiasArgs {
@@ -207,57 +128,32 @@ struct AntialiasBwdVertsArgs {
   Real* grad_verts;      // (V, 3)
 };
 
-#define R3D_DECLARE(isa)                                                                  \
-  namespace isa {                                                                         \
-  RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<float>&);          \
-  RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<double>&);         \
-  /* False: memory ran out. */                                                            \
-  bool rasterize_meshes_bwd(const RasterizeMeshesBwdArgs<float>&);                        \
-  bool rasterize_meshes_bwd(const RasterizeMeshesBwdArgs<double>&);                       \
-  RasterizeMeshesStatus soft_silhouette_fwd(const SoftSilhouetteArgs<float>&);            \
-  RasterizeMeshesStatus soft_silhouette_fwd(const SoftSilhouetteArgs<double>&);           \
-  bool soft_silhouette_bwd(const SoftSilhouetteBwdArgs<float>&);                          \
-  bool soft_silhouette_bwd(const SoftSilhouetteBwdArgs<double>&);                         \
-  RasterizeMeshesStatus soft_phong_fwd(const SoftPhongArgs<float>&);                      \
-  RasterizeMeshesStatus soft_phong_fwd(const SoftPhongArgs<double>&);                     \
-  bool soft_phong_bwd(const SoftPhongBwdArgs<float>&);                                    \
-  bool soft_phong_bwd(const SoftPhongBwdArgs<double>&);                                   \
-  /* False: a sample needs more fragments than there was room for. */                     \
-  bool shade_meshes_fwd(const ShadeMeshesArgs<float>&);                                   \
-  bool shade_meshes_fwd(const ShadeMeshesArgs<double>&);                                  \
-  /* The first bad face, kAllFacesGood or kOutOfMemory. */                                \
-  i64 vertex_corners(const VertexCornersArgs&);                                           \
-  i64 mesh_edges_count(const MeshEdgesArgs&);                                             \
-  void mesh_edges_write(const MeshEdgesArgs&, i64* edges); /* (E, 2) */                   \
-  /* The first element that does not fit, or -1. */                                       \
-  i64 packed_to_padded_fwd(const PackedToPaddedArgs<float>&);                             \
-  i64 packed_to_padded_fwd(const PackedToPaddedArgs<double>&);                            \
-  i64 packed_to_padded_bwd(const PackedToPaddedArgs<float>&);                             \
-  i64 packed_to_padded_bwd(const PackedToPaddedArgs<double>&);                            \
-  /* The first face that names no vertex, num_faces for corners of other faces, or -1. */ \
-  i64 mesh_normals_faces_fwd(const FaceNormalsArgs<float>&);                              \
-  i64 mesh_normals_faces_fwd(const FaceNormalsArgs<double>&);                             \
-  i64 mesh_normals_faces_bwd(const FaceNormalsBwdArgs<float>&);                           \
-  i64 mesh_normals_faces_bwd(const FaceNormalsBwdArgs<double>&);                          \
-  i64 mesh_normals_verts_fwd(const VertexNormalsArgs<float>&);                            \
-  i64 mesh_normals_verts_fwd(const VertexNormalsArgs<double>&);                           \
-  i64 mesh_normals_verts_bwd(const VertexNormalsBwdArgs<float>&);                         \
-  i64 mesh_normals_verts_bwd(const VertexNormalsBwdArgs<double>&);                        \
-  /* The first sum of which a term names no row, or -1. */                                \
-  i64 weighted_rows_fwd(const WeightedRowsArgs<float>&);                                  \
-  i64 weighted_rows_fwd(const WeightedRowsArgs<double>&);                                 \
-  i64 weighted_rows_rows_bwd(const WeightedRowsArgs<float>&);                             \
-  i64 weighted_rows_rows_bwd(const WeightedRowsArgs<double>&);                            \
-  i64 weighted_rows_weights_bwd(const WeightedRowsArgs<float>&);                          \
-  i64 weighted_rows_weights_bwd(const WeightedRowsArgs<double>&);                         \
-  /* A bad face, kAllFacesGood or kOutOfMemory. */                                        \
-  i64 antialias_fwd(const AntialiasArgs<float>&);                                         \
-  i64 antialias_fwd(const AntialiasArgs<double>&);                                        \
-  void antialias_bwd_color(const AntialiasBwdColorArgs<float>&);                          \
-  void antialias_bwd_color(const AntialiasBwdColorArgs<double>&);                         \
-  /* False: memory ran out. */                                                            \
-  bool antialias_bwd_verts(const AntialiasBwdVertsArgs<float>&);                          \
-  bool antialias_bwd_verts(const AntialiasBwdVertsArgs<double>&);                         \
+#define R3D_DECLARE(isa)                                                          \
+  namespace isa {                                                                 \
+  RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<float>&);  \
+  RasterizeMeshesStatus rasterize_meshes_fwd(const RasterizeMeshesArgs<double>&); \
+  /* False: memory ran out. */                                                    \
+  bool rasterize_meshes_bwd(const RasterizeMeshesBwdArgs<float>&);                \
+  bool rasterize_meshes_bwd(const RasterizeMeshesBwdArgs<double>&);               \
+  RasterizeMeshesStatus soft_silhouette_fwd(const SoftSilhouetteArgs<float>&);    \
+  RasterizeMeshesStatus soft_silhouette_fwd(const SoftSilhouetteArgs<double>&);   \
+  bool soft_silhouette_bwd(const SoftSilhouetteBwdArgs<float>&);                  \
+  bool soft_silhouette_bwd(const SoftSilhouetteBwdArgs<double>&);                 \
+  RasterizeMeshesStatus soft_phong_fwd(const SoftPhongArgs<float>&);              \
+  RasterizeMeshesStatus soft_phong_fwd(const SoftPhongArgs<double>&);             \
+  bool soft_phong_bwd(const SoftPhongBwdArgs<float>&);                            \
+  bool soft_phong_bwd(const SoftPhongBwdArgs<double>&);                           \
+  /* False: a sample needs more fragments than there was room for. */             \
+  bool shade_meshes_fwd(const ShadeMeshesArgs<float>&);                           \
+  bool shade_meshes_fwd(const ShadeMeshesArgs<double>&);                          \
+  /* A bad face, kAllFacesGood or kOutOfMemory. */                                \
+  i64 antialias_fwd(const AntialiasArgs<float>&);                                 \
+  i64 antialias_fwd(const AntialiasArgs<double>&);                                \
+  void antialias_bwd_color(const AntialiasBwdColorArgs<float>&);                  \
+  void antialias_bwd_color(const AntialiasBwdColorArgs<double>&);                 \
+  /* False: memory ran out. */                                                    \
+  bool antialias_bwd_verts(const AntialiasBwdVertsArgs<float>&);                  \
+  bool antialias_bwd_verts(const AntialiasBwdVertsArgs<double>&);                 \
   }
 R3D_DECLARE(baseline)
 R3D_DECLARE(avx2)

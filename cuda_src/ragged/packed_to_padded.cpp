@@ -1,7 +1,8 @@
 // The CPU schedule of packed_to_padded: rows that lie side by side in both views are one copy. Compiled once
 // for each instruction set: no standard library.
-#include "cpu/schedules.h"
+#include "ragged/packed_to_padded.h"
 
+#include "cpu/schedule.h"
 #include "cpu/threads.h"
 
 namespace r3d {
@@ -17,7 +18,7 @@ i64 first_misfit(const RaggedRows& rows) {
     const i64 begin = rows.first_idxs[element], end = end_of(rows, element);
     if (begin < 0 || end < begin || end > rows.num_rows || end - begin > rows.max_size) return element;
   }
-  return -1;
+  return kGood;
 }
 
 template <class Real>
@@ -27,7 +28,8 @@ i64 grain_of(i64 width) {
 }
 
 template <class Real>
-i64 pad(const PackedToPaddedArgs<Real>& a, Real padding) {
+i64 pad(const PackedToPadded<Real>& a) {
+  const Real padding = word_of(a.pad_bits, Real());
   const RaggedRows& rows = a.rows;
   const i64 misfit = first_misfit(rows);
   if (misfit >= 0) return misfit;
@@ -37,16 +39,16 @@ i64 pad(const PackedToPaddedArgs<Real>& a, Real padding) {
       const i64 row = rows.first_idxs[element] + at - element * rows.max_size;
       const i64 left = end_of(rows, element) - row, copied = left > 0 ? least(left, stop - at) : 0;
       if (copied)
-        __builtin_memcpy(a.to + at * a.width, a.from + row * a.width, copied * a.width * sizeof(Real));
-      for (i64 i = (at + copied) * a.width; i < stop * a.width; ++i) a.to[i] = padding;
+        __builtin_memcpy(a.padded + at * a.width, a.packed + row * a.width, copied * a.width * sizeof(Real));
+      for (i64 i = (at + copied) * a.width; i < stop * a.width; ++i) a.padded[i] = padding;
       at = stop;
     }
   });
-  return -1;
+  return kGood;
 }
 
 template <class Real>
-i64 pack(const PackedToPaddedArgs<Real>& a) {
+i64 pack(const PackedToPadded<Real>& a) {
   const RaggedRows& rows = a.rows;
   const i64 misfit = first_misfit(rows);
   if (misfit >= 0) return misfit;
@@ -57,23 +59,21 @@ i64 pack(const PackedToPaddedArgs<Real>& a) {
           least(element < 0 && rows.num_elements ? rows.first_idxs[0] : end_of(rows, element), end);
       const size_t bytes = (stop - row) * a.width * sizeof(Real);
       if (element < 0) {
-        __builtin_memset(a.to + row * a.width, 0, bytes);
+        __builtin_memset(a.packed + row * a.width, 0, bytes);
       } else if (bytes) {
         const i64 at = element * rows.max_size + row - rows.first_idxs[element];
-        __builtin_memcpy(a.to + row * a.width, a.from + at * a.width, bytes);
+        __builtin_memcpy(a.packed + row * a.width, a.padded + at * a.width, bytes);
       }
       row = stop;
     }
   });
-  return -1;
+  return kGood;
 }
 
 }  // namespace
 
-i64 packed_to_padded_fwd(const PackedToPaddedArgs<float>& a) { return pad(a, word_of(a.pad_bits, 0.0f)); }
-i64 packed_to_padded_fwd(const PackedToPaddedArgs<double>& a) { return pad(a, word_of(a.pad_bits, 0.0)); }
-i64 packed_to_padded_bwd(const PackedToPaddedArgs<float>& a) { return pack(a); }
-i64 packed_to_padded_bwd(const PackedToPaddedArgs<double>& a) { return pack(a); }
+R3D_SCHEDULE(packed_to_padded_fwd, PackedToPadded, pad)
+R3D_SCHEDULE(packed_to_padded_bwd, PackedToPadded, pack)
 
 }  // namespace R3D_ISA
 }  // namespace r3d

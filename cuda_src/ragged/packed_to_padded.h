@@ -13,8 +13,17 @@ namespace r3d {
 struct RaggedRows {
   const i64* first_idxs;  // (N,) the packed row with which each element begins, ascending
   i64 num_elements;       // N
-  i64 num_rows;           // of the packed view; the last element ends there
-  i64 max_size;           // rows of an element in the padded view
+  i64 num_rows;           // R, of the packed view; the last element ends there
+  i64 max_size;           // M, rows of an element in the padded view
+};
+
+template <class Real>
+struct PackedToPadded {
+  RaggedRows rows;
+  i64 width;     // words a row
+  i64 pad_bits;  // the word past an element's end, forward
+  Real* packed;  // (num_rows, width)
+  Real* padded;  // (N, max_size, width)
 };
 
 R3D_FN i64 end_of(const RaggedRows& rows, i64 element) {

@@ -84,4 +84,6 @@ void bind_antialias(nb::module_& m) {
   bind<double>(m);
 }
 
+R3D_BIND(bind_antialias)
+
 }  // namespace r3d

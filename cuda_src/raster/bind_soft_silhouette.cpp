@@ -59,4 +59,6 @@ void bind_soft_silhouette(nb::module_& m) {
   bind<double>(m);
 }
 
+R3D_BIND(bind_soft_silhouette)
+
 }  // namespace r3d

@@ -1,4 +1,6 @@
 // Python's door to the mesh readers: bytes in, a dictionary of arrays out (None: the file has none).
+#include "cpu/bind.h"
+
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -71,5 +73,7 @@ void bind_readers(nb::module_& m) {
   m.def("read_stl", &read_bytes<read_stl>, "file"_a);
   m.def("read_off", &read_bytes<read_off>, "file"_a);
 }
+
+R3D_BIND(bind_readers)
 
 }  // namespace r3d

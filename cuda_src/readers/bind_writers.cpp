@@ -1,4 +1,6 @@
 // Python's door to the text writer: a pattern and arrays in, bytes out.
+#include "cpu/bind.h"
+
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/vector.h>
@@ -47,5 +49,7 @@ nb::bytes format(const nb::bytes& pattern, const std::vector<Array>& columns, in
 }  // namespace
 
 void bind_writers(nb::module_& m) { m.def("format_rows", &format, "pattern"_a, "columns"_a, "decimals"_a); }
+
+R3D_BIND(bind_writers)
 
 }  // namespace r3d

@@ -99,4 +99,6 @@ void bind_mip_levels(nb::module_& m) {
       "image"_a.noconvert(), "decode"_a.noconvert(), "encode"_a.noconvert(), "out"_a.noconvert());
 }
 
+R3D_BIND(bind_mip_levels)
+
 }  // namespace r3d

@@ -99,4 +99,6 @@ void bind_soft_phong(nb::module_& m) {
   bind<double>(m);
 }
 
+R3D_BIND(bind_soft_phong)
+
 }  // namespace r3d

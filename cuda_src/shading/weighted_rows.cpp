@@ -1,8 +1,11 @@
 // The CPU schedule of weighted_rows: sums over threads; rows, backwards, in stripes that belong to one thread
 // each, so that a row's terms are added in their order whatever the number of threads. Compiled once for each
 // instruction set: no standard library.
-#include "cpu/schedules.h"
+#include "shading/weighted_rows.h"
 
+#include "cpu/channels.h"
+#include "cpu/schedule.h"
+#include "cpu/smallest.h"
 #include "cpu/threads.h"
 
 namespace r3d {
@@ -13,81 +16,52 @@ constexpr i64 kSums = 1 << 12;         // that a thread takes at a time
 constexpr i64 kZeros = 1 << 16;        // values that a thread clears at a time
 constexpr int kStripe = 32;            // consecutive rows of a stripe
 constexpr i64 kSerialTerms = 1 << 13;  // below this a second thread is not worth its wake-up
-constexpr i64 kNone = -1;
 
-template <i64 count>
-struct Known {
-  constexpr operator i64() const { return count; }
-};
-
-// Calls run(channels) with a number that the compiler knows, where colours, vertices and uvs have it.
-template <class Run>
-void for_channels(i64 channels, const Run& run) {
-  switch (channels) {
-    case 1:
-      return run(Known<1>());
-    case 2:
-      return run(Known<2>());
-    case 3:
-      return run(Known<3>());
-    case 4:
-      return run(Known<4>());
-    case 6:
-      return run(Known<6>());
-    default:
-      return run(channels);
-  }
-}
-
-// The first sum of which a term names no row, or kNone.
-i64 first_bad(const RowIds& terms) {
-  i64 first = terms.num_sums;
-  parallel(terms.num_sums, 16 * kSums, [&](i64 begin, i64 end, int) {
+// The first sum of which a term names no row, or kGood.
+template <class Real>
+i64 first_bad(const WeightedRows<Real>& a) {
+  Smallest first;
+  parallel(a.num_sums, 16 * kSums, [&](i64 begin, i64 end, int) {
     bool good = true;  // looked at once: a loop without an exit runs in lanes
-    for (i64 term = begin * terms.num_terms; term < end * terms.num_terms; ++term)
-      good &= is_row(terms, term);
+    for (i64 term = begin * a.num_terms; term < end * a.num_terms; ++term) good &= is_row(a, term);
     if (good) return;
-    i64 p = begin;
-    for (i64 term = begin * terms.num_terms; is_row(terms, term); ++term) p = (term + 1) / terms.num_terms;
-    i64 seen = __atomic_load_n(&first, __ATOMIC_RELAXED);
-    while (p < seen &&
-           !__atomic_compare_exchange_n(&first, &seen, p, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
+    i64 term = begin * a.num_terms;
+    while (is_row(a, term)) ++term;
+    first.report(term / a.num_terms);
   });
-  return first < terms.num_sums ? first : kNone;
+  return first.number();
 }
 
 template <class Real>
-i64 forward(const WeightedRowsArgs<Real>& a) {
-  const i64 bad = first_bad(a.terms);
-  if (bad != kNone) return bad;
+i64 forward(const WeightedRows<Real>& a) {
+  const i64 bad = first_bad(a);
+  if (bad != kGood) return bad;
   for_channels(a.channels, [&](auto channels) {
-    parallel(a.terms.num_sums, kSums, [&](i64 begin, i64 end, int) {
+    parallel(a.num_sums, kSums, [&](i64 begin, i64 end, int) {
       for (i64 p = begin; p < end; ++p)
-        for (i64 c = 0; c < channels; ++c)
-          a.out[p * channels + c] = weighted_sum<Real>(a.terms, p, c, channels, a.rows, a.weights);
+        for (i64 c = 0; c < channels; ++c) a.sums[p * channels + c] = weighted_sum(a, p, c, channels);
     });
   });
-  return kNone;
+  return kGood;
 }
 
 template <class Real>
-i64 rows_bwd(const WeightedRowsArgs<Real>& a) {
-  const i64 bad = first_bad(a.terms);
-  if (bad != kNone) return bad;
-  Real* const grad_rows = a.out;
-  parallel(a.terms.num_rows * a.channels, kZeros, [&](i64 begin, i64 end, int) {
+i64 rows_bwd(const WeightedRows<Real>& a) {
+  const i64 bad = first_bad(a);
+  if (bad != kGood) return bad;
+  Real* const grad_rows = a.grad_rows;
+  parallel(a.num_rows * a.channels, kZeros, [&](i64 begin, i64 end, int) {
     __builtin_memset(grad_rows + begin, 0, (size_t)(end - begin) * sizeof(Real));
   });
-  const i64 J = a.terms.num_terms;
-  const u32 threads = a.terms.num_sums * J < kSerialTerms ? 1 : num_threads();
+  const i64 J = a.num_terms;
+  const u32 threads = a.num_sums * J < kSerialTerms ? 1 : num_threads();
   for_channels(a.channels, [&](auto channels) {
     // Every thread reads all ids, and adds the terms of its own rows: their order is that of the sums.
     parallel(threads, 1, [&](i64 from, i64 to, int) {
       for (u32 mine = (u32)from; mine < (u32)to; ++mine)
-        for (i64 p = 0; p < a.terms.num_sums; ++p)
+        for (i64 p = 0; p < a.num_sums; ++p)
           for (i64 term = p * J; term < (p + 1) * J; ++term) {
-            const i64 row = a.terms.ids[term];
+            const i64 row = a.ids[term];
             // Stripes are dealt to threads by a hash of their number: pictures have structure.
             if (threads > 1) {
               const u32 hash = (u32)(row / kStripe) * 2654435761u;
@@ -98,32 +72,29 @@ i64 rows_bwd(const WeightedRowsArgs<Real>& a) {
           }
     });
   });
-  return kNone;
+  return kGood;
 }
 
 template <class Real>
-i64 weights_bwd(const WeightedRowsArgs<Real>& a) {
-  const i64 bad = first_bad(a.terms);
-  if (bad != kNone) return bad;
-  const i64 J = a.terms.num_terms;
+i64 weights_bwd(const WeightedRows<Real>& a) {
+  const i64 bad = first_bad(a);
+  if (bad != kGood) return bad;
+  const i64 J = a.num_terms;
   for_channels(a.channels, [&](auto channels) {
-    parallel(a.terms.num_sums, kSums, [&](i64 begin, i64 end, int) {
+    parallel(a.num_sums, kSums, [&](i64 begin, i64 end, int) {
       for (i64 p = begin; p < end; ++p)
         for (i64 term = p * J; term < (p + 1) * J; ++term)
-          a.out[term] = weight_grad<Real>(a.terms, p, term, channels, a.rows, a.grad);
+          a.grad_weights[term] = weight_grad(a, p, term, channels);
     });
   });
-  return kNone;
+  return kGood;
 }
 
 }  // namespace
 
-i64 weighted_rows_fwd(const WeightedRowsArgs<float>& args) { return forward(args); }
-i64 weighted_rows_fwd(const WeightedRowsArgs<double>& args) { return forward(args); }
-i64 weighted_rows_rows_bwd(const WeightedRowsArgs<float>& args) { return rows_bwd(args); }
-i64 weighted_rows_rows_bwd(const WeightedRowsArgs<double>& args) { return rows_bwd(args); }
-i64 weighted_rows_weights_bwd(const WeightedRowsArgs<float>& args) { return weights_bwd(args); }
-i64 weighted_rows_weights_bwd(const WeightedRowsArgs<double>& args) { return weights_bwd(args); }
+R3D_SCHEDULE(weighted_rows_fwd, WeightedRows, forward)
+R3D_SCHEDULE(weighted_rows_rows_bwd, WeightedRows, rows_bwd)
+R3D_SCHEDULE(weighted_rows_weights_bwd, WeightedRows, weights_bwd)
 
 }  // namespace R3D_ISA
 }  // namespace r3d

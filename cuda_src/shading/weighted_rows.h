@@ -11,31 +11,42 @@
 
 namespace r3d {
 
-struct RowIds {
-  const i64* ids;  // (P, J) rows
-  i64 num_sums;    // P
-  i64 num_terms;   // J
-  i64 num_rows;    // T
+template <class Real>
+struct WeightedRows {
+  const i64* ids;       // (P, J) rows
+  const Real* rows;     // (T, C), or null: not for their gradient
+  const Real* weights;  // (P, J), or null: not for their gradient
+  const Real* grad;     // (P, C) of the sums, or null: not for the sums
+  const i32* first;     // (T + 1,) where each row's terms begin in `terms`, or null: add in any order
+  const i32* terms;     // (>= P J,) J p + j, ascending for each row, or null
+  Real* sums;           // (P, C), or null
+  Real* grad_rows;      // (T, C), or null
+  Real* grad_weights;   // (P, J), or null
+  i64 num_rows;         // T
+  i64 num_sums;         // P
+  i64 num_terms;        // J
+  i64 channels;         // C
 };
 
 // Whether a term names a row.
-R3D_FN bool is_row(const RowIds& terms, i64 term) { return (u64)terms.ids[term] < (u64)terms.num_rows; }
+template <class Real>
+R3D_FN bool is_row(const WeightedRows<Real>& a, i64 term) {
+  return (u64)a.ids[term] < (u64)a.num_rows;
+}
 
 // Channel c of sum p.
 template <class Real>
-R3D_FN Real weighted_sum(const RowIds& terms, i64 p, i64 channel, i64 channels, const Real* rows,
-                         const Real* weights) {
+R3D_FN Real weighted_sum(const WeightedRows<Real>& a, i64 p, i64 channel, i64 channels) {
   Real sum = 0;
-  for (i64 term = p * terms.num_terms; term < (p + 1) * terms.num_terms; ++term)
-    sum += weights[term] * rows[terms.ids[term] * channels + channel];
+  for (i64 term = p * a.num_terms; term < (p + 1) * a.num_terms; ++term)
+    sum += a.weights[term] * a.rows[a.ids[term] * channels + channel];
   return sum;
 }
 
-// The gradient of a term's weight.
+// The gradient of the weight of a term of sum p.
 template <class Real>
-R3D_FN Real weight_grad(const RowIds& terms, i64 p, i64 term, i64 channels, const Real* rows,
-                        const Real* grad) {
-  const Real *const row = rows + terms.ids[term] * channels, *const g = grad + p * channels;
+R3D_FN Real weight_grad(const WeightedRows<Real>& a, i64 p, i64 term, i64 channels) {
+  const Real *const row = a.rows + a.ids[term] * channels, *const g = a.grad + p * channels;
   Real sum = 0;
   for (i64 c = 0; c < channels; ++c) sum += row[c] * g[c];
   return sum;

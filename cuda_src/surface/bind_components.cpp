@@ -121,4 +121,6 @@ void bind_components(nb::module_& m) {
       "faces"_a.noconvert(), "fans"_a.noconvert(), "of_vertex"_a.noconvert());
 }
 
+R3D_BIND(bind_components)
+
 }  // namespace r3d

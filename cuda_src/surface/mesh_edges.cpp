@@ -32,7 +32,7 @@ bool sort_sides(u64* sides, i64 size) {
 
 // Turns a chunk's sides (other vertex, side), by vertex, into its edges (other vertex, vertex), which take
 // no more room, and numbers them for the faces. Returns their number, or -1 when memory ran out.
-i64 unite_sides(const MeshEdgesArgs& a, i64 chunk) {
+i64 unite_sides(const MeshEdges& a, i64 chunk) {
   const i64 begin = chunk * kVertsPerChunk, end = least(begin + kVertsPerChunk, a.num_verts);
   u64* const edges = a.sides + a.first[begin];
   i64 count = 0;
@@ -51,9 +51,7 @@ i64 unite_sides(const MeshEdgesArgs& a, i64 chunk) {
   return count;
 }
 
-}  // namespace
-
-i64 mesh_edges_count(const MeshEdgesArgs& a) {
+i64 count_edges(const MeshEdges& a) {
   struct Side {
     i64 vertex;
     u64 value;
@@ -63,7 +61,7 @@ i64 mesh_edges_count(const MeshEdgesArgs& a) {
     return Side{edge.low, pair(edge.high, 3 * face + j)};
   };
   const i64 status = group_by_vertex(a.faces, a.num_faces, a.num_verts, side, a.first, a.sides);
-  if (status != kAllFacesGood) return status;
+  if (status != kGood) return status;
 
   const i64 chunks = (a.num_verts + kVertsPerChunk - 1) / kVertsPerChunk;
   parallel(chunks, 1, [&](i64 begin, i64 end, int) {
@@ -77,27 +75,33 @@ i64 mesh_edges_count(const MeshEdgesArgs& a) {
     before += count;
   }
   a.chunk_first[chunks] = before;
-  return kAllFacesGood;
+  return kGood;
 }
 
-void mesh_edges_write(const MeshEdgesArgs& a, i64* edges) {
+i64 write_edges(const MeshEdges& a) {
   const i64 chunks = (a.num_verts + kVertsPerChunk - 1) / kVertsPerChunk;
   parallel(chunks, 8, [&](i64 begin, i64 end, int) {
     for (i64 chunk = begin; chunk < end; ++chunk) {
       const u64* from = a.sides + a.first[chunk * kVertsPerChunk];
       for (i64 e = a.chunk_first[chunk]; e < a.chunk_first[chunk + 1]; ++e, ++from) {
-        edges[2 * e] = lower(*from);
-        edges[2 * e + 1] = upper(*from);
+        a.edges[2 * e] = lower(*from);
+        a.edges[2 * e + 1] = upper(*from);
       }
     }
   });
-  if (!a.faces_to_edges) return;
+  if (!a.faces_to_edges) return kGood;
   parallel(a.num_faces, kFacesPerGrain, [&](i64 begin, i64 end, int) {
     for (i64 f = begin; f < end; ++f)
       for (int j = 0; j < 3; ++j)
         a.faces_to_edges[3 * f + j] += a.chunk_first[edge_opposite(a.faces + 3 * f, j).low / kVertsPerChunk];
   });
+  return kGood;
 }
+
+}  // namespace
+
+R3D_PLAIN_SCHEDULE(mesh_edges_count, MeshEdges, count_edges)
+R3D_PLAIN_SCHEDULE(mesh_edges_write, MeshEdges, write_edges)
 
 }  // namespace R3D_ISA
 }  // namespace r3d

@@ -6,6 +6,17 @@
 
 namespace r3d {
 
+struct MeshEdges {
+  const i64* faces;     // (F, 3) ids below num_verts
+  i64 num_faces;        // F
+  i64 num_verts;        // V
+  i32* first;           // (V + 1,) workspace: where each vertex's sides begin
+  u64* sides;           // (3F,) workspace: sides, then edges, by their lower vertex
+  i64* chunk_first;     // (C + 1,) the edge with which each chunk of vertices begins; last, their number
+  i64* faces_to_edges;  // (F, 3), or null
+  i64* edges;           // (E, 2), or null: their number is not known yet
+};
+
 struct Edge {
   i64 low, high;  // vertices; the same where a face names one twice
 };

@@ -14,15 +14,58 @@ namespace r3d {
 
 template <class Real>
 struct PackedMesh {
-  const Real* verts;  // (V, 3)
-  const i64* faces;   // (F, 3) ids into verts
-  i64 num_verts, num_faces;
+  const Real* verts;         // (V, 3)
+  const i64* faces;          // (F, 3) ids into verts
+  i64 num_verts, num_faces;  // V, F
 };
 
 // The corners 3 * face + j that name each vertex, ascending: what the op vertex_corners makes.
 struct CornerLists {
   const i32* first;    // (V + 1,) where each vertex's corners begin
   const i32* corners;  // (3 F,)
+};
+
+// The end of both backwards: the gradient of a vertex is the sum of those of its corners.
+template <class Real>
+struct CornerSums {
+  PackedMesh<Real> mesh;
+  CornerLists lists;
+  Real* grad_corners;  // (3 F, 3) workspace
+  Real* grad_verts;    // (V, 3)
+};
+
+template <class Real>
+struct FaceNormals {
+  PackedMesh<Real> mesh;
+  Real* areas;    // (F,)
+  Real* normals;  // (F, 3)
+};
+
+template <class Real>
+struct FaceNormalsBwd {
+  CornerSums<Real> to;
+  const Real* areas;         // (F,) the forward's
+  const Real* normals;       // (F, 3) the forward's
+  const Real* grad_areas;    // (F,), or null: zero
+  const Real* grad_normals;  // (F, 3), or null: zero
+};
+
+template <class Real>
+struct VertexNormals {
+  PackedMesh<Real> mesh;
+  CornerLists lists;
+  Real* crosses;  // (F, 3) workspace
+  Real* normals;  // (V, 3)
+  Real* lengths;  // (V,) of the sums of the faces' cross products
+};
+
+template <class Real>
+struct VertexNormalsBwd {
+  CornerSums<Real> to;
+  const Real* normals;       // (V, 3) the forward's
+  const Real* lengths;       // (V,) the forward's
+  const Real* grad_normals;  // (V, 3)
+  Real* grad_sums;           // (V, 3) workspace
 };
 
 // -- Faces

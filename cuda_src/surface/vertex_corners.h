@@ -6,6 +6,14 @@
 
 namespace r3d {
 
+struct VertexCorners {
+  const i64* faces;  // (F, 3) ids below num_verts
+  i64 num_faces;     // F
+  i64 num_verts;     // V
+  i32* first;        // (V + 1,) where each vertex's corners begin
+  i32* corners;      // (3F,) 3 face + j, ascending at each vertex
+};
+
 // Whether a face (3,) names a vertex outside [0, num_verts). Unsigned, so that negative ids are too large.
 R3D_FN bool names_outside(const i64* face, i64 num_verts) {
   const u64 count = (u64)num_verts;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import platform
+from functools import cache
 from typing import Any
 
 from r3d_cli.errors import R3dError
@@ -14,6 +15,7 @@ class NativeMissing(R3dError, ImportError):
     """The native module cannot be loaded; the message says the cause and the mend."""
 
 
+@cache
 def native() -> Any:
     """The module ``r3d_cli._native``.
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from r3d_cli.backend.launch import Kernels, Place
 from r3d_cli.backend.signatures import Signature, parse_kernels
-from r3d_cli.backend.sources import kernel_file, kernels_folder
+from r3d_cli.backend.sources import inline_headers, kernel_file, kernels_folder, record_asserts
 from r3d_cli.constants import DEFINES
 
 #: How kernels are compiled: results, races, or memory errors and undefined behaviour.
@@ -68,7 +68,9 @@ class Emulation:
         """The kernels of ``stem``.cu with ``real`` (a dtype's name) for ``R3D_REAL``, compiled at need."""
         if (stem, real) not in self._kernels:
             text = self._texts.get(stem) or kernel_file(stem).read_text()
-            signatures = parse_kernels(text, real, f"{stem}.cu")
+            headers = inline_headers(f"{stem}.cu", text, kernels_folder())
+            signatures = parse_kernels(text, real, f"{stem}.cu", headers)
+            text += record_asserts(text, f"{stem}.cu", headers)
             library = _load(str(build_library(stem, text, signatures, real, self._build)))
             program = _Program(self, library, self._dropped.get(stem, -1))
             self._kernels[stem, real] = Kernels(signatures, program)

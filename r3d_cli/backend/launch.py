@@ -12,19 +12,15 @@ import struct
 import threading
 from typing import Any, Protocol
 
-import numpy as np
-
 from r3d_cli.backend.arrays import Arrays
-from r3d_cli.backend.places import DESCRIBERS, Place, describer, show
+from r3d_cli.backend.packing import PLAIN, LaunchError, Packer, address_of, as_number, does_not_fit
+from r3d_cli.backend.places import DESCRIBERS, Place
+from r3d_cli.backend.records import LETTERS
 from r3d_cli.backend.signatures import Parameter, Signature
 
 #: What a GPU takes as a grid and a block.
 MAX_GRID = (2**31 - 1, 65535, 65535)
 MAX_BLOCK = 1024
-
-
-class LaunchError(ValueError):
-    """A launch that does not fit the kernel: one line with kernel, argument and what it must be."""
 
 
 class Program(Protocol):
@@ -42,6 +38,7 @@ class Kernels:
     """The kernels of one file, for one real type and one device.
 
     Example:
+        >>> import numpy as np
         >>> from r3d_cli.backend.emulation import Emulation
         >>> values, totals = np.arange(5), np.empty(1, np.int64)
         >>> Emulation().kernels("scan", "float32").launch("scan_chunks", 1, values, 5, totals)
@@ -83,6 +80,15 @@ class Kernels:
         if 0 not in blocks:
             self._program.start(name, blocks, threads, parameters, stream)
 
+    def launch_threads(
+        self, name: str, threads: int | tuple[int, ...], *arguments: Any, stream: int = 0
+    ) -> None:
+        """`launch` over so many threads, or, given a tuple, on that grid of blocks."""
+        if type(threads) is int and name in self._kernels:
+            self.launch(name, blocks_for(threads, self._kernels[name].block_size), *arguments, stream=stream)
+        else:
+            self.launch(name, threads, *arguments, stream=stream)
+
 
 class Device(Protocol):
     """Where kernels run: ``backend.cuda.CudaDevice`` or ``backend.emulation.Emulation``."""
@@ -105,11 +111,26 @@ class _Kernel:
 
     def __init__(self, signature: Signature, place: Place) -> None:
         self.name, self.parameters = signature.name, signature.parameters
+        self.block_size = signature.block
         self.default_block = (signature.block, 1, 1)
         self._place = place
-        # What an argument's type must be for the short way; None for arrays.
-        self._kinds = tuple(None if p.pointer else _PLAIN[p.dtype.kind] for p in self.parameters)
-        self._packer = struct.Struct("=" + "".join(p.slot for p in self.parameters))
+        # What an argument's type must be for the short way; None for arrays and records.
+        self._kinds = tuple(
+            None if p.pointer or p.dtype is None else PLAIN[p.dtype.kind] for p in self.parameters
+        )
+        self._packers = tuple(
+            None if p.record is None else Packer(self.name, p.record, place) for p in self.parameters
+        )
+        formats, self._starts, at = [], [], 0
+        for parameter in self.parameters:
+            text = _format(parameter)
+            size = struct.calcsize(text)
+            padded = -(-size // 16) * 16
+            formats.append(text[1:] + f"{padded - size}x" * (padded > size))
+            self._starts.append(at)
+            at += padded
+        self._size = at
+        self._packer = struct.Struct("=" + "".join(formats))
         self._buffers = threading.local()
 
     def marshal(self, arguments: tuple[Any, ...]) -> int:
@@ -119,76 +140,65 @@ class _Kernel:
             raise LaunchError(
                 f"{self.name} takes {len(self.parameters)} arguments ({names}), got {len(arguments)}"
             )
-        values = list(arguments)
-        place = self._place
+        values: list[Any] = []
+        place, sizes = self._place, dict[str, int]()
         for i, kind in enumerate(self._kinds):
-            value = values[i]
-            if kind is None:
-                parameter = self.parameters[i]
-                read = DESCRIBERS.get(type(value))
-                if read is None:
-                    values[i] = self._address(parameter, value)
-                    continue
+            value = arguments[i]
+            if kind is not None:
+                if type(value) not in kind:
+                    parameter = self.parameters[i]
+                    value = as_number(f"{self.name}: {parameter.name}", parameter.dtype, value)
+                values.append(value)
+                continue
+            packer = self._packers[i]
+            if packer is not None:
+                values += packer.values(value, sizes)
+                continue
+            parameter = self.parameters[i]
+            read = DESCRIBERS.get(type(value))
+            if read is not None:
                 pointer, dtype, contiguous, where = read(value)
                 if dtype is parameter.dtype and contiguous and where == place:
-                    values[i] = pointer
-                else:
-                    values[i] = self._address(parameter, value)
-            elif type(value) not in kind:
-                values[i] = self._scalar(self.parameters[i], value)
+                    values.append(pointer)
+                    continue
+            values.append(
+                address_of(
+                    f"{self.name}: {parameter.name}", parameter.dtype, parameter.optional, value, place
+                )
+            )
         try:
             buffer, address = self._buffers.pair
         except AttributeError:
             buffer, address = self._buffers.pair = self._new_buffer()
         try:
-            self._packer.pack_into(buffer, 8 * len(values), *values)
+            self._packer.pack_into(buffer, self._first, *values)
         except (struct.error, OverflowError):
             raise self._does_not_fit(values) from None
         return address
 
+    @property
+    def _first(self) -> int:
+        """Where the arguments begin, after the pointers to them: records want 16 bytes' alignment."""
+        return -(-8 * len(self.parameters) // 16) * 16
+
     def _new_buffer(self) -> tuple[Any, int]:
-        """The pointers, then eight bytes an argument."""
-        count = len(self.parameters)
-        buffer = ctypes.create_string_buffer(max(1, 16 * count))
+        """The pointers, then the arguments."""
+        size = self._first + self._size
+        whole = ctypes.create_string_buffer(size + 16)
+        skip = -ctypes.addressof(whole) % 16
+        buffer = (ctypes.c_char * size).from_buffer(whole, skip)
         address = ctypes.addressof(buffer)
-        first = address + 8 * count
-        struct.pack_into(f"={count}Q", buffer, 0, *range(first, first + 8 * count, 8))
+        pointers = [address + self._first + start for start in self._starts]
+        struct.pack_into(f"={len(pointers)}Q", buffer, 0, *pointers)
         return buffer, address
 
-    def _address(self, parameter: Parameter, array: Any) -> int:
-        where = f"{self.name}: {parameter.name}"
-        if array is None:
-            if parameter.optional:
-                return 0
-            raise LaunchError(f"{where} must be an array, got None")
-        read = describer(array)
-        if read is None:
-            raise LaunchError(f"{where} must be a NumPy, CuPy or PyTorch array, got {type(array).__name__}")
-        pointer, dtype, contiguous, place = read(array)
-        if dtype != parameter.dtype:
-            raise LaunchError(f"{where} must be {parameter.dtype}, got {dtype}")
-        if not contiguous:
-            raise LaunchError(f"{where} must be C-contiguous; make a contiguous copy")
-        if place != self._place:
-            raise LaunchError(f"{where} is on {show(place)}, not on {show(self._place)}")
-        return pointer
-
-    def _scalar(self, parameter: Parameter, value: Any) -> Any:
-        """A NumPy number as Python's; nothing else is taken for a number."""
-        for numpy_type, plain in _NUMPY[parameter.dtype.kind]:
-            if isinstance(value, numpy_type):
-                return plain(value)
-        raise LaunchError(
-            f"{self.name}: {parameter.name} must be {parameter.dtype}, got {type(value).__name__}"
-        )
-
     def _does_not_fit(self, values: list[Any]) -> LaunchError:
-        for parameter, value in zip(self.parameters, values, strict=True):
-            try:
-                struct.pack("=" + parameter.slot, value)
-            except (struct.error, OverflowError):
-                return LaunchError(f"{self.name}: {parameter.name} = {value} does not fit {parameter.dtype}")
-        return LaunchError(f"{self.name}: arguments do not fit")
+        leaves = [
+            (f"{self.name}: {name}", dtype, letter)
+            for parameter in self.parameters
+            for name, dtype, letter in _leaves(parameter)
+        ]
+        return does_not_fit(leaves, values)
 
     def grid(self, given: int | tuple[int, ...]) -> tuple[int, int, int]:
         return self._dimensions("grid", given, MAX_GRID)
@@ -211,15 +221,18 @@ class _Kernel:
         return x, y, z
 
 
-# By the kind of a parameter's dtype: Python's types that it takes, and NumPy's with what they become.
-_PLAIN: dict[str, set[type]] = {"b": {bool}, "i": {int}, "u": {int}, "f": {float, int}}
-_INTEGERS: list[tuple[type, type]] = [(np.integer, int)]
-_NUMPY: dict[str, list[tuple[type, type]]] = {
-    "b": [(np.bool_, bool)],
-    "i": _INTEGERS,
-    "u": _INTEGERS,
-    "f": [(np.floating, float), *_INTEGERS],
-}
+def _format(parameter: Parameter) -> str:
+    if parameter.record:
+        return parameter.record.format
+    assert parameter.dtype is not None
+    return "=" + ("Q" if parameter.pointer else LETTERS[parameter.dtype.name])
+
+
+def _leaves(parameter: Parameter) -> list[tuple[str, str, str]]:
+    """Name, dtype and letter of what a parameter is packed from."""
+    if parameter.record:
+        return [(f.name, f.dtype, f.letter) for f in parameter.record.fields]
+    return [(parameter.name, str(parameter.dtype), _format(parameter)[1:])]
 
 
 def blocks_for(items: int, per_block: int = 256) -> int:

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from r3d_cli.backend.arrays import Arrays, arrays_like
-from r3d_cli.backend.cpu import native
-from r3d_cli.backend.launch import Device, blocks_for, device_of
+from r3d_cli.backend.launch import Device, blocks_for
+from r3d_cli.backend.run import Run
 from r3d_cli.backend.scan import exclusive_scan
 from r3d_cli.backend.sort_runs import sort_runs
 from r3d_cli.backend.vertex_corners import check_bad_face, check_faces, marked_face
@@ -43,54 +40,49 @@ def mesh_edges(
         IndexError: A face points past the vertices.
 
     Example:
+        >>> import numpy as np
         >>> edges, faces_to_edges = mesh_edges(np.array([[0, 1, 2], [2, 1, 3]]), 4)
         >>> edges.tolist(), faces_to_edges.tolist()
         ([[0, 1], [0, 2], [1, 2], [1, 3], [2, 3]], [[2, 1, 0], [3, 4, 2]])
     """
     check_faces("mesh_edges", faces, num_verts)
-    arrays = arrays_like(faces)
-    if device is None and isinstance(faces, np.ndarray):
-        return _on_cpu(faces, num_verts, want_faces_to_edges, arrays)
-    return _on_device(faces, num_verts, want_faces_to_edges, arrays, device or device_of(arrays))
+    run = Run("mesh_edges", faces, device, "float32")
+    return (_on_cpu if run.on_cpu else _on_device)(run, faces, num_verts, want_faces_to_edges)
 
 
-def _on_cpu(faces: np.ndarray, num_verts: int, want: bool, arrays: Arrays) -> tuple[Any, Any]:
-    num_sides = 3 * len(faces)
-    faces_to_edges = arrays.empty((len(faces), 3), "int64") if want else None
-    first, sides = arrays.empty((num_verts + 1,), "int32"), arrays.empty((num_sides,), "uint64")
-    chunk_first = arrays.empty((blocks_for(num_verts, VERTS_PER_CHUNK) + 1,), "int64")
-    work = faces, num_verts, first, sides, chunk_first, faces_to_edges
-    bad_face = native().mesh_edges_count(*work)
-    check_bad_face("mesh_edges", bad_face, faces, num_verts, arrays)
-    edges = arrays.empty((int(chunk_first[-1]), 2), "int64")
-    native().mesh_edges_write(*work, edges)
+def _on_cpu(run: Run, faces: Any, num_verts: int, want: bool) -> tuple[Any, Any]:
+    chunks = blocks_for(num_verts, VERTS_PER_CHUNK)
+    chunk_first = run.empty(chunks + 1, dtype="int64")
+    faces_to_edges = run.empty(len(faces), 3, dtype="int64") if want else None
+    given = {"faces": faces, "num_verts": num_verts, "first": run.empty(num_verts + 1, dtype="int32")}
+    given |= {"sides": run.empty(3 * len(faces), dtype="uint64"), "chunk_first": chunk_first}
+    given["faces_to_edges"] = faces_to_edges
+    bad_face = run.schedule("mesh_edges_count", **given)
+    check_bad_face("mesh_edges", bad_face, faces, num_verts, run.arrays)
+    edges = run.empty(int(chunk_first[-1]), 2, dtype="int64")
+    run.schedule("mesh_edges_write", **given, edges=edges)
     return edges, faces_to_edges
 
 
-def _on_device(faces: Any, num_verts: int, want: bool, arrays: Arrays, device: Device) -> tuple[Any, Any]:
-    num_faces, num_sides = len(faces), 3 * len(faces)
-    kernels, scan_kernels = device.kernels("mesh_edges", "float32"), device.kernels("scan", "float32")
-
-    def launch(name: str, items: int, *arguments: Any) -> None:
-        kernels.launch(f"mesh_edges_{name}", blocks_for(items), *arguments, stream=arrays.stream)
-
-    cursors = arrays.full((num_verts + 1,), 0, "int64")  # counts, then where the next side goes
+def _on_device(run: Run, faces: Any, num_verts: int, want: bool) -> tuple[Any, Any]:
+    num_faces, num_sides, device = len(faces), 3 * len(faces), run.device
+    mesh = faces, num_faces, num_verts
+    cursors = run.full(0, num_verts + 1, dtype="int64")  # counts, then where the next side goes
     # Edges before each side, their number and the bad face last, so that one copy brings both.
-    before = arrays.full((num_sides + 2,), 0, "int64")
-    mark = before[num_sides + 1 :]
-    launch("count", num_faces, faces, num_faces, num_verts, cursors, mark)
-    exclusive_scan(cursors, num_verts + 1, scan_kernels, arrays)
-    lows, highs = arrays.empty((num_sides,), "int32"), arrays.empty((num_sides,), "int32")
-    launch("fill", num_faces, faces, num_faces, num_verts, cursors, lows, highs)
-    first = sort_runs(cursors, highs, num_verts, device.kernels("sort_runs", "float32"), arrays)
-    launch("heads", num_sides, first, num_verts, lows, highs, before)
-    exclusive_scan(before, num_sides + 1, scan_kernels, arrays)
-    num_edges, marked = arrays.numpy(before[num_sides:]).tolist()
-    check_bad_face("mesh_edges", marked_face(marked, num_faces), faces, num_verts, arrays)
-    edges = arrays.empty((num_edges, 2), "int64")
-    launch("write", num_sides, lows, highs, before, num_sides, edges)
+    before = run.full(0, num_sides + 2, dtype="int64")
+    run.launch("mesh_edges_count", num_faces, *mesh, cursors, before[num_sides + 1 :])
+    exclusive_scan(cursors, device=device)
+    lows, highs = run.empty(num_sides, dtype="int32"), run.empty(num_sides, dtype="int32")
+    run.launch("mesh_edges_fill", num_faces, *mesh, cursors, lows, highs)
+    first = sort_runs(cursors[:num_verts], highs, device=device)
+    run.launch("mesh_edges_heads", num_sides, first, num_verts, lows, highs, before)
+    exclusive_scan(before[: num_sides + 1], device=device)
+    num_edges, marked = run.arrays.numpy(before[num_sides:]).tolist()
+    check_bad_face("mesh_edges", marked_face(marked, num_faces), faces, num_verts, run.arrays)
+    edges = run.empty(num_edges, 2, dtype="int64")
+    run.launch("mesh_edges_write", num_sides, lows, highs, before, num_sides, edges)
     if not want:
         return edges, None
-    faces_to_edges = arrays.empty((num_faces, 3), "int64")
-    launch("find", num_sides, faces, num_faces, first, highs, before, faces_to_edges)
+    faces_to_edges = run.empty(num_faces, 3, dtype="int64")
+    run.launch("mesh_edges_find", num_sides, faces, num_faces, first, highs, before, faces_to_edges)
     return edges, faces_to_edges

@@ -13,12 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from r3d_cli.backend.arrays import Arrays, arrays_like
-from r3d_cli.backend.cpu import native
-from r3d_cli.backend.launch import Device, blocks_for, device_of
-from r3d_cli.checks import dtype_name
+from r3d_cli.backend.launch import Device
+from r3d_cli.backend.run import Run
 
 
 def face_areas_normals_fwd(
@@ -30,16 +26,17 @@ def face_areas_normals_fwd(
     """The area and the unit normal of each face; both zero where it has no area.
 
     Example:
+        >>> import numpy as np
         >>> verts = np.array([[0, 0, 0], [2, 0, 0], [0, 2, 0]], np.float32)
         >>> face_areas_normals_fwd(verts, np.array([[0, 1, 2]]))[0].tolist()
         [2.0]
     """
-    run = _Run("face_areas_normals", verts, faces, device)
+    run = Run("mesh_normals", verts, device)
     areas, normals = run.empty(len(faces)), run.empty(len(faces), 3)
-    if run.on_host:
-        run.check(native().mesh_normals_faces_fwd(verts, faces, areas, normals))
-    else:
-        run.launch("faces_fwd", len(faces), verts, faces, *run.sizes, areas, normals)
+    bad = run.start(
+        "mesh_normals_faces_fwd", len(faces), verts=verts, faces=faces, areas=areas, normals=normals
+    )
+    _check("face_areas_normals", bad, verts, faces)
     return areas, normals
 
 
@@ -56,15 +53,16 @@ def face_areas_normals_bwd(
     device: Device | None = None,
 ) -> Any:  # (V, 3)
     """The gradient of the vertices; a gradient that is None is zero."""
-    run = _Run("face_areas_normals", verts, faces, device)
-    grad_corners, grad_verts = run.empty(3 * len(faces), 3), run.empty(len(verts), 3)
-    given = (areas, normals, grad_areas, grad_normals, grad_corners)
-    if run.on_host:
-        run.check(native().mesh_normals_faces_bwd(verts, faces, first, corners, *given, grad_verts))
+    run = Run("mesh_normals", verts, device)
+    sums = _corner_sums(run, verts, faces, first, corners)
+    given = {"to": sums, "areas": areas, "normals": normals}
+    given |= {"grad_areas": grad_areas, "grad_normals": grad_normals}
+    if run.on_cpu:
+        _check("face_areas_normals", run.schedule("mesh_normals_faces_bwd", **given), verts, faces)
     else:
-        run.launch("faces_bwd", len(faces), verts, faces, *run.sizes, *given)
-        run.launch("corners_bwd", len(verts), first, corners, *run.sizes, grad_corners, grad_verts)
-    return grad_verts
+        run.launch("mesh_normals_faces_bwd", len(faces), given)
+        run.launch("mesh_normals_corners_bwd", len(verts), sums)
+    return sums["grad_verts"]
 
 
 def vertex_normals_fwd(
@@ -78,18 +76,21 @@ def vertex_normals_fwd(
     """The unit normal of each vertex, and the length of the sum that it is the direction of.
 
     Example:
+        >>> import numpy as np
         >>> verts = np.array([[0, 0, 0], [2, 0, 0], [0, 2, 0]], np.float32)
         >>> lists = np.arange(4, dtype=np.int32), np.arange(3, dtype=np.int32)
         >>> vertex_normals_fwd(verts, np.array([[0, 1, 2]]), *lists)[0][0].tolist()
         [0.0, 0.0, 1.0]
     """
-    run = _Run("vertex_normals", verts, faces, device)
+    run = Run("mesh_normals", verts, device)
     crosses, normals, lengths = run.empty(len(faces), 3), run.empty(len(verts), 3), run.empty(len(verts))
-    if run.on_host:
-        run.check(native().mesh_normals_verts_fwd(verts, faces, first, corners, crosses, normals, lengths))
+    given = {"verts": verts, "faces": faces, "first": first, "corners": corners}
+    given |= {"crosses": crosses, "normals": normals, "lengths": lengths}
+    if run.on_cpu:
+        _check("vertex_normals", run.schedule("mesh_normals_verts_fwd", **given), verts, faces)
     else:
-        run.launch("crosses_fwd", len(faces), verts, faces, *run.sizes, crosses)
-        run.launch("verts_fwd", len(verts), first, corners, *run.sizes, crosses, normals, lengths)
+        run.launch("mesh_normals_crosses_fwd", len(faces), given)
+        run.launch("mesh_normals_verts_fwd", len(verts), given)
     return normals, lengths
 
 
@@ -105,48 +106,31 @@ def vertex_normals_bwd(
     device: Device | None = None,
 ) -> Any:  # (V, 3)
     """The gradient of the vertices."""
-    run = _Run("vertex_normals", verts, faces, device)
-    grad_sums, grad_verts = run.empty(len(verts), 3), run.empty(len(verts), 3)
-    grad_corners = run.empty(3 * len(faces), 3)
-    given = (normals, lengths, grad_normals, grad_sums)
-    if run.on_host:
-        run.check(
-            native().mesh_normals_verts_bwd(verts, faces, first, corners, *given, grad_corners, grad_verts)
-        )
+    run = Run("mesh_normals", verts, device)
+    sums = _corner_sums(run, verts, faces, first, corners)
+    given = {"to": sums, "normals": normals, "lengths": lengths, "grad_normals": grad_normals}
+    given["grad_sums"] = run.empty(len(verts), 3)
+    if run.on_cpu:
+        _check("vertex_normals", run.schedule("mesh_normals_verts_bwd", **given), verts, faces)
     else:
-        run.launch("sums_bwd", len(verts), len(verts), *given)
-        run.launch("verts_bwd", len(faces), verts, faces, *run.sizes, grad_sums, grad_corners)
-        run.launch("corners_bwd", len(verts), first, corners, *run.sizes, grad_corners, grad_verts)
-    return grad_verts
+        run.launch("mesh_normals_sums_bwd", len(verts), given)
+        run.launch("mesh_normals_verts_bwd", len(faces), given)
+        run.launch("mesh_normals_corners_bwd", len(verts), sums)
+    return sums["grad_verts"]
 
 
-class _Run:
-    """What the four launches share."""
+def _corner_sums(run: Run, verts: Any, faces: Any, first: Any, corners: Any) -> dict[str, Any]:
+    """The fields of the record CornerSums."""
+    grad_corners, grad_verts = run.empty(3 * len(faces), 3), run.empty(len(verts), 3)
+    mesh = {"verts": verts, "faces": faces, "first": first, "corners": corners}
+    return {**mesh, "grad_corners": grad_corners, "grad_verts": grad_verts}
 
-    def __init__(self, where: str, verts: Any, faces: Any, device: Device | None) -> None:
-        self._where, self._faces = where, faces
-        self._arrays: Arrays = arrays_like(verts)
-        self._real = dtype_name(verts)
-        self.sizes = len(verts), len(faces)
-        self.on_host = device is None and isinstance(verts, np.ndarray)
-        self._device = device
 
-    def empty(self, *shape: int) -> Any:
-        return self._arrays.empty(shape, self._real)
-
-    def launch(self, name: str, threads: int, *arguments: Any) -> None:
-        device = self._device or device_of(self._arrays)
-        device.kernels("mesh_normals", self._real).launch(
-            f"mesh_normals_{name}", blocks_for(threads), *arguments, stream=self._arrays.stream
+def _check(where: str, bad_face: int, verts: Any, faces: Any) -> None:
+    """Raise what the CPU schedule found."""
+    if bad_face == len(faces):
+        raise IndexError(f"{where}: corners are not those of these faces")
+    if bad_face >= 0:
+        raise IndexError(
+            f"{where}: face {bad_face} names a vertex outside [0, {len(verts)}): {faces[bad_face].tolist()}"
         )
-
-    def check(self, bad_face: int) -> None:
-        """Raise what the CPU schedule found."""
-        num_verts, num_faces = self.sizes
-        if bad_face == num_faces:
-            raise IndexError(f"{self._where}: corners are not those of these faces")
-        if bad_face >= 0:
-            raise IndexError(
-                f"{self._where}: face {bad_face} names a vertex outside [0, {num_verts}): "
-                f"{self._faces[bad_face].tolist()}"
-            )

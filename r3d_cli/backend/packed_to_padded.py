@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from r3d_cli.backend.arrays import arrays_like
-from r3d_cli.backend.cpu import native
-from r3d_cli.backend.launch import Device, blocks_for, device_of
+from r3d_cli.backend.launch import Device
+from r3d_cli.backend.run import Run
 from r3d_cli.checks import check_dtype, dtype_name
 
 #: Rows are copied, never computed with: integers travel as the reals of their size.
@@ -46,21 +45,14 @@ def packed_to_padded_fwd(
         [[0, 1], [2, -1]]
     """
     where = "packed_to_padded"
-    arrays, name = arrays_like(packed), dtype_name(packed)
     check_dtype(where, "inputs", packed, *_REALS)
-    trailing, count = tuple(packed.shape[1:]), len(first_idxs)
-    padded = arrays.empty((count, max_size, *trailing), name)
-    source, target = arrays.view(packed, _REALS[name]), arrays.view(padded, _REALS[name])
-    width, bits = math.prod(trailing), _bits(where, pad_value, name)
-    if device is None and arrays.place[0] == "cpu":
-        if native().packed_to_padded_fwd(source, first_idxs, max_size, width, bits, target) >= 0:
-            raise _misfit(where, first_idxs, len(packed), max_size)
-        return padded
-    device = device or device_of(arrays)
-    device.kernels("packed_to_padded", _REALS[name]).launch(
-        "packed_to_padded_fwd", blocks_for(count * max_size * width), source, first_idxs, count, len(packed),
-        max_size, width, bits, target, stream=arrays.stream,
-    )  # fmt: skip
+    shape = len(first_idxs), max_size, *packed.shape[1:]
+    run, padded = _run(packed, shape, device)
+    rows = {"num_rows": len(packed), "max_size": max_size, "first_idxs": first_idxs}
+    bits = _bits(where, pad_value, dtype_name(packed))
+    misfit = _start(run, "packed_to_padded_fwd", packed, padded, rows, math.prod(shape), bits)
+    if misfit >= 0:
+        raise _misfit(where, first_idxs, len(packed), max_size)
     return padded
 
 
@@ -87,22 +79,29 @@ def packed_to_padded_bwd(
         [0, 1, 2]
     """
     where = "padded_to_packed"
-    arrays, name = arrays_like(padded), dtype_name(padded)
     check_dtype(where, "inputs", padded, *_REALS)
-    count, max_size, *trailing = padded.shape
-    packed = arrays.empty((num_rows, *trailing), name)
-    source, target = arrays.view(padded, _REALS[name]), arrays.view(packed, _REALS[name])
-    width = math.prod(trailing)
-    if device is None and arrays.place[0] == "cpu":
-        if native().packed_to_padded_bwd(source, first_idxs, max_size, width, target) >= 0:
-            raise _misfit(where, first_idxs, num_rows, max_size)
-        return packed
-    device = device or device_of(arrays)
-    device.kernels("packed_to_padded", _REALS[name]).launch(
-        "packed_to_padded_bwd", blocks_for(num_rows * width), source, first_idxs, count, num_rows, max_size,
-        width, target, stream=arrays.stream,
-    )  # fmt: skip
+    max_size, shape = padded.shape[1], (num_rows, *padded.shape[2:])
+    run, packed = _run(padded, shape, device)
+    rows = {"num_rows": num_rows, "max_size": max_size, "first_idxs": first_idxs}
+    if _start(run, "packed_to_padded_bwd", packed, padded, rows, math.prod(shape), 0) >= 0:
+        raise _misfit(where, first_idxs, num_rows, max_size)
     return packed
+
+
+def _run(inputs: Any, shape: tuple[int, ...], device: Device | None) -> tuple[Run, Any]:
+    """A run on words of the inputs' size, and the result."""
+    name = dtype_name(inputs)
+    run = Run("packed_to_padded", inputs, device, _REALS[name])
+    return run, run.empty(*shape, dtype=name)
+
+
+def _start(
+    run: Run, name: str, packed: Any, padded: Any, rows: dict[str, Any], size: int, pad_bits: int
+) -> int:
+    packed, padded = run.arrays.view(packed, run.real), run.arrays.view(padded, run.real)
+    width = math.prod(packed.shape[1:])
+    given = {"rows": rows, "width": width, "pad_bits": pad_bits, "packed": packed, "padded": padded}
+    return run.start(name, size, **given)
 
 
 def _bits(where: str, value: float, name: str) -> int:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from r3d_cli.backend.cpu import native
+
 #: ("cpu", 0), ("cuda", 1), …
 Place = tuple[str, int]
 #: Address, dtype, C-contiguity and place of an array.
@@ -17,7 +19,8 @@ _PLACES: dict[Any, Place] = {}  # torch.device -> ours
 
 
 def _describe_numpy(array: Any) -> Description:
-    return array.__array_interface__["data"][0], array.dtype, array.flags.c_contiguous, _CPU
+    # A tenth of the time of array.__array_interface__.
+    return native().address(array), array.dtype, array.flags.c_contiguous, _CPU
 
 
 def _describe_cupy(array: Any) -> Description:

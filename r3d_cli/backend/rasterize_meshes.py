@@ -101,10 +101,15 @@ def rasterize_meshes(
     shape = (len(mesh_first_face) - 1, *image_size, faces_per_pixel)
     _check_after(after_zbuf, after_face, shape, real)
     after = after_zbuf, after_face
-    settings = _settings(
-        blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far,
+    settings = RasterSettings.of(
+        blur_radius,
+        perspective_correct,
+        clip_barycentric_coords,
+        cull_backfaces,
+        z_near,
+        z_far,
         is_perspective,
-    )  # fmt: skip
+    )
     # Depths decide which faces are kept, so they are always needed on the way.
     wanted = [True, True, want_bary_coords, want_dists]
     specs = [(shape, "int64"), (shape, real), ((*shape, 3), real), (shape, real)]
@@ -116,9 +121,16 @@ def rasterize_meshes(
     fragments = Fragments(*(next(made) if want else None for want in wanted))
     if device is None and isinstance(arrays, NumpyArrays):
         bad_face = native().rasterize_meshes_fwd(
-            verts, faces, mesh_first_face, *image_size, faces_per_pixel, *settings, *after, workspace_budget,
+            verts,
+            faces,
+            mesh_first_face,
+            *image_size,
+            faces_per_pixel,
+            *settings,
+            *after,
+            workspace_budget,
             *fragments,
-        )  # fmt: skip
+        )
     else:
         run = RasterRun(
             verts, faces, mesh_first_face, shape, settings, arrays, device or device_of(arrays), real
@@ -201,10 +213,15 @@ def rasterize_meshes_bwd(
             check_dtype("rasterize_meshes_bwd", name, grad, real)
     check_arguments(verts, faces, mesh_first_face, (shape[1], shape[2]), shape[3], blur_radius)
     check_planes(z_near, z_far)
-    settings = _settings(
-        blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near, z_far,
+    settings = RasterSettings.of(
+        blur_radius,
+        perspective_correct,
+        clip_barycentric_coords,
+        cull_backfaces,
+        z_near,
+        z_far,
         is_perspective,
-    )  # fmt: skip
+    )
     arrays = arrays_like(verts)
     grads = grad_zbuf, grad_bary_coords, grad_dists
     if device is None and isinstance(arrays, NumpyArrays):
@@ -219,20 +236,41 @@ def rasterize_meshes_bwd(
         grad_verts = arrays.full((len(verts), 3), 0, real)
         slots = math.prod(shape)
         kernels.launch(
-            "rasterize_meshes_bwd", blocks_for(slots), verts, faces, pix_to_face, slots, *how, grad_verts,
+            "rasterize_meshes_bwd",
+            blocks_for(slots),
+            verts,
+            faces,
+            pix_to_face,
+            slots,
+            *how,
+            grad_verts,
             stream=arrays.stream,
-        )  # fmt: skip
+        )
         return grad_verts
     grad_faces = arrays.empty((len(faces), 3, 3), real)
     kernels.launch(
-        "rasterize_meshes_bwd_faces", blocks_for(len(faces), FACES_A_BLOCK), verts, faces, mesh_first_face,
-        pix_to_face, len(faces), shape[0], *how, grad_faces, stream=arrays.stream,
-    )  # fmt: skip
+        "rasterize_meshes_bwd_faces",
+        blocks_for(len(faces), FACES_A_BLOCK),
+        verts,
+        faces,
+        mesh_first_face,
+        pix_to_face,
+        len(faces),
+        shape[0],
+        *how,
+        grad_faces,
+        stream=arrays.stream,
+    )
     grad_verts = arrays.empty((len(verts), 3), real)
     kernels.launch(
-        "rasterize_meshes_bwd_verts", blocks_for(len(verts)), grad_faces, *corners, len(verts), grad_verts,
+        "rasterize_meshes_bwd_verts",
+        blocks_for(len(verts)),
+        grad_faces,
+        *corners,
+        len(verts),
+        grad_verts,
         stream=arrays.stream,
-    )  # fmt: skip
+    )
     return grad_verts
 
 
@@ -247,18 +285,26 @@ class RasterSettings(NamedTuple):
     z_far: float = math.inf
     is_perspective: bool | None = None
 
+    @classmethod
+    def of(
+        cls,
+        blur_radius: float,
+        perspective_correct: bool,
+        clip_barycentric_coords: bool,
+        cull_backfaces: bool,
+        z_near: float | None,
+        z_far: float | None,
+        is_perspective: bool | None,
+    ) -> RasterSettings:
+        """From a caller's values, of which None means: no plane, and as ``perspective_correct``."""
+        planes = -math.inf if z_near is None else float(z_near), math.inf if z_far is None else float(z_far)
+        flags = bool(perspective_correct), bool(clip_barycentric_coords), bool(cull_backfaces)
+        return cls(float(blur_radius), *flags, *planes, is_perspective).resolved()
+
     def resolved(self) -> RasterSettings:
         """With ``is_perspective`` said: as ``perspective_correct`` where it was left open."""
         known = self.perspective_correct if self.is_perspective is None else self.is_perspective
         return self._replace(is_perspective=bool(known))
-
-
-def _settings(
-    blur_radius: float, perspective: bool, clip: bool, cull: bool, z_near: float | None, z_far: float | None,
-    is_perspective: bool | None,
-) -> RasterSettings:  # fmt: skip
-    planes = -math.inf if z_near is None else float(z_near), math.inf if z_far is None else float(z_far)
-    return RasterSettings(float(blur_radius), perspective, clip, cull, *planes, is_perspective).resolved()
 
 
 class RasterRun:
@@ -268,14 +314,21 @@ class RasterRun:
     """
 
     def __init__(
-        self, verts: Any, faces: Any, mesh_first_face: Any, shape: tuple[int, ...], settings: RasterSettings,
-        arrays: Arrays, device: Device, real: str,
-    ) -> None:  # fmt: skip
+        self,
+        verts: Any,
+        faces: Any,
+        mesh_first_face: Any,
+        shape: tuple[int, ...],
+        settings: RasterSettings,
+        arrays: Arrays,
+        device: Device,
+        real: str,
+    ) -> None:
         self.verts, self.faces, self.mesh_first_face = verts, faces, mesh_first_face
         self.meshes, self.height, self.width, self.K = shape
         self.settings, self.arrays = settings, arrays
         self.kernels = device.kernels("rasterize_meshes", real)
-        self.scan_kernels = device.kernels("scan", real)
+        self.device = device
 
     def launch(self, name: str, grid: int | tuple[int, ...], *arguments: Any) -> None:
         self.kernels.launch(f"rasterize_meshes_{name}", grid, *arguments, stream=self.arrays.stream)
@@ -289,14 +342,35 @@ class RasterRun:
         bad_face = arrays.full((1,), 0, "int64")
         keys = fragments.pix_to_face
         self.launch(
-            "zbuffer", blocks_for(len(faces)), verts, faces, first, len(verts), len(faces), self.meshes,
-            *image, *settings, keys, large, num_large, bad_face,
-        )  # fmt: skip
+            "zbuffer",
+            blocks_for(len(faces)),
+            verts,
+            faces,
+            first,
+            len(verts),
+            len(faces),
+            self.meshes,
+            *image,
+            *settings,
+            keys,
+            large,
+            num_large,
+            bad_face,
+        )
         if len(faces):
             self.launch(
-                "zbuffer_large", LARGE_GRID, verts, faces, first, self.meshes, *image, *settings, large,
-                num_large, keys,
-            )  # fmt: skip
+                "zbuffer_large",
+                LARGE_GRID,
+                verts,
+                faces,
+                first,
+                self.meshes,
+                *image,
+                *settings,
+                large,
+                num_large,
+                keys,
+            )
         pixels = self.meshes * self.height * self.width
         self.launch("resolve", blocks_for(pixels), verts, faces, pixels, *image, *settings, *fragments)
         return self._bad_face(arrays.numpy(bad_face)[0])
@@ -307,9 +381,20 @@ class RasterRun:
 
         def visit(begin: int, end: int, offsets: Any, lists: Any) -> None:
             self.launch(
-                fine, end - begin, self.verts, self.faces, offsets, lists, begin, self.height, self.width,
-                self.K, *self.settings, *after, *fragments,
-            )  # fmt: skip
+                fine,
+                end - begin,
+                self.verts,
+                self.faces,
+                offsets,
+                lists,
+                begin,
+                self.height,
+                self.width,
+                self.K,
+                *self.settings,
+                *after,
+                *fragments,
+            )
 
         return self.tiles(visit, budget)
 
@@ -334,12 +419,26 @@ class RasterRun:
         # Faces a tile, then list offsets; their total and the bad face last, so that one copy brings both.
         offsets = arrays.full((tiles + 2,), 0, "int64")
         self.launch(
-            "bin", blocks_for(num_faces), verts, faces, first, len(verts), num_faces, meshes, *image, blur,
-            perspective, cull, *planes, boxes, offsets, offsets[tiles + 1 :],
-        )  # fmt: skip
+            "bin",
+            blocks_for(num_faces),
+            verts,
+            faces,
+            first,
+            len(verts),
+            num_faces,
+            meshes,
+            *image,
+            blur,
+            perspective,
+            cull,
+            *planes,
+            boxes,
+            offsets,
+            offsets[tiles + 1 :],
+        )
         self.launch("sum_rows", blocks_for(meshes * down), offsets, meshes * down, across)
         self.launch("sum_columns", blocks_for(meshes * across), offsets, meshes, down, across)
-        exclusive_scan(offsets, tiles + 1, self.scan_kernels, arrays)
+        exclusive_scan(offsets[: tiles + 1], device=self.device)
         total, bad_face = arrays.numpy(offsets[tiles:]).tolist()
         if bad_face:
             return self._bad_face(bad_face)
@@ -354,9 +453,20 @@ class RasterRun:
         for begin, end in bands:
             if total:
                 self.launch(
-                    "fill", blocks_for(num_faces), boxes, first, num_faces, meshes, down, across, begin, end,
-                    offsets, cursors, lists,
-                )  # fmt: skip
+                    "fill",
+                    blocks_for(num_faces),
+                    boxes,
+                    first,
+                    num_faces,
+                    meshes,
+                    down,
+                    across,
+                    begin,
+                    end,
+                    offsets,
+                    cursors,
+                    lists,
+                )
             visit(begin, end, offsets, lists)
         return -1
 
@@ -435,9 +545,14 @@ def check_planes(z_near: float | None, z_far: float | None, where: str = "raster
 
 
 def check_raster_arguments(
-    where: str, verts: Any, faces: Any, mesh_first_face: Any, image_size: tuple[int, int],
-    faces_per_pixel: int | None, settings: RasterSettings,
-) -> None:  # fmt: skip
+    where: str,
+    verts: Any,
+    faces: Any,
+    mesh_first_face: Any,
+    image_size: tuple[int, int],
+    faces_per_pixel: int | None,
+    settings: RasterSettings,
+) -> None:
     """The checks of `rasterize_meshes` for ops that rasterize on their way; faces_per_pixel None: all."""
     K = 1 if faces_per_pixel is None else faces_per_pixel
     check_arguments(verts, faces, mesh_first_face, image_size, K, settings.blur_radius, where)

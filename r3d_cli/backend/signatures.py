@@ -8,42 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-#: C type -> NumPy dtype. ``R3D_REAL`` is added by the caller, who knows which.
-TYPES = {
-    "bool": "bool",
-    "signed char": "int8",
-    "i8": "int8",
-    "unsigned char": "uint8",
-    "u8": "uint8",
-    "short": "int16",
-    "i16": "int16",
-    "unsigned short": "uint16",
-    "u16": "uint16",
-    "int": "int32",
-    "i32": "int32",
-    "unsigned int": "uint32",
-    "unsigned": "uint32",
-    "u32": "uint32",
-    "long long": "int64",
-    "i64": "int64",
-    "unsigned long long": "uint64",
-    "u64": "uint64",
-    "float": "float32",
-    "double": "float64",
-}
+from r3d_cli.backend.records import TYPES, Record, RecordError, find_record
 
 #: Threads a block of a kernel that declares no ``__launch_bounds__``.
 DEFAULT_BLOCK = 256
-
-# A parameter takes eight bytes of the buffer that a launch hands over, whatever its type.
-_SLOTS = {
-    "bool": "?7x", "int8": "b7x", "uint8": "B7x", "int16": "h6x", "uint16": "H6x", "int32": "i4x",
-    "uint32": "I4x", "int64": "q", "uint64": "Q", "float32": "f4x", "float64": "d",
-}  # fmt: skip
 
 
 class SignatureError(ValueError):
@@ -54,13 +25,10 @@ class SignatureError(ValueError):
 class Parameter:
     name: str
     ctype: str  # as written, with const and * where it has them
-    dtype: np.dtype
+    dtype: np.dtype | None  # None: a record
     pointer: bool
     optional: bool  # a pointer whose comment says "or null"
-
-    @property
-    def slot(self) -> str:
-        return "Q" if self.pointer else _SLOTS[self.dtype.name]
+    record: Record | None = None
 
 
 @dataclass(frozen=True)
@@ -69,26 +37,24 @@ class Signature:
     parameters: tuple[Parameter, ...]
     block: int  # threads a block, from __launch_bounds__
 
-    @cached_property
-    def slots(self) -> str:
-        """The ``struct`` format of all parameters."""
-        return "".join(parameter.slot for parameter in self.parameters)
 
-
-def parse_kernels(source: str, real: str, file: str = "kernel source") -> dict[str, Signature]:
+def parse_kernels(
+    source: str, real: str, file: str = "kernel source", headers: str = ""
+) -> dict[str, Signature]:
     """Every kernel of a source, by name.
 
     Args:
         source: CUDA C++, one file.
         real: the dtype that ``R3D_REAL`` stands for, ``"float32"`` or ``"float64"``.
         file: its name, for errors.
+        headers: where the records that kernels take stand, unless in the source itself.
 
     Returns:
         Signatures by kernel name, in the order of the source.
 
     Raises:
-        SignatureError: an ``#if 0``, a ``__global__`` without ``extern "C"``, a type that is neither a scalar
-            nor a pointer to one.
+        SignatureError: an ``#if 0``, a ``__global__`` without ``extern "C"``, a parameter that is neither a
+            scalar, a pointer to one, nor a record.
 
     Example:
         >>> kernels = parse_kernels('extern "C" __global__ void f(const R3D_REAL* x, int n) {}', "float32")
@@ -124,7 +90,10 @@ def parse_kernels(source: str, real: str, file: str = "kernel source") -> dict[s
             if text.strip() or parameter_end < end or parameters:
                 line_end = source.find("\n", parameter_end)
                 comment = source[parameter_end : line_end if line_end >= 0 else None]
-                parameter = _parameter(text, real, optional="or null" in comment)
+                try:
+                    parameter = _parameter(text, real, "or null" in comment, [source, headers])
+                except RecordError as error:
+                    raise fail(start, f"{head[2]}: {error}") from None
                 if parameter is None:
                     raise fail(start, f"{head[2]}: a parameter of no known type: {' '.join(text.split())!r}")
                 parameters.append(parameter)
@@ -141,13 +110,16 @@ def blank_comments_and_strings(source: str) -> str:
     return re.sub(pattern, lambda m: re.sub(r"[^\n]", " ", m[0]), source, flags=re.DOTALL)
 
 
-def _parameter(text: str, real: str, optional: bool) -> Parameter | None:
-    found = re.fullmatch(r"\s*(const\s+)?([\w\s]+?)\s*(\*?)\s*(?:(?:const|__restrict__)\s+)*(\w+)\s*", text)
+def _parameter(text: str, real: str, optional: bool, sources: list[str]) -> Parameter | None:
+    found = re.fullmatch(
+        r"\s*(const\s+)?([\w\s:]+?(?:<R3D_REAL>)?)\s*(\*?)\s*(?:(?:const|__restrict__)\s+)*(\w+)\s*", text
+    )
     if not found:
         return None
     const, written, star, name = bool(found[1]), " ".join(found[2].split()), bool(found[3]), found[4]
     dtype = real if written == "R3D_REAL" else TYPES.get(written)
     if dtype is None:
-        return None
+        record = None if star else find_record(sources, written.removeprefix("r3d::"), real)
+        return None if record is None else Parameter(name, written, None, False, False, record)
     ctype = ("const " if const and star else "") + written + ("*" if star else "")
     return Parameter(name, ctype, np.dtype(dtype), star, optional and star)

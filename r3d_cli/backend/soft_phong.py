@@ -57,10 +57,12 @@ class Texture(NamedTuple):
     """What the surface shows."""
 
     texels: Any  # (T, 3) at vertices; of maps, each from its top row; or of atlases
-    corner_ids: Any  # (F, 3) int64 into texels, with maps into uvs; None with atlases
+    corner_ids: Any | None  # (F, 3) int64 into texels, with maps into uvs; None with atlases
     uvs: Any  # (U, 2); no rows but with maps
     maps: Any  # (M, 3) int64 first texel, height and width; no rows but with maps
-    faces_source: Any  # (F,) int64 a face's map, or its place among the atlases; None: map 0, its own id
+    faces_source: (
+        Any | None
+    )  # (F,) int64 a face's map, or its place among the atlases; None: map 0, its own id
 
 
 class Kinds(NamedTuple):
@@ -76,9 +78,13 @@ class Kinds(NamedTuple):
     def codes(self) -> tuple[int, int, int, int, bool, bool]:
         """As kernels take them."""
         return (
-            LIGHTS.index(self.lights), TEXTURES.index(self.texture), self.atlas_size,
-            PADDINGS.index(self.padding), self.align_corners, self.bilinear,
-        )  # fmt: skip
+            LIGHTS.index(self.lights),
+            TEXTURES.index(self.texture),
+            self.atlas_size,
+            PADDINGS.index(self.padding),
+            self.align_corners,
+            self.bilinear,
+        )
 
 
 class Blending(NamedTuple):
@@ -145,14 +151,24 @@ def soft_phong_fwd(
     shape = (len(mesh.mesh_first_face) - 1, *image_size)
     limits = shape if faces_per_pixel is not None else (0, *image_size)
     result = SoftPhong(
-        arrays.empty((*shape, 4), real), arrays.empty((*shape, 3), real), arrays.empty(limits, real),
+        arrays.empty((*shape, 4), real),
+        arrays.empty((*shape, 3), real),
+        arrays.empty(limits, real),
         arrays.empty(limits, "int32"),
-    )  # fmt: skip
+    )
     if device is None and isinstance(arrays, NumpyArrays):
         bad_face = native().soft_phong_fwd(
-            mesh, surface, texture, image_size, faces_per_pixel or 0, settings, kinds.codes(), *blending,
-            workspace_budget, *result,
-        )  # fmt: skip
+            mesh,
+            surface,
+            texture,
+            image_size,
+            faces_per_pixel or 0,
+            settings,
+            kinds.codes(),
+            *blending,
+            workspace_budget,
+            *result,
+        )
         raise_bad_face("soft_phong", bad_face, mesh.verts, mesh.faces)
         return result
     device = device or device_of(arrays)
@@ -162,10 +178,21 @@ def soft_phong_fwd(
 
     def visit(begin: int, end: int, offsets: Any, lists: Any) -> None:
         kernels.launch(
-            "soft_phong_fwd", end - begin, mesh.verts, mesh.faces, offsets, lists, begin, *image_size,
-            faces_per_pixel or 0, in_order, *settings, *_scene(surface, texture, kinds, blending), *results,
+            "soft_phong_fwd",
+            end - begin,
+            mesh.verts,
+            mesh.faces,
+            offsets,
+            lists,
+            begin,
+            *image_size,
+            faces_per_pixel or 0,
+            in_order,
+            *settings,
+            *_scene(surface, texture, kinds, blending),
+            *results,
             stream=arrays.stream,
-        )  # fmt: skip
+        )
 
     raise_bad_face("soft_phong", run.tiles(visit, workspace_budget), mesh.verts, mesh.faces)
     return result
@@ -217,9 +244,18 @@ def soft_phong_bwd(
         arrays.fill(gradients.normals, 0)
     if device is None and isinstance(arrays, NumpyArrays):
         native().soft_phong_bwd(
-            mesh, surface, texture, image_size, faces_per_pixel or 0, settings, kinds.codes(), *blending,
-            result, grad_image, gradients,
-        )  # fmt: skip
+            mesh,
+            surface,
+            texture,
+            image_size,
+            faces_per_pixel or 0,
+            settings,
+            kinds.codes(),
+            *blending,
+            result,
+            grad_image,
+            gradients,
+        )
         return gradients
     for gradient in gradients:
         arrays.fill(gradient, 0)
@@ -257,17 +293,26 @@ class _Backward:
         for begin in range(0, count, MAX_GRID[1]):
             end = min(begin + MAX_GRID[1], count)
             self.launch(
-                "bwd_pixels", (pieces, end - begin), self.surface.looks[begin:end], result.blend[begin:end],
-                grad_image[begin:end], height * width, LIGHTS.index(self.kinds.lights), blending.gamma,
+                "bwd_pixels",
+                (pieces, end - begin),
+                self.surface.looks[begin:end],
+                result.blend[begin:end],
+                grad_image[begin:end],
+                height * width,
+                LIGHTS.index(self.kinds.lights),
+                blending.gamma,
                 sums[begin:end],
-            )  # fmt: skip
+            )
         self.launch("bwd_pieces", blocks_for(count), sums, count, pieces, scale, gradients.looks)
         return scale
 
     def faces(
-        self, pixels: tuple[Any, ...], gradients: SoftPhongGradients, scale: Any,
+        self,
+        pixels: tuple[Any, ...],
+        gradients: SoftPhongGradients,
+        scale: Any,
         corners: tuple[Any, Any] | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Adds what the faces get from the pixels; in one order where ``corners`` are given."""
         verts, faces, first = self.mesh
         num_faces, count = len(faces), len(first) - 1
@@ -280,22 +325,45 @@ class _Backward:
         for begin in range(0, num_faces, FACES_AT_ONCE):
             end = min(begin + FACES_AT_ONCE, num_faces)
             self.launch(
-                "bwd", (blocks_for(end - begin, FACES_A_BLOCK), rows), verts, faces, first, begin, end, count,
-                *pixels, *gradients, grad_faces, texel_sums, scale,
-            )  # fmt: skip
+                "bwd",
+                (blocks_for(end - begin, FACES_A_BLOCK), rows),
+                verts,
+                faces,
+                first,
+                begin,
+                end,
+                count,
+                *pixels,
+                *gradients,
+                grad_faces,
+                texel_sums,
+                scale,
+            )
             if corners is None:
                 continue
             for by_row, layout, rows_of in tables:
                 self.launch(
-                    "bwd_rows", blocks_for(len(rows_of)), grad_faces, *by_row, begin, end, len(rows_of),
-                    *layout, rows_of,
-                )  # fmt: skip
+                    "bwd_rows",
+                    blocks_for(len(rows_of)),
+                    grad_faces,
+                    *by_row,
+                    begin,
+                    end,
+                    len(rows_of),
+                    *layout,
+                    rows_of,
+                )
             for image in range(0, count, MAX_GRID[1]):
                 end_image = min(image + MAX_GRID[1], count)
                 self.launch(
-                    "bwd_looks", (LOOK_SIZE, end_image - image), grad_faces, first[image:], begin, end,
+                    "bwd_looks",
+                    (LOOK_SIZE, end_image - image),
+                    grad_faces,
+                    first[image:],
+                    begin,
+                    end,
                     gradients.looks[image:],
-                )  # fmt: skip
+                )
         if corners is not None and self.kinds.texture != "vertices":
             size = 3 * len(gradients.texels)
             self.launch("bwd_texels", blocks_for(size), texel_sums, scale, size, gradients.texels)
@@ -326,9 +394,16 @@ def _scene(surface: Surface, texture: Texture, kinds: Kinds, blending: Blending)
 
 
 def _check(
-    where: str, mesh: Mesh, surface: Surface, texture: Texture, image_size: tuple[int, int],
-    faces_per_pixel: int | None, settings: RasterSettings, kinds: Kinds, blending: Blending,
-) -> None:  # fmt: skip
+    where: str,
+    mesh: Mesh,
+    surface: Surface,
+    texture: Texture,
+    image_size: tuple[int, int],
+    faces_per_pixel: int | None,
+    settings: RasterSettings,
+    kinds: Kinds,
+    blending: Blending,
+) -> None:
     check_raster_arguments(where, *mesh, image_size, faces_per_pixel, settings)
     for name, value in blending._asdict().items():
         if not (value > 0 and math.isfinite(value)):

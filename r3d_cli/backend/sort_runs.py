@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from r3d_cli.backend.arrays import Arrays
-from r3d_cli.backend.launch import Kernels, blocks_for
+from r3d_cli.backend.launch import Device
+from r3d_cli.backend.run import Run
 
 LARGE_GRID = 256  # blocks that share the long runs
 
 
-def sort_runs(ends: Any, values: Any, num_runs: int, kernels: Kernels, arrays: Arrays) -> Any:
-    """Sort each run of values (int32) in place, ascending.
+def sort_runs(
+    ends: Any,  # (R,) int64
+    values: Any,  # (ends[-1],) int32
+    *,
+    device: Device | None = None,
+) -> Any:  # (R + 1,) int32
+    """Sort each run of values in place, ascending.
 
     Args:
-        ends: (R,) int64, where each run ends and the next begins; the first begins at 0.
-        values: (ends[-1],) int32.
-        num_runs: R.
-        kernels: Of ``sort_runs.cu``.
-        arrays: The library of the arrays.
+        ends: Where each run ends and the next begins; the first begins at 0.
+        values: Those of all runs.
+        device: Where to run; by default where the arrays are.
 
     Returns:
-        (R + 1,) int32, where each run begins, and where the last ends.
+        Where each run begins, and where the last ends.
     """
-    first = arrays.full((num_runs + 1,), 0, "int32")
-    long_runs = arrays.empty((num_runs,), "int32")
-    num_long = arrays.full((1,), 0, "int32")
-    kernels.launch(
-        "sort_runs_short", blocks_for(num_runs), ends, num_runs, values, first, long_runs, num_long,
-        stream=arrays.stream,
-    )  # fmt: skip
+    run = Run("sort_runs", values, device, "float32")
+    num_runs = ends.shape[0]
+    first = run.full(0, num_runs + 1, dtype="int32")
+    long_runs, num_long = run.empty(num_runs, dtype="int32"), run.full(0, 1, dtype="int32")
+    run.launch("sort_runs_short", num_runs, ends, num_runs, values, first, long_runs, num_long)
     if num_runs:
-        kernels.launch("sort_runs_long", LARGE_GRID, first, long_runs, num_long, values, stream=arrays.stream)
+        run.launch("sort_runs_long", (LARGE_GRID,), first, long_runs, num_long, values)
     return first

@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 
 import r3d_cli
+from r3d_cli.backend.records import static_asserts
+from r3d_cli.backend.signatures import parse_kernels
 from r3d_cli.errors import R3dError
 from r3d_cli.extras import pip_reinstall
 
@@ -49,10 +51,36 @@ def kernel_file(stem: str) -> Path:
 
 
 @cache
+def header_source(stem: str) -> str:
+    """The text of ``stem``.h with its local headers inlined: what declares the records of an op.
+
+    Raises:
+        SourcesMissing: There is none.
+    """
+    folder = kernels_folder()
+    for path in folder.glob(f"*/{stem}.h"):
+        return inline_headers(path.name, path.read_text(), folder)
+    raise SourcesMissing(f"there is no header {stem}.h in {folder}")
+
+
+@cache
 def kernel_source(stem: str) -> str:
-    """The text of ``stem``.cu with its local headers inlined."""
+    """The text of ``stem``.cu with its local headers inlined, and proofs of the layout of its records."""
     path = kernel_file(stem)
-    return inline_headers(path.name, path.read_text(), kernels_folder())
+    source = inline_headers(path.name, path.read_text(), kernels_folder())
+    return source + record_asserts(source, path.name)
+
+
+def record_asserts(source: str, name: str, headers: str = "") -> str:
+    """C++ that does not compile unless the records of a source's kernels lie as Python packs them."""
+    floats, doubles = (parse_kernels(source, real, name, headers) for real in ("float32", "float64"))
+    asserts = {
+        p.record.ctype: static_asserts(f"r3d::{p.record.ctype}", p.record, q.record, "R3D_REAL")
+        for kernel in floats
+        for p, q in zip(floats[kernel].parameters, doubles[kernel].parameters, strict=True)
+        if p.record and q.record
+    }
+    return "".join(asserts.values())
 
 
 def inline_headers(name: str, text: str, folder: Path, seen: set[str] | None = None) -> str:

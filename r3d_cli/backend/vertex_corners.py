@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from r3d_cli.backend.arrays import Arrays, arrays_like
-from r3d_cli.backend.cpu import native
-from r3d_cli.backend.launch import Device, blocks_for, device_of
+from r3d_cli.backend.arrays import Arrays
+from r3d_cli.backend.launch import Device
+from r3d_cli.backend.run import Run
 from r3d_cli.backend.scan import exclusive_scan
 from r3d_cli.backend.sort_runs import sort_runs
 from r3d_cli.checks import check_dtype, check_shape
@@ -46,26 +46,22 @@ def vertex_corners(
         ([0, 1, 3, 5, 6], [0, 1, 4, 2, 3, 5])
     """
     check_faces("vertex_corners", faces, num_verts)
-    arrays = arrays_like(faces)
-    corners = arrays.empty((3 * len(faces),), "int32")
-    if device is None and isinstance(faces, np.ndarray):
-        first = arrays.empty((num_verts + 1,), "int32")
-        bad_face = native().vertex_corners(faces, num_verts, first, corners)
+    run = Run("vertex_corners", faces, device, "float32")
+    corners = run.empty(3 * len(faces), dtype="int32")
+    if run.on_cpu:
+        first = run.empty(num_verts + 1, dtype="int32")
+        given = {"faces": faces, "num_verts": num_verts, "first": first, "corners": corners}
+        bad_face = run.schedule("vertex_corners", **given)
     else:
-        device = device or device_of(arrays)
-        kernels, grid = device.kernels("vertex_corners", "float32"), blocks_for(len(faces))
-        cursors = arrays.full((num_verts + 1,), 0, "int64")  # counts, then where the next corner goes
-        mark = arrays.full((1,), 0, "int64")
-        kernels.launch(
-            "vertex_corners_count", grid, faces, len(faces), num_verts, cursors, mark, stream=arrays.stream
-        )
-        exclusive_scan(cursors, num_verts + 1, device.kernels("scan", "float32"), arrays)
-        kernels.launch(
-            "vertex_corners_fill", grid, faces, len(faces), num_verts, cursors, corners, stream=arrays.stream
-        )
-        first = sort_runs(cursors, corners, num_verts, device.kernels("sort_runs", "float32"), arrays)
-        bad_face = marked_face(arrays.numpy(mark).item(), len(faces))
-    check_bad_face("vertex_corners", bad_face, faces, num_verts, arrays)
+        cursors = run.full(0, num_verts + 1, dtype="int64")  # counts, then where the next corner goes
+        mark = run.full(0, 1, dtype="int64")
+        mesh = faces, len(faces), num_verts
+        run.launch("vertex_corners_count", len(faces), *mesh, cursors, mark)
+        exclusive_scan(cursors, device=run.device)
+        run.launch("vertex_corners_fill", len(faces), *mesh, cursors, corners)
+        first = sort_runs(cursors[:num_verts], corners, device=run.device)
+        bad_face = marked_face(run.arrays.numpy(mark).item(), len(faces))
+    check_bad_face("vertex_corners", bad_face, faces, num_verts, run.arrays)
     return first, corners
 
 

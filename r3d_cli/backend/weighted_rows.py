@@ -11,12 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from r3d_cli.backend.arrays import arrays_like
-from r3d_cli.backend.cpu import native
-from r3d_cli.backend.launch import Device, blocks_for, device_of
-from r3d_cli.checks import dtype_name
+from r3d_cli.backend.launch import Device
+from r3d_cli.backend.run import Run
 
 
 def weighted_rows_fwd(
@@ -29,19 +25,16 @@ def weighted_rows_fwd(
     """``sum_j weights[p, j] * rows[ids[p, j]]``.
 
     Example:
+        >>> import numpy as np
         >>> rows = np.array([[0.0, 1.0], [2.0, 3.0]])
         >>> weighted_rows_fwd(rows, np.array([[0, 1]]), np.array([[0.5, 0.5]])).tolist()
         [[1.0, 2.0]]
     """
-    run = _Run(rows, ids, device)
-    num_rows, channels = rows.shape
-    out = run.arrays.empty((len(ids), channels), run.real)
-    if run.on_host:
-        run.check(native().weighted_rows_fwd(rows, ids, weights, out), num_rows)
-    elif len(ids) * channels:
-        given = rows, ids, weights, num_rows, *ids.shape, channels, out
-        run.launch("fwd", len(ids) * channels, *given)
-    return out
+    run = Run("weighted_rows", rows, device)
+    sums = run.empty(len(ids), rows.shape[1])
+    given = {"rows": rows, "ids": ids, "weights": weights, "sums": sums}
+    _check(run.start("weighted_rows_fwd", len(ids) * rows.shape[1], **given), ids, len(rows))
+    return sums
 
 
 def weighted_rows_rows_bwd(
@@ -66,20 +59,20 @@ def weighted_rows_rows_bwd(
         terms: The terms J p + j of each row, ascending.
         device: Where to run.
     """
-    run = _Run(grad, ids, device)
+    run = Run("weighted_rows", grad, device)
     channels = grad.shape[1]
-    if run.on_host:
-        grad_rows = run.arrays.empty((num_rows, channels), run.real)
-        run.check(native().weighted_rows_rows_bwd(ids, weights, grad, grad_rows), num_rows)
-    elif terms is not None and num_rows * channels:
-        grad_rows = run.arrays.empty((num_rows, channels), run.real)
-        given = first, terms, weights, grad, num_rows, ids.shape[1], channels, grad_rows
-        run.launch("add_in_order", num_rows * channels, *given)
+    in_order = terms is not None
+    zeroed = not run.on_cpu and not in_order
+    grad_rows = run.full(0, num_rows, channels) if zeroed else run.empty(num_rows, channels)
+    given = {"ids": ids, "weights": weights, "grad": grad, "grad_rows": grad_rows}
+    if run.on_cpu:
+        _check(run.schedule("weighted_rows_rows_bwd", **given), ids, num_rows)
+    elif in_order:
+        run.launch(
+            "weighted_rows_add_in_order", num_rows * channels, {**given, "first": first, "terms": terms}
+        )
     else:
-        grad_rows = run.arrays.full((num_rows, channels), 0, run.real)
-        if weights.shape[0] * weights.shape[1] * channels:
-            given = ids, weights, grad, num_rows, *ids.shape, channels, grad_rows
-            run.launch("add", ids.shape[0] * ids.shape[1] * channels, *given)
+        run.launch("weighted_rows_add", ids.shape[0] * ids.shape[1] * channels, given)
     return grad_rows
 
 
@@ -91,33 +84,14 @@ def weighted_rows_weights_bwd(
     device: Device | None = None,
 ) -> Any:  # (P, J)
     """The gradient of the weights."""
-    run = _Run(rows, ids, device)
-    num_rows, channels = rows.shape
-    grad_weights = run.arrays.empty(tuple(ids.shape), run.real)
-    if run.on_host:
-        run.check(native().weighted_rows_weights_bwd(rows, ids, grad, grad_weights), num_rows)
-    elif ids.shape[0] * ids.shape[1]:
-        given = rows, ids, grad, num_rows, *ids.shape, channels, grad_weights
-        run.launch("weights_bwd", ids.shape[0] * ids.shape[1], *given)
+    run = Run("weighted_rows", rows, device)
+    grad_weights = run.empty(*ids.shape)
+    given = {"rows": rows, "ids": ids, "grad": grad, "grad_weights": grad_weights}
+    _check(run.start("weighted_rows_weights_bwd", ids.shape[0] * ids.shape[1], **given), ids, len(rows))
     return grad_weights
 
 
-class _Run:
-    """What the three launches share."""
-
-    def __init__(self, reals: Any, ids: Any, device: Device | None) -> None:
-        self.arrays, self.real, self._ids = arrays_like(reals), dtype_name(reals), ids
-        self.on_host = device is None and isinstance(reals, np.ndarray)
-        self._device = device
-
-    def launch(self, name: str, threads: int, *arguments: Any) -> None:
-        device = self._device or device_of(self.arrays)
-        device.kernels("weighted_rows", self.real).launch(
-            f"weighted_rows_{name}", blocks_for(threads), *arguments, stream=self.arrays.stream
-        )
-
-    def check(self, bad_sum: int, num_rows: int) -> None:
-        """Raise what the CPU schedule found."""
-        if bad_sum >= 0:
-            named = self._ids[bad_sum].tolist()
-            raise IndexError(f"weighted_rows: ids[{bad_sum}] names a row outside [0, {num_rows}): {named}")
+def _check(bad_sum: int, ids: Any, num_rows: int) -> None:
+    if bad_sum >= 0:
+        named = ids[bad_sum].tolist()
+        raise IndexError(f"weighted_rows: ids[{bad_sum}] names a row outside [0, {num_rows}): {named}")

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from r3d_cli.backend import antialias as backend
-from r3d_cli.ops.bridge import differentiate, prepare, register
+from r3d_cli.ops.bridge import prepare
+from r3d_cli.ops.declare import Op, declare
 from r3d_cli.ops.opposite_corners import opposite_corners
+from r3d_cli.ops.raster_arguments import must_repeat
 
 
 def antialias(
@@ -91,70 +93,39 @@ def _run_fwd(*arguments: Any) -> tuple[Any, ...]:
     return tuple(backend.antialias_fwd(*arrays, z_near=z_near))
 
 
-def _fake_fwd(color: Tensor, *_: Any) -> tuple[Tensor, ...]:
-    count, height, width, _channels = color.shape
-    pairs = count, 2, height, width
-    return color.new_empty(color.shape), color.new_empty(pairs, dtype=torch.int32), color.new_empty(pairs)
+def _grad_verts(
+    color: Tensor, verts: Tensor, faces: Tensor, crossings: Tensor, shares: Tensor, grad_image: Tensor
+) -> Tensor:
+    given = color, grad_image, crossings, shares, verts, faces
+    if not must_repeat(verts):
+        return _bwd_verts(*given)
+    ends, grad_ends = _bwd_edges(*given)
+    return torch.zeros_like(verts).index_add(0, ends.flatten(), grad_ends.reshape(-1, 3))
 
 
-def _fake_bwd_edges(color: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
-    count, height, width, _channels = color.shape
-    pairs = count, 2, height, width
-    return color.new_empty((*pairs, 2), dtype=torch.int64), color.new_empty((*pairs, 2, 3))
-
-
-_fwd = register(
-    "antialias_fwd(Tensor color, Tensor pix_to_face, Tensor zbuf, Tensor verts, Tensor faces, "
-    "Tensor opposites, float z_near) -> (Tensor, Tensor, Tensor)",
+_fwd: Op = declare(
+    "antialias_fwd(color: real (N, H, W, C), pix_to_face: int64 (N, H, W, K), zbuf: real (N, H, W, K),"
+    " verts: real (V, 3), faces: int64 (F, 3), opposites: int32 (F, 3), z_near: float)"
+    " -> image: real (N, H, W, C), crossings: int32 (N, 2, H, W), shares: real (N, 2, H, W)",
     _run_fwd,
-    _fake_fwd,
+    {"color": lambda shares, grad_image: _bwd_color(grad_image, shares), "verts": _grad_verts},
+    constant=("crossings", "shares"),
 )
-_bwd_color = register(
-    "antialias_bwd_color(Tensor grad, Tensor shares) -> Tensor",
+_NO_SECOND = "antialias: has no second derivatives"
+_bwd_color: Op = declare(
+    "antialias_bwd_color(grad: real (N, H, W, C), shares: real (N, 2, H, W)) -> out: real (N, H, W, C)",
     backend.antialias_bwd_color,
-    lambda grad, shares: grad.new_empty(grad.shape),
+    _NO_SECOND,
 )
-_OF_VERTS = "(Tensor color, Tensor grad, Tensor crossings, Tensor shares, Tensor verts, Tensor faces)"
-_bwd_verts = register(
-    f"antialias_bwd_verts{_OF_VERTS} -> Tensor",
-    backend.antialias_bwd_verts,
-    lambda color, grad, crossings, shares, verts, faces: verts.new_empty(verts.shape),
+_OF_VERTS = (
+    "(color: real (N, H, W, C), grad: real (N, H, W, C), crossings: int32 (N, 2, H, W),"
+    " shares: real (N, 2, H, W), verts: real (V, 3), faces: int64 (F, 3))"
 )
-_bwd_edges = register(
-    f"antialias_bwd_edges{_OF_VERTS} -> (Tensor, Tensor)", backend.antialias_bwd_edges, _fake_bwd_edges
+_bwd_verts: Op = declare(
+    f"antialias_bwd_verts{_OF_VERTS} -> out: real (V, 3)", backend.antialias_bwd_verts, _NO_SECOND
 )
-
-
-def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    color, _, _, verts, faces, _, _ = inputs
-    _, crossings, shares = output
-    ctx.mark_non_differentiable(crossings, shares)
-    ctx.save_for_backward(color, crossings, shares, verts, faces)
-
-
-def _backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-    color, crossings, shares, verts, faces = ctx.saved_tensors
-    needed = ctx.needs_input_grad
-    grad_color = _bwd_color(grad, shares) if needed[0] else None
-    grad_verts = None
-    if needed[3]:
-        given = color, grad, crossings, shares, verts, faces
-        if verts.is_cuda and torch.are_deterministic_algorithms_enabled():
-            ends, grad_ends = _bwd_edges(*given)
-            grad_verts = torch.zeros_like(verts).index_add(0, ends.flatten(), grad_ends.reshape(-1, 3))
-        else:
-            grad_verts = _bwd_verts(*given)
-    return grad_color, None, None, grad_verts, None, None, None
-
-
-def _save_nothing(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-    pass
-
-
-def _second_backward(*_: Any) -> None:
-    raise RuntimeError("antialias: has no second derivatives")
-
-
-differentiate(_fwd, _save, _backward)
-for _op in (_bwd_color, _bwd_verts, _bwd_edges):
-    differentiate(_op, _save_nothing, _second_backward)
+_bwd_edges: Op = declare(
+    f"antialias_bwd_edges{_OF_VERTS} -> ends: int64 (N, 2, H, W, 2), out: real (N, 2, H, W, 2, 3)",
+    backend.antialias_bwd_edges,
+    _NO_SECOND,
+)

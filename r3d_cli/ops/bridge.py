@@ -1,13 +1,7 @@
 """The bridge between PyTorch and the launchers of ``backend/``: tensors around, raw arrays below.
 
-An op is made of two registered functions, forward and backward, that see raw arrays only::
-
-    _fwd = register("knn_fwd(Tensor p1, Tensor p2, SymInt K) -> (Tensor, Tensor)", backend.knn_fwd, _fake_fwd)
-    _bwd = register("knn_bwd(Tensor p1, Tensor p2, Tensor idx, Tensor grad_dists) -> (Tensor, Tensor)", ...)
-    differentiate(_fwd, _save, _backward)
-
-and of a public function, which checks its arguments (`checks.py`), passes the floating ones through
-`prepare`, and calls ``_fwd``. Both are ``torch.library`` ops, so ``torch.compile`` keeps them whole.
+The public function of an op checks its arguments (`checks.py`), passes the floating ones through `prepare`,
+and calls the op, which `declare.py` makes of a declaration.
 """
 
 from __future__ import annotations
@@ -27,7 +21,7 @@ from r3d_cli.checks import check_same_device, dtype_name
 #: Where the kernels run.
 DEVICES = ("cpu", "cuda")
 # Not `torch.library.custom_op`: its first call imports torch._dynamo, which takes a second.
-_LIBRARY = torch.library.Library("r3d", "FRAGMENT")
+LIBRARY = torch.library.Library("r3d", "FRAGMENT")
 _HALVES = (torch.float16, torch.bfloat16)
 
 # PyTorch's wheels bring their OpenMP runtime along.
@@ -55,10 +49,10 @@ def register(schema: str, run: Callable[..., Any], fake: Callable[..., Any]) -> 
         results = run(*map(to_raw, arguments))
         return tuple(map(to_tensor, results)) if isinstance(results, tuple) else to_tensor(results)
 
-    _LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
+    LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
     for device in DEVICES:
-        _LIBRARY.impl(name, call, device.upper())
-    torch.library.register_fake(f"r3d::{name}", fake, lib=_LIBRARY)
+        LIBRARY.impl(name, call, device.upper())
+    torch.library.register_fake(f"r3d::{name}", fake, lib=LIBRARY)
     return getattr(torch.ops.r3d, name).default
 
 
@@ -72,7 +66,7 @@ def differentiate(
         save: ``save(ctx, inputs, output)`` keeps what the backward needs.
         backward: ``backward(ctx, *grads)`` calls the backward op; a gradient, or None, for each argument.
     """
-    torch.library.register_autograd(op, backward, setup_context=save, lib=_LIBRARY)
+    torch.library.register_autograd(op, backward, setup_context=save, lib=LIBRARY)
 
 
 def prepare(where: str, **tensors: Tensor | None) -> tuple[Any, ...]:

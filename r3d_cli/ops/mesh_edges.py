@@ -9,7 +9,8 @@ from torch import Tensor
 
 from r3d_cli.backend import mesh_edges as backend
 from r3d_cli.backend.vertex_corners import check_faces
-from r3d_cli.ops.bridge import prepare, register
+from r3d_cli.ops.bridge import prepare
+from r3d_cli.ops.declare import declare
 
 
 def mesh_edges(
@@ -73,5 +74,11 @@ def _fake(faces: Tensor, num_verts: int) -> tuple[Tensor, Tensor]:
     return _fake_edges(faces, num_verts), faces.new_empty((faces.shape[0], 3))
 
 
-_op = register("mesh_edges(Tensor faces, SymInt num_verts) -> (Tensor, Tensor)", backend.mesh_edges, _fake)
-_edges_op = register("unique_edges(Tensor faces, SymInt num_verts) -> Tensor", _run_edges, _fake_edges)
+_op = declare(
+    "mesh_edges(faces: int64 (F, 3), num_verts: int) -> edges: int64 (E, 2), faces_to_edges: int64 (F, 3)",
+    backend.mesh_edges,
+    fake=_fake,
+)
+_edges_op = declare(
+    "unique_edges(faces: int64 (F, 3), num_verts: int) -> edges: int64 (E, 2)", _run_edges, fake=_fake_edges
+)

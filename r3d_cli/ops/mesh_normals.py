@@ -10,7 +10,8 @@ from torch import Tensor
 
 from r3d_cli.backend import mesh_normals as backend
 from r3d_cli.checks import check_dtype, check_shape
-from r3d_cli.ops.bridge import differentiate, prepare, register
+from r3d_cli.ops.bridge import prepare
+from r3d_cli.ops.declare import Op, declare
 from r3d_cli.ops.vertex_corners import vertex_corners
 from r3d_cli.reference import mesh_normals as reference
 
@@ -109,63 +110,6 @@ def _checked(where: str, verts: Tensor, faces: Tensor, corners: Corners | None) 
 # -- The ops
 
 
-def _run_faces_fwd(verts: Any, faces: Any, first: Any, corners: Any) -> tuple[Any, Any]:
-    return backend.face_areas_normals_fwd(verts, faces)
-
-
-def _fake_faces_fwd(
-    verts: Tensor, faces: Tensor, first: Tensor | None, corners: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    return verts.new_empty((len(faces),)), verts.new_empty((len(faces), 3))
-
-
-def _save_faces(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    ctx.set_materialize_grads(False)
-    ctx.save_for_backward(*inputs, *output)
-
-
-def _backward_faces(ctx: Any, grad_areas: Tensor | None, grad_normals: Tensor | None) -> tuple[Any, ...]:
-    verts, faces, first, corners, areas, normals = ctx.saved_tensors
-    if grad_areas is None and grad_normals is None:
-        return None, None, None, None
-    if first is None:
-        first, corners = vertex_corners(faces, len(verts))
-    grads = _faces_bwd(verts, faces, first, corners, areas, normals, grad_areas, grad_normals)
-    return grads, None, None, None
-
-
-def _save_faces_bwd(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    verts, faces, _, _, _, _, grad_areas, grad_normals = inputs
-    ctx.save_for_backward(verts, faces, grad_areas, grad_normals)
-
-
-def _backward_faces_bwd(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-    verts, faces, *grads = ctx.saved_tensors
-    grad_verts, *grad_grads = _second_order(reference.face_areas_normals, verts, faces, grads, grad)
-    return grad_verts, None, None, None, None, None, *grad_grads
-
-
-def _save_verts(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    ctx.save_for_backward(*inputs, *output)
-    ctx.mark_non_differentiable(output[1])
-
-
-def _backward_verts(ctx: Any, grad_normals: Tensor, grad_lengths: Tensor | None) -> tuple[Any, ...]:
-    return _verts_bwd(*ctx.saved_tensors, grad_normals), None, None, None
-
-
-def _save_verts_bwd(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(inputs[0], inputs[1], inputs[6])
-
-
-def _backward_verts_bwd(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-    verts, faces, grad_normals = ctx.saved_tensors
-    grads = _second_order(
-        lambda *mesh: (reference.vertex_normals(*mesh),), verts, faces, [grad_normals], grad
-    )
-    return grads[0], None, None, None, None, None, grads[1]
-
-
 def _second_order(
     forward: Callable[..., tuple[Tensor, ...]],
     verts: Tensor,
@@ -186,29 +130,67 @@ def _second_order(
     return [next(found), *(None if grad is None else next(found) for grad in given)]
 
 
-_faces_fwd = register(
-    "face_areas_normals_fwd(Tensor verts, Tensor faces, Tensor? first, Tensor? corners) -> (Tensor, Tensor)",
+def _run_faces_fwd(verts: Any, faces: Any, first: Any, corners: Any) -> tuple[Any, Any]:
+    return backend.face_areas_normals_fwd(verts, faces)
+
+
+def _backward_faces(
+    verts: Tensor,
+    faces: Tensor,
+    first: Tensor | None,
+    corners: Tensor | None,
+    areas: Tensor,
+    normals: Tensor,
+    grad_areas: Tensor | None,
+    grad_normals: Tensor | None,
+) -> Tensor:
+    lists = vertex_corners(faces, len(verts)) if first is None else (first, corners)
+    return _faces_bwd(verts, faces, *lists, areas, normals, grad_areas, grad_normals)
+
+
+def _backward_faces_bwd(
+    verts: Tensor, faces: Tensor, grad_areas: Tensor | None, grad_normals: Tensor | None, grad_out: Tensor
+) -> list[Tensor | None]:
+    grads = [grad_areas, grad_normals]
+    return _second_order(reference.face_areas_normals, verts, faces, grads, grad_out)
+
+
+def _backward_verts_bwd(
+    verts: Tensor, faces: Tensor, grad_normals: Tensor, grad_out: Tensor
+) -> list[Tensor | None]:
+    def forward(*mesh: Tensor) -> tuple[Tensor, ...]:
+        return (reference.vertex_normals(*mesh),)
+
+    return _second_order(forward, verts, faces, [grad_normals], grad_out)
+
+
+_MESH = "verts: real (V, 3), faces: int64 (F, 3)"
+_LISTS = "first: int32 (V + 1,), corners: int32 (3F,)"
+_faces_fwd: Op = declare(
+    f"face_areas_normals_fwd({_MESH}, first: int32? (V + 1,), corners: int32? (3F,))"
+    " -> areas: real (F,), normals: real (F, 3)",
     _run_faces_fwd,
-    _fake_faces_fwd,
+    {"verts": _backward_faces},
 )
-_faces_bwd = register(
-    "face_areas_normals_bwd(Tensor verts, Tensor faces, Tensor first, Tensor corners, Tensor areas,"
-    " Tensor normals, Tensor? grad_areas, Tensor? grad_normals) -> Tensor",
+_faces_bwd: Op = declare(
+    f"face_areas_normals_bwd({_MESH}, {_LISTS}, areas: real (F,), normals: real (F, 3),"
+    " grad_areas: real? (F,), grad_normals: real? (F, 3)) -> out: real (V, 3)",
     backend.face_areas_normals_bwd,
-    lambda verts, *_: verts.new_empty(verts.shape),
+    {"verts, grad_areas, grad_normals": _backward_faces_bwd},
 )
-_verts_fwd = register(
-    "vertex_normals_fwd(Tensor verts, Tensor faces, Tensor first, Tensor corners) -> (Tensor, Tensor)",
+_verts_fwd: Op = declare(
+    f"vertex_normals_fwd({_MESH}, {_LISTS}) -> normals: real (V, 3), lengths: real (V,)",
     backend.vertex_normals_fwd,
-    lambda verts, *_: (verts.new_empty(verts.shape), verts.new_empty(verts.shape[:1])),
+    {
+        "verts": lambda verts, faces, first, corners, normals, lengths, grad_normals: _verts_bwd(
+            verts, faces, first, corners, normals, lengths, grad_normals
+        )
+    },
+    constant=("lengths",),
 )
-_verts_bwd = register(
-    "vertex_normals_bwd(Tensor verts, Tensor faces, Tensor first, Tensor corners, Tensor normals,"
-    " Tensor lengths, Tensor grad_normals) -> Tensor",
+_verts_bwd: Op = declare(
+    f"vertex_normals_bwd({_MESH}, {_LISTS}, normals: real (V, 3), lengths: real (V,),"
+    " grad_normals: real (V, 3)) -> out: real (V, 3)",
     backend.vertex_normals_bwd,
-    lambda verts, *_: verts.new_empty(verts.shape),
+    {"verts, grad_normals": _backward_verts_bwd},
 )
-differentiate(_faces_fwd, _save_faces, _backward_faces)
-differentiate(_faces_bwd, _save_faces_bwd, _backward_faces_bwd)
-differentiate(_verts_fwd, _save_verts, _backward_verts)
-differentiate(_verts_bwd, _save_verts_bwd, _backward_verts_bwd)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
 from r3d_cli.backend import packed_to_padded as backend
 from r3d_cli.checks import check_dtype, check_shape
-from r3d_cli.ops.bridge import differentiate, prepare, register
+from r3d_cli.ops.bridge import prepare
+from r3d_cli.ops.declare import Op, declare
 
 
 def packed_to_padded(
@@ -106,33 +105,16 @@ def _fake_bwd(inputs: Tensor, first_idxs: Tensor, num_inputs: int) -> Tensor:
     return inputs.new_empty((num_inputs, *inputs.shape[2:]))
 
 
-def _save_fwd(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(inputs[1])
-    ctx.size = inputs[0].shape[0]
-
-
-def _backward_fwd(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-    return _bwd(grad, *ctx.saved_tensors, ctx.size), None, None, None
-
-
-def _save_bwd(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(inputs[1])
-    ctx.size = inputs[0].shape[1]
-
-
-def _backward_bwd(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-    return _fwd(grad, *ctx.saved_tensors, ctx.size, 0.0), None, None
-
-
-_fwd = register(
-    "packed_to_padded_fwd(Tensor inputs, Tensor first_idxs, SymInt max_size, Scalar pad_value) -> Tensor",
+_fwd: Op = declare(
+    "packed_to_padded_fwd(inputs: tensor, first_idxs: int64 (N,), max_size: int, pad_value: scalar)"
+    " -> out: tensor",
     backend.packed_to_padded_fwd,
-    _fake_fwd,
+    {"inputs": lambda inputs, first_idxs, grad_out: _bwd(grad_out, first_idxs, inputs.shape[0])},
+    fake=_fake_fwd,
 )
-_bwd = register(
-    "packed_to_padded_bwd(Tensor inputs, Tensor first_idxs, SymInt num_inputs) -> Tensor",
+_bwd: Op = declare(
+    "packed_to_padded_bwd(inputs: tensor, first_idxs: int64 (N,), num_inputs: int) -> out: tensor",
     backend.packed_to_padded_bwd,
-    _fake_bwd,
+    {"inputs": lambda inputs, first_idxs, grad_out: _fwd(grad_out, first_idxs, inputs.shape[1], 0.0)},
+    fake=_fake_bwd,
 )
-differentiate(_fwd, _save_fwd, _backward_fwd)
-differentiate(_bwd, _save_bwd, _backward_bwd)

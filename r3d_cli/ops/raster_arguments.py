@@ -1,17 +1,20 @@
-"""What the ops that rasterize share: the schema of their settings, and when gradients must repeat."""
+"""What the ops that rasterize share: their checks, and when gradients must repeat."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from r3d_cli.checks import check_dtype, check_shape
 from r3d_cli.ops.vertex_corners import vertex_corners
 
-#: Of `backend.rasterize_meshes.RasterSettings`, in its order.
-SETTINGS = (
-    "float blur_radius, bool perspective_correct, bool clip_barycentric_coords, bool cull_backfaces, "
-    "float z_near, float z_far, bool is_perspective"
-)
+
+def check_mesh(where: str, verts: Tensor, faces: Tensor, mesh_first_face: Tensor) -> None:
+    """Raise a ValueError that names what does not fit of packed meshes."""
+    check_shape(where, "verts", verts, "V 3")
+    check_dtype(where, "verts", verts, "float32", "float64")
+    check_shape(where, "faces", faces, "F 3")
+    check_shape(where, "mesh_first_face", mesh_first_face, "N+1")
 
 
 def must_repeat(verts: Tensor) -> bool:

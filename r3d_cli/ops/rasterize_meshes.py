@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from r3d_cli.backend import rasterize_meshes as backend
-from r3d_cli.checks import check_dtype, check_shape
-from r3d_cli.ops.bridge import differentiate, prepare, register
-from r3d_cli.ops.raster_arguments import SETTINGS, deterministic_corners
+from r3d_cli.backend.rasterize_meshes import RasterSettings
+from r3d_cli.ops.bridge import prepare
+from r3d_cli.ops.declare import Op, declare
+from r3d_cli.ops.raster_arguments import check_mesh, deterministic_corners
 
 
 class Fragments(NamedTuple):
@@ -88,7 +87,8 @@ def rasterize_meshes(
         after_zbuf: Depth peeling (Everitt 2001): at each pixel only faces count that come after this depth,
             or at it after the face of ``after_face``; infinity: none. Given the last slots of one call, the
             next returns the K layers behind them, bit by bit what a larger K would show. No gradient.
-        after_face: See there; both or neither. -1, with a depth of -1: every face comes after.
+        after_face: The face that goes with that depth; both or neither. -1, with a depth of -1: every
+            face comes after.
 
     Returns:
         `Fragments` in the dtype of ``verts``.
@@ -105,96 +105,94 @@ def rasterize_meshes(
         tensor([0.7500, 0.7500, 0.5000])
     """
     verts, faces, first, after_zbuf, after_face = prepare(
-        "rasterize_meshes", verts=verts, faces=faces, mesh_first_face=mesh_first_face,
-        after_zbuf=None if after_zbuf is None else after_zbuf.detach(), after_face=after_face,
-    )  # fmt: skip
-    check_shape("rasterize_meshes", "verts", verts, "V 3")
-    check_dtype("rasterize_meshes", "verts", verts, "float32", "float64")
-    check_shape("rasterize_meshes", "faces", faces, "F 3")
-    check_shape("rasterize_meshes", "mesh_first_face", first, "N+1")
-    planes = -math.inf if z_near is None else z_near, math.inf if z_far is None else z_far
-    height, width = image_size
+        "rasterize_meshes",
+        verts=verts,
+        faces=faces,
+        mesh_first_face=mesh_first_face,
+        after_zbuf=None if after_zbuf is None else after_zbuf.detach(),
+        after_face=after_face,
+    )
+    check_mesh("rasterize_meshes", verts, faces, first)
+    settings = RasterSettings.of(
+        blur_radius,
+        perspective_correct,
+        clip_barycentric_coords,
+        cull_backfaces,
+        z_near,
+        z_far,
+        is_perspective,
+    )
     return Fragments(
-        *_fwd(
-            verts, faces, first, height, width, faces_per_pixel, blur_radius, perspective_correct,
-            clip_barycentric_coords, cull_backfaces, *planes,
-            perspective_correct if is_perspective is None else is_perspective, after_zbuf, after_face,
-        )
-    )  # fmt: skip
-
-
-_NAMES = [word.split()[1] for word in SETTINGS.split(", ")]
-
-
-def _run_fwd(
-    verts: Any, faces: Any, first: Any, height: int, width: int, faces_per_pixel: int, *settings: Any
-) -> tuple[Any, ...]:
-    named = dict(zip([*_NAMES, "after_zbuf", "after_face"], settings, strict=True))
-    return tuple(
-        backend.rasterize_meshes(
-            verts, faces, first, (height, width), faces_per_pixel=faces_per_pixel, **named
-        )
+        *_fwd(verts, faces, first, *image_size, faces_per_pixel, settings, after_zbuf, after_face)
     )
 
 
-def _fake_fwd(
-    verts: Tensor, faces: Tensor, first: Tensor, height: int, width: int, faces_per_pixel: int, *_: Any
-) -> tuple[Tensor, ...]:
-    shape = first.shape[0] - 1, height, width, faces_per_pixel
-    ids = verts.new_empty(shape, dtype=torch.int64)
-    return ids, verts.new_empty(shape), verts.new_empty((*shape, 3)), verts.new_empty(shape)
+def _run_fwd(
+    verts: Any,
+    faces: Any,
+    first: Any,
+    height: int,
+    width: int,
+    faces_per_pixel: int,
+    settings: RasterSettings,
+    after_zbuf: Any,
+    after_face: Any,
+) -> tuple[Any, ...]:
+    options = {**settings._asdict(), "after_zbuf": after_zbuf, "after_face": after_face}
+    image_size = height, width
+    return tuple(
+        backend.rasterize_meshes(verts, faces, first, image_size, faces_per_pixel=faces_per_pixel, **options)
+    )
+
+
+def _grad_verts(
+    verts: Tensor,
+    faces: Tensor,
+    mesh_first_face: Tensor,
+    pix_to_face: Tensor,
+    settings: RasterSettings,
+    grad_zbuf: Tensor | None,
+    grad_bary_coords: Tensor | None,
+    grad_dists: Tensor | None,
+) -> Tensor:
+    grads = grad_zbuf, grad_bary_coords, grad_dists
+    corners = deterministic_corners(verts, faces)
+    return _bwd(verts, faces, mesh_first_face, pix_to_face, *grads, *corners, settings)
 
 
 def _run_bwd(
-    verts: Any, faces: Any, first: Any, pix_to_face: Any, grad_zbuf: Any, grad_bary_coords: Any,
-    grad_dists: Any, first_corner: Any, corners: Any, *settings: Any,
-) -> Any:  # fmt: skip
+    verts: Any,
+    faces: Any,
+    first: Any,
+    pix_to_face: Any,
+    grad_zbuf: Any,
+    grad_bary_coords: Any,
+    grad_dists: Any,
+    first_corner: Any,
+    corners: Any,
+    settings: RasterSettings,
+) -> Any:
     grads = grad_zbuf, grad_bary_coords, grad_dists
     by_vertex = None if corners is None else (first_corner, corners)
-    named = dict(zip(_NAMES, settings, strict=True))
-    return backend.rasterize_meshes_bwd(verts, faces, first, pix_to_face, *grads, corners=by_vertex, **named)
+    mesh = verts, faces, first
+    return backend.rasterize_meshes_bwd(*mesh, pix_to_face, *grads, corners=by_vertex, **settings._asdict())
 
 
-def _fake_bwd(verts: Tensor, *_: Any) -> Tensor:
-    return torch.empty_like(verts, memory_format=torch.contiguous_format)
-
-
-_fwd = register(
-    "rasterize_meshes_fwd(Tensor verts, Tensor faces, Tensor mesh_first_face, SymInt height, SymInt width, "
-    f"SymInt faces_per_pixel, {SETTINGS}, Tensor? after_zbuf, Tensor? after_face) -> "
-    "(Tensor, Tensor, Tensor, Tensor)",
+_MESH = "verts: real (V, 3), faces: int64 (F, 3), mesh_first_face: int64 (N + 1,)"
+_fwd: Op = declare(
+    f"rasterize_meshes_fwd({_MESH}, height: int H, width: int W, faces_per_pixel: int K,"
+    " settings: RasterSettings, after_zbuf: real? (N, H, W), after_face: int64? (N, H, W))"
+    " -> pix_to_face: int64 (N, H, W, K), zbuf: real (N, H, W, K), bary_coords: real (N, H, W, K, 3),"
+    " dists: real (N, H, W, K)",
     _run_fwd,
-    _fake_fwd,
+    {"verts": _grad_verts},
+    records=(RasterSettings,),
 )
-_bwd = register(
-    "rasterize_meshes_bwd(Tensor verts, Tensor faces, Tensor mesh_first_face, Tensor pix_to_face, "
-    "Tensor? grad_zbuf, Tensor? grad_bary_coords, Tensor? grad_dists, Tensor? first_corner, Tensor? corners, "
-    f"{SETTINGS}) -> Tensor",
+_bwd: Op = declare(
+    f"rasterize_meshes_bwd({_MESH}, pix_to_face: int64 (N, H, W, K), grad_zbuf: real? (N, H, W, K),"
+    " grad_bary_coords: real? (N, H, W, K, 3), grad_dists: real? (N, H, W, K), first_corner: int32? (V + 1,),"
+    " corners: int32? (3F,), settings: RasterSettings) -> out: real (V, 3)",
     _run_bwd,
-    _fake_bwd,
+    "rasterize_meshes: has no second derivatives",
+    records=(RasterSettings,),
 )
-
-
-def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    verts, faces, first, _, _, _, *ctx.settings, _, _ = inputs
-    ctx.set_materialize_grads(False)
-    ctx.save_for_backward(verts, faces, first, output[0])
-
-
-def _backward(ctx: Any, _: None, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-    verts, faces, first, pix_to_face = ctx.saved_tensors
-    corners = deterministic_corners(verts, faces)
-    grad_verts = _bwd(verts, faces, first, pix_to_face, *grads, *corners, *ctx.settings)
-    return grad_verts, *[None] * (5 + len(ctx.settings) + 2)
-
-
-def _save_nothing(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    pass
-
-
-def _second_backward(*_: Any) -> None:
-    raise RuntimeError("rasterize_meshes: has no second derivatives")
-
-
-differentiate(_fwd, _save, _backward)
-differentiate(_bwd, _save_nothing, _second_backward)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import torch
@@ -10,9 +9,9 @@ from torch import Tensor
 
 from r3d_cli.backend import soft_phong as backend
 from r3d_cli.backend.rasterize_meshes import RasterSettings
-from r3d_cli.checks import check_dtype, check_shape
-from r3d_cli.ops.bridge import differentiate, prepare, register
-from r3d_cli.ops.raster_arguments import SETTINGS, deterministic_corners, must_repeat
+from r3d_cli.ops.bridge import prepare
+from r3d_cli.ops.declare import Op, declare
+from r3d_cli.ops.raster_arguments import check_mesh, deterministic_corners, must_repeat
 
 
 class PhongSurface(NamedTuple):
@@ -91,12 +90,12 @@ def soft_phong(
         gamma: How fast weights fall with depth; small is opaque.
         blur_radius: As of `rasterize_meshes`, like all that follows.
         faces_per_pixel: Only the K nearest faces of a pixel count; None: all.
-        perspective_correct: See there.
-        clip_barycentric_coords: See there.
-        cull_backfaces: See there.
-        z_near: See there.
-        z_far: See there.
-        is_perspective: See there.
+        perspective_correct: Interpolate depths in view space rather than on the screen.
+        clip_barycentric_coords: Clamp barycentric coordinates to the face, where the blur reaches outside it.
+        cull_backfaces: Leave out faces that are seen from behind.
+        z_near: Cut faces at this view depth, exactly; None: leave them whole.
+        z_far: The same for what lies behind it.
+        is_perspective: Whether x and y were divided by the depth; None: as ``perspective_correct``.
 
     Returns:
         (N, H, W, 4) in the dtype of ``verts``: the blended colour, and the silhouette's alpha.
@@ -122,127 +121,162 @@ def soft_phong(
     if maps is None:
         maps = faces.new_zeros(0, 3)
     verts, faces, first, *surface_, texels, corner_ids, uvs, maps, faces_source = prepare(
-        where, verts=verts, faces=faces, mesh_first_face=mesh_first_face, **surface._asdict(), texels=texels,
-        corner_ids=corner_ids, uvs=uvs, maps=maps, faces_source=faces_source,
-    )  # fmt: skip
-    check_shape(where, "verts", verts, "V 3")
-    check_dtype(where, "verts", verts, "float32", "float64")
-    check_shape(where, "faces", faces, "F 3")
-    check_shape(where, "mesh_first_face", first, "N+1")
-    planes = -math.inf if z_near is None else z_near, math.inf if z_far is None else z_far
-    height, width = image_size
-    reals = (tensor.to(verts.dtype) for tensor in (*surface_, texels, uvs))
+        where,
+        verts=verts,
+        faces=faces,
+        mesh_first_face=mesh_first_face,
+        **surface._asdict(),
+        texels=texels,
+        corner_ids=corner_ids,
+        uvs=uvs,
+        maps=maps,
+        faces_source=faces_source,
+    )
+    check_mesh(where, verts, faces, first)
+    settings = RasterSettings.of(
+        blur_radius,
+        perspective_correct,
+        clip_barycentric_coords,
+        cull_backfaces,
+        z_near,
+        z_far,
+        is_perspective,
+    )
+    positions, normals, looks, texels, uvs = (tensor.to(verts.dtype) for tensor in (*surface_, texels, uvs))
     return _fwd(
-        verts, *reals, faces, first, corner_ids, maps, faces_source, height, width, must_repeat(verts),
-        faces_per_pixel, lights, kind, atlas_size, padding, align_corners, bilinear, sigma, gamma,
-        blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, *planes,
-        perspective_correct if is_perspective is None else is_perspective,
-    )[0]  # fmt: skip
-
-
-_TENSORS = (
-    "Tensor verts, Tensor positions, Tensor normals, Tensor looks, Tensor texels, Tensor uvs, Tensor faces, "
-    "Tensor mesh_first_face, Tensor? corner_ids, Tensor maps, Tensor? faces_source"
-)
-_NUM_TENSORS = 11
-_NUM_REALS = 6
-_OPTIONS = (
-    "SymInt? faces_per_pixel, str lights, str texture, SymInt atlas_size, str padding, bool align_corners, "
-    f"bool bilinear, float sigma, float gamma, {SETTINGS}"
-)
-
-
-def _parts(
-    tensors: Any, options: Any
-) -> tuple[tuple[backend.Mesh, backend.Surface, backend.Texture], dict[str, Any]]:
-    """The launcher's arguments of the op's."""
-    verts, positions, normals, looks, texels, uvs, faces, first, corner_ids, maps, faces_source = tensors
-    kinds, (sigma, gamma), settings = options[:6], options[6:8], options[8:]
-    return (
         backend.Mesh(verts, faces, first),
         backend.Surface(positions, normals, looks),
         backend.Texture(texels, corner_ids, uvs, maps, faces_source),
-    ), {
-        "settings": RasterSettings(*settings),
-        "kinds": backend.Kinds(*kinds),
-        "blending": backend.Blending(sigma, gamma),
-    }
+        *image_size,
+        must_repeat(verts),
+        faces_per_pixel,
+        backend.Kinds(lights, kind, atlas_size, padding, align_corners, bilinear),
+        backend.Blending(sigma, gamma),
+        settings,
+    )[0]
 
 
-def _run_fwd(*arguments: Any) -> tuple[Any, ...]:
-    height, width, in_order, faces_per_pixel, *options = arguments[_NUM_TENSORS:]
-    arrays, named = _parts(arguments[:_NUM_TENSORS], options)
+def _run_fwd(
+    mesh: backend.Mesh,
+    surface: backend.Surface,
+    texture: backend.Texture,
+    height: int,
+    width: int,
+    in_order: bool,
+    faces_per_pixel: int | None,
+    kinds: backend.Kinds,
+    blending: backend.Blending,
+    settings: RasterSettings,
+) -> tuple[Any, ...]:
     return tuple(
-        backend.soft_phong_fwd(*arrays, (height, width), faces_per_pixel, in_order=in_order, **named)
+        backend.soft_phong_fwd(
+            mesh,
+            surface,
+            texture,
+            (height, width),
+            faces_per_pixel,
+            in_order=in_order,
+            settings=settings,
+            kinds=kinds,
+            blending=blending,
+        )
     )
 
 
 def _fake_fwd(*arguments: Any) -> tuple[Tensor, ...]:
-    verts, first = arguments[0], arguments[7]
-    height, width, _, faces_per_pixel, *_ = arguments[_NUM_TENSORS:]
+    verts, first = arguments[0], arguments[2]
+    height, width, _, faces_per_pixel = arguments[_NUM_TENSORS : _NUM_TENSORS + 4]
     shape = first.shape[0] - 1, height, width
     limits = shape if faces_per_pixel is not None else (0, height, width)
-    return (
-        verts.new_empty((*shape, 4)), verts.new_empty((*shape, 3)), verts.new_empty(limits),
-        verts.new_empty(limits, dtype=torch.int32),
-    )  # fmt: skip
+    image, blend = verts.new_empty((*shape, 4)), verts.new_empty((*shape, 3))
+    return image, blend, verts.new_empty(limits), verts.new_empty(limits, dtype=torch.int32)
 
 
-def _run_bwd(*arguments: Any) -> tuple[Any, ...]:
-    tensors, rest = arguments[:_NUM_TENSORS], arguments[_NUM_TENSORS:]
-    *result, grad_image, first_corner, corners, faces_per_pixel = rest[:8]
-    arrays, named = _parts(tensors, rest[8:])
+def _gradients(
+    mesh: backend.Mesh,
+    surface: backend.Surface,
+    packed_texture: backend.Texture,
+    image: Tensor,
+    blend: Tensor,
+    limit_depth: Tensor,
+    limit_face: Tensor,
+    grad_image: Tensor,
+    faces_per_pixel: int | None,
+    kinds: backend.Kinds,
+    blending: backend.Blending,
+    settings: RasterSettings,
+) -> tuple[Tensor, ...]:
+    forward = backend.SoftPhong(image, blend, limit_depth, limit_face)
+    corners = deterministic_corners(mesh.verts, mesh.faces)
+    given = mesh, surface, packed_texture, forward, grad_image
+    return _bwd(*given, *corners, faces_per_pixel, kinds, blending, settings)
+
+
+def _run_bwd(
+    mesh: backend.Mesh,
+    surface: backend.Surface,
+    texture: backend.Texture,
+    forward: backend.SoftPhong,
+    grad_image: Any,
+    first_corner: Any,
+    corners: Any,
+    faces_per_pixel: int | None,
+    kinds: backend.Kinds,
+    blending: backend.Blending,
+    settings: RasterSettings,
+) -> tuple[Any, ...]:
     by_vertex = None if corners is None else (first_corner, corners)
     return tuple(
         backend.soft_phong_bwd(
-            *arrays, backend.SoftPhong(*result), grad_image, faces_per_pixel, corners=by_vertex, **named
+            mesh,
+            surface,
+            texture,
+            forward,
+            grad_image,
+            faces_per_pixel,
+            corners=by_vertex,
+            settings=settings,
+            kinds=kinds,
+            blending=blending,
         )
     )
 
 
 def _fake_bwd(*arguments: Any) -> tuple[Tensor, ...]:
-    return tuple(
-        torch.empty_like(real, memory_format=torch.contiguous_format) for real in arguments[:_NUM_REALS]
-    )
+    verts, _, _, positions, normals, looks, texels, _, uvs, *_ = arguments
+    return tuple(real.new_empty(real.shape) for real in (verts, positions, normals, looks, texels, uvs))
 
 
-_fwd = register(
-    f"soft_phong_fwd({_TENSORS}, SymInt height, SymInt width, bool in_order, {_OPTIONS}) "
-    "-> (Tensor, Tensor, Tensor, Tensor)",
+_RECORDS = (
+    backend.Mesh,
+    backend.Surface,
+    backend.Texture,
+    backend.Kinds,
+    backend.Blending,
+    RasterSettings,
+    backend.SoftPhong,
+)
+_NUM_TENSORS = sum(len(record._fields) for record in _RECORDS[:3])
+_SCENE = "mesh: Mesh, surface: Surface, packed_texture: Texture"
+_OPTIONS = "faces_per_pixel: int?, kinds: Kinds, blending: Blending, settings: RasterSettings"
+_REALS = "verts, positions, normals, looks, texels, uvs"
+_fwd: Op = declare(
+    f"soft_phong_fwd({_SCENE}, height: int, width: int, in_order: bool, {_OPTIONS})"
+    " -> image: real (N, H, W, 4), blend: real (N, H, W, 3), limit_depth: real (N, H, W),"
+    " limit_face: int32 (N, H, W)",
     _run_fwd,
-    _fake_fwd,
+    {_REALS: _gradients},
+    fake=_fake_fwd,
+    records=_RECORDS,
+    constant=("blend", "limit_depth"),
 )
-_bwd = register(
-    f"soft_phong_bwd({_TENSORS}, Tensor image, Tensor blend, Tensor limit_depth, Tensor limit_face, "
-    f"Tensor grad_image, Tensor? first_corner, Tensor? corners, {_OPTIONS}) "
-    "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
+_bwd: Op = declare(
+    f"soft_phong_bwd({_SCENE}, forward: SoftPhong, grad_image: real (N, H, W, 4),"
+    f" first_corner: int32? (V + 1,), corners: int32? (3F,), {_OPTIONS}) -> grad_verts: real (V, 3),"
+    " grad_positions: real (V, 3), grad_normals: real (V, 3), grad_looks: real (N, 21),"
+    " grad_texels: real (T, 3), grad_uvs: real (U, 2)",
     _run_bwd,
-    _fake_bwd,
+    "soft_phong: has no second derivatives",
+    fake=_fake_bwd,
+    records=_RECORDS,
 )
-
-
-def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    _, _, _, *ctx.options = inputs[_NUM_TENSORS:]
-    ctx.set_materialize_grads(False)
-    ctx.save_for_backward(*inputs[:_NUM_TENSORS], *output)
-
-
-def _backward(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
-    grads: tuple[Tensor | None, ...] = (None,) * _NUM_REALS
-    if grad is not None:
-        saved = ctx.saved_tensors
-        corners = deterministic_corners(saved[0], saved[6])
-        grads = _bwd(*saved, grad, *corners, *ctx.options)
-    return (*grads, *[None] * (_NUM_TENSORS - _NUM_REALS + 3 + len(ctx.options)))
-
-
-def _save_nothing(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    pass
-
-
-def _second_backward(*_: Any) -> None:
-    raise RuntimeError("soft_phong: has no second derivatives")
-
-
-differentiate(_fwd, _save, _backward)
-differentiate(_bwd, _save_nothing, _second_backward)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -10,9 +9,9 @@ from torch import Tensor
 
 from r3d_cli.backend import soft_silhouette as backend
 from r3d_cli.backend.rasterize_meshes import RasterSettings
-from r3d_cli.checks import check_dtype, check_shape
-from r3d_cli.ops.bridge import differentiate, prepare, register
-from r3d_cli.ops.raster_arguments import SETTINGS, deterministic_corners, must_repeat
+from r3d_cli.ops.bridge import prepare
+from r3d_cli.ops.declare import Op, declare
+from r3d_cli.ops.raster_arguments import check_mesh, deterministic_corners, must_repeat
 
 
 def soft_silhouette(
@@ -52,7 +51,7 @@ def soft_silhouette(
         cull_backfaces: Leave out faces that are seen from behind.
         z_near: Cut faces at this view depth, exactly; None: leave them whole.
         z_far: The same for what lies behind it.
-        is_perspective: See `rasterize_meshes`.
+        is_perspective: Whether x and y were divided by the depth, as for `rasterize_meshes`.
 
     Returns:
         (N, H, W) in the dtype of ``verts``.
@@ -74,92 +73,103 @@ def soft_silhouette(
     """
     where = "soft_silhouette"
     verts, faces, first = prepare(where, verts=verts, faces=faces, mesh_first_face=mesh_first_face)
-    check_shape(where, "verts", verts, "V 3")
-    check_dtype(where, "verts", verts, "float32", "float64")
-    check_shape(where, "faces", faces, "F 3")
-    check_shape(where, "mesh_first_face", first, "N+1")
-    planes = -math.inf if z_near is None else z_near, math.inf if z_far is None else z_far
-    height, width = image_size
-    return 1 - _fwd(
-        verts, faces, first, height, width, must_repeat(verts), faces_per_pixel, sigma, blur_radius,
-        perspective_correct, clip_barycentric_coords, cull_backfaces, *planes,
-        perspective_correct if is_perspective is None else is_perspective,
-    )[0]  # fmt: skip
+    check_mesh(where, verts, faces, first)
+    settings = RasterSettings.of(
+        blur_radius,
+        perspective_correct,
+        clip_barycentric_coords,
+        cull_backfaces,
+        z_near,
+        z_far,
+        is_perspective,
+    )
+    options = must_repeat(verts), faces_per_pixel, sigma, settings
+    return 1 - _fwd(verts, faces, first, *image_size, *options)[0]
 
 
 def _run_fwd(
-    verts: Any, faces: Any, first: Any, height: int, width: int, in_order: bool, faces_per_pixel: int | None,
-    sigma: float, *settings: Any,
-) -> tuple[Any, ...]:  # fmt: skip
-    result = backend.soft_silhouette_fwd(
-        verts, faces, first, (height, width), sigma, faces_per_pixel, settings=RasterSettings(*settings),
-        in_order=in_order,
-    )  # fmt: skip
-    return tuple(result)
+    verts: Any,
+    faces: Any,
+    first: Any,
+    height: int,
+    width: int,
+    in_order: bool,
+    faces_per_pixel: int | None,
+    sigma: float,
+    settings: RasterSettings,
+) -> tuple[Any, ...]:
+    given = verts, faces, first, (height, width), sigma, faces_per_pixel
+    return tuple(backend.soft_silhouette_fwd(*given, settings=settings, in_order=in_order))
 
 
 def _fake_fwd(
-    verts: Tensor, faces: Tensor, first: Tensor, height: int, width: int, in_order: bool,
-    faces_per_pixel: int | None, *_: Any,
-) -> tuple[Tensor, ...]:  # fmt: skip
+    verts: Tensor,
+    faces: Tensor,
+    first: Tensor,
+    height: int,
+    width: int,
+    in_order: bool,
+    faces_per_pixel: int | None,
+    *_: Any,
+) -> tuple[Tensor, ...]:
     shape = first.shape[0] - 1, height, width
     limits = shape if faces_per_pixel is not None else (0, height, width)
     return verts.new_empty(shape), verts.new_empty(limits), verts.new_empty(limits, dtype=torch.int32)
 
 
+def _grad_verts(
+    verts: Tensor,
+    faces: Tensor,
+    mesh_first_face: Tensor,
+    uncovered: Tensor,
+    limit_depth: Tensor,
+    limit_face: Tensor,
+    grad_uncovered: Tensor,
+    faces_per_pixel: int | None,
+    sigma: float,
+    settings: RasterSettings,
+) -> Tensor:
+    forward = verts, faces, mesh_first_face, uncovered, limit_depth, limit_face
+    corners = deterministic_corners(verts, faces)
+    return _bwd(*forward, grad_uncovered, *corners, faces_per_pixel, sigma, settings)
+
+
 def _run_bwd(
-    verts: Any, faces: Any, first: Any, uncovered: Any, limit_depth: Any, limit_face: Any,
-    grad_uncovered: Any, first_corner: Any, corners: Any, faces_per_pixel: int | None, sigma: float,
-    *settings: Any,
-) -> Any:  # fmt: skip
-    return backend.soft_silhouette_bwd(
-        verts, faces, first, backend.SoftSilhouette(uncovered, limit_depth, limit_face), grad_uncovered,
-        sigma, faces_per_pixel, settings=RasterSettings(*settings),
-        corners=None if corners is None else (first_corner, corners),
-    )  # fmt: skip
+    verts: Any,
+    faces: Any,
+    first: Any,
+    uncovered: Any,
+    limit_depth: Any,
+    limit_face: Any,
+    grad_uncovered: Any,
+    first_corner: Any,
+    corners: Any,
+    faces_per_pixel: int | None,
+    sigma: float,
+    settings: RasterSettings,
+) -> Any:
+    forward = backend.SoftSilhouette(uncovered, limit_depth, limit_face)
+    by_vertex = None if corners is None else (first_corner, corners)
+    given = verts, faces, first, forward, grad_uncovered, sigma, faces_per_pixel
+    return backend.soft_silhouette_bwd(*given, settings=settings, corners=by_vertex)
 
 
-def _fake_bwd(verts: Tensor, *_: Any) -> Tensor:
-    return torch.empty_like(verts, memory_format=torch.contiguous_format)
-
-
-_fwd = register(
-    "soft_silhouette_fwd(Tensor verts, Tensor faces, Tensor mesh_first_face, SymInt height, SymInt width, "
-    f"bool in_order, SymInt? faces_per_pixel, float sigma, {SETTINGS}) -> (Tensor, Tensor, Tensor)",
+_MESH = "verts: real (V, 3), faces: int64 (F, 3), mesh_first_face: int64 (N + 1,)"
+# L is N, or 0 where all faces count.
+_RESULTS = "uncovered: real (N, H, W), limit_depth: real (L, H, W), limit_face: int32 (L, H, W)"
+_OPTIONS = "faces_per_pixel: int?, sigma: float, settings: RasterSettings"
+_fwd: Op = declare(
+    f"soft_silhouette_fwd({_MESH}, height: int H, width: int W, in_order: bool, {_OPTIONS}) -> {_RESULTS}",
     _run_fwd,
-    _fake_fwd,
+    {"verts": _grad_verts},
+    fake=_fake_fwd,
+    records=(RasterSettings,),
+    constant=("limit_depth",),
 )
-_bwd = register(
-    "soft_silhouette_bwd(Tensor verts, Tensor faces, Tensor mesh_first_face, Tensor uncovered, "
-    "Tensor limit_depth, Tensor limit_face, Tensor grad_uncovered, Tensor? first_corner, Tensor? corners, "
-    f"SymInt? faces_per_pixel, float sigma, {SETTINGS}) -> Tensor",
+_bwd: Op = declare(
+    f"soft_silhouette_bwd({_MESH}, {_RESULTS}, grad_uncovered: real (N, H, W), first_corner: int32? (V + 1,),"
+    f" corners: int32? (3F,), {_OPTIONS}) -> out: real (V, 3)",
     _run_bwd,
-    _fake_bwd,
+    "soft_silhouette: has no second derivatives",
+    records=(RasterSettings,),
 )
-
-
-def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    verts, faces, first, _, _, _, *ctx.settings = inputs
-    ctx.set_materialize_grads(False)
-    ctx.save_for_backward(verts, faces, first, *output)
-
-
-def _backward(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
-    grad_verts = None
-    if grad is not None:
-        verts, faces, first, *output = ctx.saved_tensors
-        corners = deterministic_corners(verts, faces)
-        grad_verts = _bwd(verts, faces, first, *output, grad, *corners, *ctx.settings)
-    return grad_verts, *[None] * (5 + len(ctx.settings))
-
-
-def _save_nothing(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    pass
-
-
-def _second_backward(*_: Any) -> None:
-    raise RuntimeError("soft_silhouette: has no second derivatives")
-
-
-differentiate(_fwd, _save, _backward)
-differentiate(_bwd, _save_nothing, _second_backward)

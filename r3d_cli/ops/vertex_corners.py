@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+import torch  # noqa: F401, of the example
 from torch import Tensor
 
 from r3d_cli.backend import vertex_corners as backend
-from r3d_cli.ops.bridge import prepare, register
+from r3d_cli.ops.bridge import prepare
+from r3d_cli.ops.declare import declare
 
 
 def vertex_corners(
@@ -40,11 +41,7 @@ def vertex_corners(
     return _op(faces, num_verts)
 
 
-def _fake(faces: Tensor, num_verts: int) -> tuple[Tensor, Tensor]:
-    first = faces.new_empty((num_verts + 1,), dtype=torch.int32)
-    return first, faces.new_empty((3 * faces.shape[0],), dtype=torch.int32)
-
-
-_op = register(
-    "vertex_corners(Tensor faces, SymInt num_verts) -> (Tensor, Tensor)", backend.vertex_corners, _fake
+_op = declare(
+    "vertex_corners(faces: int64 (F, 3), num_verts: int V) -> first: int32 (V + 1,), corners: int32 (3F,)",
+    backend.vertex_corners,
 )

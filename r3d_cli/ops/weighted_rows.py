@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from r3d_cli.backend import weighted_rows as backend
 from r3d_cli.checks import check_dtype, check_floats, check_shape
-from r3d_cli.ops.bridge import differentiate, prepare, register
+from r3d_cli.ops.bridge import prepare
+from r3d_cli.ops.declare import Op, declare
 from r3d_cli.ops.vertex_corners import vertex_corners
 
 _REALS = (torch.float32, torch.float64)
@@ -56,61 +55,40 @@ def weighted_rows(
     return _fwd(rows.to(real), ids, weights.to(real)).to(dtype)
 
 
-def _grad_rows(ids: Tensor, weights: Tensor, grad: Tensor, num_rows: int) -> Tensor:
+# -- Each of the three is linear in its real arguments, and its gradients are the other two.
+
+
+def _grad_rows(ids: Tensor, weights: Tensor, grad: Tensor, rows: Tensor) -> Tensor:
     first = terms = None
     if grad.is_cuda and torch.are_deterministic_algorithms_enabled():
         # As corners of faces, the terms come sorted by row; what fills the last face up names a row too many.
-        flat = pad(ids.flatten(), (0, -ids.numel() % 3), value=num_rows)
-        first, terms = vertex_corners(flat.reshape(-1, 3), num_rows + 1)
-    return _rows_bwd(ids, weights, grad, num_rows, first, terms)
+        flat = pad(ids.flatten(), (0, -ids.numel() % 3), value=len(rows))
+        first, terms = vertex_corners(flat.reshape(-1, 3), len(rows) + 1)
+    return _rows_bwd(ids, weights, grad, rows.shape[0], first, terms)
 
 
-# -- The ops. Each of the three is linear in its real arguments, and its gradients are the other two.
-
-
-def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs[:3])
-    if len(inputs) > 3:
-        ctx.num_rows = inputs[3]
-
-
-def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    rows, ids, weights = ctx.saved_tensors
-    needs = ctx.needs_input_grad
-    grad_rows = _grad_rows(ids, weights, grad, rows.shape[0]) if needs[0] else None
-    return grad_rows, None, _weights_bwd(rows, ids, grad) if needs[2] else None
-
-
-def _backward_rows(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # grad: (T, C)
-    ids, weights, grad_sums = ctx.saved_tensors
-    needs = ctx.needs_input_grad
-    grad_weights = _weights_bwd(grad, ids, grad_sums) if needs[1] else None
-    return None, grad_weights, _fwd(grad, ids, weights) if needs[2] else None, None, None, None
-
-
-def _backward_weights(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # grad: (P, J)
-    rows, ids, grad_sums = ctx.saved_tensors
-    needs = ctx.needs_input_grad
-    grad_rows = _grad_rows(ids, grad, grad_sums, rows.shape[0]) if needs[0] else None
-    return grad_rows, None, _fwd(rows, ids, grad) if needs[2] else None
-
-
-_fwd = register(
-    "weighted_rows_fwd(Tensor rows, Tensor ids, Tensor weights) -> Tensor",
+_fwd: Op = declare(
+    "weighted_rows_fwd(rows: real (T, C), ids: int64 (P, J), weights: real (P, J)) -> sums: real (P, C)",
     backend.weighted_rows_fwd,
-    lambda rows, ids, weights: rows.new_empty((ids.shape[0], rows.shape[1])),
+    {
+        "rows": lambda ids, weights, grad_sums, rows: _grad_rows(ids, weights, grad_sums, rows),
+        "weights": lambda rows, ids, grad_sums: _weights_bwd(rows, ids, grad_sums),
+    },
 )
-_rows_bwd = register(
-    "weighted_rows_rows_bwd(Tensor ids, Tensor weights, Tensor grad, SymInt num_rows, Tensor? first,"
-    " Tensor? terms) -> Tensor",
+_rows_bwd: Op = declare(
+    "weighted_rows_rows_bwd(ids: int64 (P, J), weights: real (P, J), grad: real (P, C), num_rows: int T,"
+    " first: int32? (A,), terms: int32? (B,)) -> out: real (T, C)",
     backend.weighted_rows_rows_bwd,
-    lambda ids, weights, grad, num_rows, first, terms: grad.new_empty((num_rows, grad.shape[1])),
+    {
+        "weights": lambda ids, grad, grad_out: _weights_bwd(grad_out, ids, grad),
+        "grad": lambda ids, weights, grad_out: _fwd(grad_out, ids, weights),
+    },
 )
-_weights_bwd = register(
-    "weighted_rows_weights_bwd(Tensor rows, Tensor ids, Tensor grad) -> Tensor",
+_weights_bwd: Op = declare(
+    "weighted_rows_weights_bwd(rows: real (T, C), ids: int64 (P, J), grad: real (P, C)) -> out: real (P, J)",
     backend.weighted_rows_weights_bwd,
-    lambda rows, ids, grad: rows.new_empty(ids.shape),
+    {
+        "rows": lambda ids, grad, grad_out, rows: _grad_rows(ids, grad_out, grad, rows),
+        "grad": lambda rows, ids, grad_out: _fwd(rows, ids, grad_out),
+    },
 )
-differentiate(_fwd, _save, _backward)
-differentiate(_rows_bwd, _save, _backward_rows)
-differentiate(_weights_bwd, _save, _backward_weights)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from machines import Emulated, Machine, on_cpu
 
 from r3d_cli.backend.emulation import Emulation
 from r3d_cli.backend.rasterize_meshes import RasterSettings
@@ -30,16 +31,18 @@ class Scene(NamedTuple):
     options: dict[str, Any]  # settings, kinds, blending
 
     def run(
-        self, device: Emulation | None = None, corners: tuple[np.ndarray, np.ndarray] | None = None
+        self,
+        device: Emulation | Machine | None = None,
+        corners: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> tuple[SoftPhong, SoftPhongGradients]:
         """Forward and backward; in one order where the corners are given."""
         parts = self.mesh, self.surface, self.texture
-        options = {**self.options, "device": device}
-        result = soft_phong_fwd(
-            *parts, self.image_size, self.faces_per_pixel, in_order=corners is not None, **options
-        )
+        on = device if isinstance(device, Machine) else on_cpu if device is None else Emulated(device)
+        shape = self.image_size, self.faces_per_pixel
+        result = on(soft_phong_fwd, *parts, *shape, in_order=corners is not None, **self.options)
         grad = np.cos(np.arange(result.image.size)).reshape(result.image.shape).astype(result.image.dtype)
-        return result, soft_phong_bwd(*parts, result, grad, self.faces_per_pixel, corners=corners, **options)
+        given = *parts, result, grad, self.faces_per_pixel
+        return result, on(soft_phong_bwd, *given, corners=corners, **self.options)
 
 
 def phong_scene(

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from exercises import make_meshes, opposites
+from shapes import make_meshes, opposites
 
 from r3d_cli.backend.antialias import (
     antialias_bwd_color,

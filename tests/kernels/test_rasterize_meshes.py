@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exercises import assert_same, make_meshes
+from shapes import assert_same, make_meshes
 
 from r3d_cli.backend.emulation import Emulation
 from r3d_cli.backend.rasterize_meshes import Fragments, rasterize_meshes

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exercises import Meshes, by_vertex, covering_verts, make_meshes
 from phong_scenes import Scene, assert_same_shading, phong_scene
+from shapes import Meshes, by_vertex, covering_verts, make_meshes
 
 from r3d_cli.backend import soft_phong as backend
 from r3d_cli.backend.emulation import Emulation

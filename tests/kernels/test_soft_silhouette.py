@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exercises import Meshes, by_vertex, covering_verts, make_meshes
+from shapes import Meshes, by_vertex, covering_verts, make_meshes
 
 from r3d_cli.backend import soft_silhouette as backend
 from r3d_cli.backend.emulation import Emulation

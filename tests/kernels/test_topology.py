@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from exercises import fans
+from shapes import fans
 
-from r3d_cli.backend.arrays import NumpyArrays
 from r3d_cli.backend.emulation import Emulation
 from r3d_cli.backend.mesh_edges import mesh_edges
 from r3d_cli.backend.sort_runs import sort_runs
@@ -49,7 +48,7 @@ def test_runs_of_every_size(size: int, emulation: Emulation) -> None:
     lengths = [3, size, 0, 5]
     ends, values = np.cumsum(lengths), np.random.default_rng(size).integers(0, 300, sum(lengths)).astype("i4")
     want = np.concatenate([np.sort(run) for run in np.split(values, ends[:-1])])
-    first = sort_runs(ends, values, 4, emulation.kernels("sort_runs", "float32"), NumpyArrays())
+    first = sort_runs(ends, values, device=emulation)
     np.testing.assert_array_equal(values, want)
     np.testing.assert_array_equal(first, [0, *ends])
 

@@ -434,9 +434,9 @@ def test_registration(transposed: bool) -> None:
     )
     given = (color, fragments.pix_to_face, fragments.zbuf, verts, scene.faces, opposites, 0.1)
     learnt = tuple(x.clone().requires_grad_() if i in (0, 3) else x for i, x in enumerate(given))
-    torch.library.opcheck(module._fwd, learnt)
-    torch.library.opcheck(module._bwd_color, (color, shares))
-    torch.library.opcheck(module._bwd_verts, (color, color, crossings, shares, verts, scene.faces))
+    torch.library.opcheck(module._fwd.torch_op, learnt)
+    torch.library.opcheck(module._bwd_color.torch_op, (color, shares))
+    torch.library.opcheck(module._bwd_verts.torch_op, (color, color, crossings, shares, verts, scene.faces))
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -106,16 +106,20 @@ def test_registration(transposed: bool) -> None:
     areas, normals = face_areas_normals(verts, faces)
     verts.requires_grad_()
     for op, arguments in (
-        (module._faces_fwd, (verts, faces, None, None)),
-        (module._faces_fwd, (verts, faces, first, corners)),
-        (module._verts_fwd, (verts, faces, first, corners)),
+        (module._faces_fwd.torch_op, (verts, faces, None, None)),
+        (module._faces_fwd.torch_op, (verts, faces, first, corners)),
+        (module._verts_fwd.torch_op, (verts, faces, first, corners)),
     ):
         torch.library.opcheck(op, arguments)
     verts = verts.detach()
     grad = torch.ones_like(verts)
     for grads in ((areas, None), (None, normals), (areas, normals)):
-        torch.library.opcheck(module._faces_bwd, (verts, faces, first, corners, areas, normals, *grads))
-    torch.library.opcheck(module._verts_bwd, (verts, faces, first, corners, grad, grad[:, 0].clone(), grad))
+        torch.library.opcheck(
+            module._faces_bwd.torch_op, (verts, faces, first, corners, areas, normals, *grads)
+        )
+    torch.library.opcheck(
+        module._verts_bwd.torch_op, (verts, faces, first, corners, grad, grad[:, 0].clone(), grad)
+    )
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -120,8 +120,8 @@ def test_registration(transposed: bool) -> None:
     packed, padded = values(4, (5,)), values(3, (2, 5))
     if transposed:
         packed, padded = packed.T.contiguous().T, padded.transpose(0, 2).contiguous().transpose(0, 2)
-    torch.library.opcheck(module._fwd, (packed.requires_grad_(), first, 2, 1.0))
-    torch.library.opcheck(module._bwd, (padded.requires_grad_(), first, 4))
+    torch.library.opcheck(module._fwd.torch_op, (packed.requires_grad_(), first, 2, 1.0))
+    torch.library.opcheck(module._bwd.torch_op, (padded.requires_grad_(), first, 4))
 
 
 def test_compiles_whole() -> None:

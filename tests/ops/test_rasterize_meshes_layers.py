@@ -131,7 +131,7 @@ def test_opcheck() -> None:
     after = torch.full((3, 6, 5), 1.0, dtype=torch.float64), torch.full((3, 6, 5), 7)
     settings = 6, 5, 2, 1e-3, True, False, False, 0.5, 9.0, True
     for arguments in ((verts, faces, first, *settings, *after), (verts, faces, first, *settings, None, None)):
-        torch.library.opcheck(op._fwd, arguments)
+        torch.library.opcheck(op._fwd.torch_op, arguments)
 
 
 def test_compiles_whole() -> None:

@@ -31,16 +31,16 @@ def test_registration(transposed: bool) -> None:
     if transposed:
         verts, faces = verts.T.contiguous().T, faces.T.contiguous().T
     settings = (0.01, True, False, False, 1.0, 2.5, True)
-    torch.library.opcheck(module._fwd, (verts, faces, first, *SIZE, 3, *settings, None, None))
+    torch.library.opcheck(module._fwd.torch_op, (verts, faces, first, *SIZE, 3, *settings, None, None))
     # With gradients, its tests of compilation add floats to the first output, which is of integers.
     tests = ("test_schema", "test_autograd_registration", "test_faketensor")
     leaf = verts.clone(memory_format=torch.preserve_format).requires_grad_()
     torch.library.opcheck(
-        module._fwd, (leaf, faces, first, *SIZE, 3, *settings, None, None), test_utils=tests
+        module._fwd.torch_op, (leaf, faces, first, *SIZE, 3, *settings, None, None), test_utils=tests
     )
     ids, *grads = module._fwd(verts, faces, first, *SIZE, 3, *settings, None, None)
     for given in (grads, [grads[0], None, None], [None, grads[1], grads[2]]):
-        torch.library.opcheck(module._bwd, (verts, faces, first, ids, *given, None, None, *settings))
+        torch.library.opcheck(module._bwd.torch_op, (verts, faces, first, ids, *given, None, None, *settings))
 
 
 @pytest.mark.parametrize(

@@ -226,11 +226,13 @@ def test_opcheck(faces_per_pixel: int | None) -> None:
     settings = RasterSettings(0.01, perspective_correct=True)
     rest = faces_per_pixel, 3e-3, *settings
     arguments = verts.requires_grad_(), faces, first, 4, 5, False, *rest
-    torch.library.opcheck(module._fwd, arguments)
+    torch.library.opcheck(module._fwd.torch_op, arguments)
     with torch.no_grad():
         output = module._fwd(*arguments)
     grad = upstream(output[0]).transpose(1, 2).contiguous().transpose(1, 2)
-    torch.library.opcheck(module._bwd, (verts.detach(), faces, first, *output, grad, None, None, *rest))
+    torch.library.opcheck(
+        module._bwd.torch_op, (verts.detach(), faces, first, *output, grad, None, None, *rest)
+    )
 
 
 @pytest.mark.parametrize("faces_per_pixel", [None, 2])

@@ -115,9 +115,9 @@ def test_registration() -> None:
     grad = torch.randn(4, 2, dtype=torch.float64).requires_grad_()
     transposed = [x.detach().T.contiguous().T.requires_grad_(x.requires_grad) for x in (rows, ids, weights)]
     for given in ((rows, ids, weights), tuple(transposed)):
-        torch.library.opcheck(module._fwd, given)
-        torch.library.opcheck(module._rows_bwd, (given[1], given[2], grad, 6, None, None))
-        torch.library.opcheck(module._weights_bwd, (given[0], given[1], grad))
+        torch.library.opcheck(module._fwd.torch_op, given)
+        torch.library.opcheck(module._rows_bwd.torch_op, (given[1], given[2], grad, 6, None, None))
+        torch.library.opcheck(module._weights_bwd.torch_op, (given[0], given[1], grad))
 
 
 def test_compiles_whole() -> None:
