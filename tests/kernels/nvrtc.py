@@ -58,6 +58,7 @@ def compile_kernels(
     Raises:
         NvrtcError: It does not compile.
     """
+
     def read(nvrtc: ctypes.CDLL, program: ctypes.c_void_p, log: str) -> tuple[bytes, dict[str, Kernel]]:
         return _bytes(nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN, program), read_report(log)
 

@@ -60,11 +60,8 @@ LOOSE = re.compile(r"(fma|mad)\.|mul\.(ftz\.)?f(32|64)")
 def lines_of(header: str, function: str) -> range:
     """The numbers of the lines of a function, one line or up to the brace that closes it."""
     text = (kernels_folder() / header).read_text().splitlines()
-    first = next(
-        i
-        for i, line in enumerate(text)
-        if re.match(rf"\s*R3D_FN(_MEMBER)? .*\b{function}\(", line)
-    )
+    signature = re.compile(rf"\s*R3D_FN(_MEMBER)? .*\b{function}\(")
+    first = next(i for i, line in enumerate(text) if signature.match(line))
     last = first
     if not text[first].rstrip().endswith("}"):
         last = next(i for i in range(first, len(text)) if text[i] == "}")
@@ -167,3 +164,14 @@ def test_a_contracted_product_is_found(strict: str, contracted: str) -> None:
     assert strict in source
     lines = decisions_of("soft_silhouette", source.replace(strict, contracted))
     assert any(LOOSE.match(code) for codes in lines["soft_silhouette_fwd"].values() for code in codes)
+
+
+def test_depths_do_not_depend_on_what_is_inlined() -> None:
+    """The limit of the K nearest is compared with depths that other kernels compute, inlined elsewhere."""
+    source = kernel_source("soft_silhouette")
+    apart = "__device__ __noinline__ bool comparable_depth("
+    assert apart in source
+    inlined = decisions_of(
+        "soft_silhouette", source.replace(apart, "__device__ inline bool comparable_depth(")
+    )
+    assert inlined == decisions_of("soft_silhouette")
