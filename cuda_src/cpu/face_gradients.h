@@ -54,18 +54,17 @@ struct SlotGradients {
         block.b0[i] = block.b1[i] = block.b2[i] = block.z[i] = block.dist[i] = 0;
       }
       const L px = load<Real>(block.px), py = load<Real>(block.py);
-      const Edges<L> e = triangle_edges(px, py, f);
-      const EdgeExtent<L> extent = edge_extent(e);
-      const auto inside = surely_inside(extent);
-      u32 alone = exactly || clipped ? ~0u : mask_bits(!(inside | surely_outside(extent)));
+      Coverage<L> covered;
+      cover(px, py, f, &covered);
+      u32 alone = exactly || clipped ? ~0u : mask_bits(covered.undecided);
       TriangleGradient<L> g = {};
       if (!exactly && !clipped) {
         const Sample<L> sample = {load<Real>(block.b0), load<Real>(block.b1), load<Real>(block.b2),
                                   load<Real>(block.z)};
-        interpolate_beyond_bwd(px, py, e, inside, face, perspective, clip, sample, &g);
+        interpolate_bwd(px, py, covered.e, covered.inside, face, perspective, clip, sample, &g);
         if (args.grad_dists) {
           const L dist = load<Real>(block.dist);
-          triangle_distance2_bwd(px, py, f, select(inside, -dist, dist), &g);
+          triangle_distance2_bwd(px, py, f, select(covered.inside, -dist, dist), &g);
         }
         alone |= mask_bits(!(magnitude(g) < splat<L>(R3D_GRADIENT_LIMIT)));
       }

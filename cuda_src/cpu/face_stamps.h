@@ -102,12 +102,11 @@ __attribute__((noinline)) void hit_alone_bwd(Real px, Real py, const StampFace<R
   hit_bwd(px, py, face.setup, settings, grad, out);
 }
 // Of faces cut by a plane, or huge.
-template <class Real>
-__attribute__((noinline)) EdgeExtent<Lanes<Real>> extent_of_polygon(Lanes<Real> px, Lanes<Real> py,
-                                                                    const Polygon<Real>& polygon,
-                                                                    Lanes<Real>* distance2) {
-  *distance2 = boundary_distance2(px, py, polygon);
-  return edge_extent(px, py, polygon);
+template <int kSee, class Real>
+__attribute__((noinline)) Sight<Lanes<Real>> see_cut(Lanes<Real> px, Lanes<Real> py,
+                                                     const StampFace<Real>& face,
+                                                     const RasterSettings<Real>& settings) {
+  return see_face<kSee>(px, py, face.setup, &face.polygon, settings);
 }
 
 // `kSample`: with depth and barycentric coordinates, which also decide whether the face lies behind the
@@ -117,34 +116,12 @@ R3D_FN StampHits<Real> hit_stamp(Lanes<Real> px, Lanes<Real> py, const StampFace
                                  const RasterSettings<Real>& settings) {
   typedef Lanes<Real> L;
   constexpr u32 all = ~0u >> (32 - Simd<Real>::width);
-  StampHits<Real> h;
-  h.px = px, h.py = py;
-  h.e = triangle_edges(px, py, face.setup.f);
-  L dist2;
-  const EdgeExtent<L> extent =
-      face.slow ? extent_of_polygon<Real>(px, py, face.polygon, &dist2) : edge_extent(h.e);
-  h.inside = surely_inside(extent);
-  h.undecided = face.exactly ? all : mask_bits(!(h.inside | surely_outside(extent)));
-  if (!face.slow && kBackward)
-    h.nearest = nearest_on_triangle(px, py, face.setup.f), dist2 = h.nearest.distance2;
-  else if (!face.slow)
-    dist2 = triangle_distance2(px, py, face.setup.f);
-  h.hit = h.inside | (dist2 < splat<L>(0) + settings.blur_radius);
-  h.dist = select(h.inside, -dist2, dist2);
-  if (kSample) {
-    // What blur adds around a clipped polygon is rare: a pixel at a time.
-    if (face.slow && face.polygon.clipped) {
-      const L zero = splat<L>(0);
-      h.sample = interpolate_clipped(h.e, face.setup, settings);  // anything outside, where no lane may look
-      h.sample = {select(h.inside, h.sample.b0, zero), select(h.inside, h.sample.b1, zero),
-                  select(h.inside, h.sample.b2, zero), select(h.inside, h.sample.z, zero)};
-      h.undecided |= mask_bits(h.hit & !h.inside);
-    } else {
-      h.sample = interpolate_beyond(h.e, h.inside, face.setup, settings.perspective_correct,
-                                    settings.clip_barycentric_coords);
-    }
-    h.hit = h.hit & (h.sample.z >= 0);
-  }
+  constexpr int kSee = (kSample ? kSeeDepth : 0) | (kBackward ? kSeeNearest : kSeeDistance);
+  const Sight<L> sight =
+      face.slow ? see_cut<kSee, Real>(px, py, face, settings) : see_face<kSee>(px, py, face.setup, settings);
+  StampHits<Real> h = {px, py, sight.at.e, sight.at.inside, sight.hit, 0, sight.sample, {}, sight.nearest};
+  h.dist = select(h.inside, -sight.dist2, sight.dist2);
+  h.undecided = face.exactly ? all : mask_bits(sight.alone);
   for (u32 left = h.undecided; left; left &= left - 1) {
     const int i = __builtin_ctz(left);
     const Hit<Real> exact = hit_alone((Real)px[i], (Real)py[i], face, settings);
@@ -172,8 +149,8 @@ R3D_FN void hit_stamp_bwd(const StampHits<Real>& h, const StampFace<Real>& face,
   if (!face.slow) {
     TriangleGradient<L> g = {};
     if (kSample)
-      interpolate_beyond_bwd(h.px, h.py, h.e, h.inside, face.setup, settings.perspective_correct,
-                             settings.clip_barycentric_coords, grad.sample, &g);
+      interpolate_bwd(h.px, h.py, h.e, h.inside, face.setup, settings.perspective_correct,
+                      settings.clip_barycentric_coords, grad.sample, &g);
     triangle_distance2_bwd(h.nearest, select(h.inside, -grad.dist, grad.dist), &g);
     alone |= mask_bits(!(magnitude(g) < splat<L>(R3D_GRADIENT_LIMIT)));
     Ints<Real> together = h.hit;

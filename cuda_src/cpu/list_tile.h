@@ -47,9 +47,7 @@ void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, cons
   constexpr int width = Simd<Real>::width, sw = Stamp<Real>::width, sh = Stamp<Real>::height;
   constexpr int stride = kListStride;
   const RasterizeMeshesArgs<Real>& a = frame.args;
-  const RasterSettings<Real>& settings = frame.settings;
-  const bool perspective = settings.perspective_correct, clip = settings.clip_barycentric_coords;
-  const bool blurred = settings.blur_radius > 0;
+  const RasterSettings<Real> settings = frame.settings;  // a copy, which no store through a pointer changes
   const i64 K = a.faces_per_pixel;
   const int row0 = tile_y * kListTile, column0 = tile_x * kListTile;
   const int rows = a.height - row0 < kListTile ? a.height - row0 : kListTile;
@@ -86,13 +84,12 @@ void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, cons
       int left = (int)box.c0[i] - column0, right = (int)box.c1[i] - column0;
       int top = (int)box.r0[i] - row0, bottom = (int)box.r1[i] - row0;
       Polygon<Real> polygon;
-      bool clipped = false;
       if (slow) {
         polygon = visible_polygon(face.f, settings);
         if (polygon.size < 3) continue;
-        clipped = polygon.clipped;
         left = top = 0, right = columns - 1, bottom = rows - 1;
       }
+      const Polygon<Real>* const cut = slow ? &polygon : nullptr;
       left = left > 0 ? left : 0;
       right = right < columns ? right : columns - 1;
       top = top > 0 ? top : 0;
@@ -105,31 +102,17 @@ void list_tile(const Frame<Real>& frame, i64 image, int tile_y, int tile_x, cons
         const L py = stamp_rows(frame.row_y + row0 + r);
         for (int c = left; c <= right; c += sw) {
           const L px = stamp_columns(frame.column_x + column0 + c);
-          const Edges<L> e = triangle_edges(px, py, face.f);
-          const EdgeExtent<L> extent = slow ? edge_extent(px, py, polygon) : edge_extent(e);
-          const auto inside = surely_inside(extent);
-          u32 exact = mask_bits(!(inside | surely_outside(extent)));
-          if (exactly) exact = ~0u >> (32 - width);
-          if (clipped && blurred)  // what blur adds around a clipped polygon is rare: a pixel at a time
-            exact |= mask_bits((!inside) &
-                               (boundary_distance2(px, py, polygon) < splat<L>(0) + settings.blur_radius));
-          if (!blurred && !(mask_bits(inside) | exact)) continue;
-          const Sample<L> s = clipped   ? interpolate_clipped(e, face, settings)
-                              : blurred ? interpolate_beyond(e, inside, face, perspective, clip)
-                                        : interpolate(e, face, perspective, clip);
-          const L before = load_stamp(to_beat + r * stride + c, stride);
-          auto candidates = (s.z >= 0) & (s.z < before);
-          if (!blurred || clipped) candidates = candidates & inside;
-          if (peels) candidates = candidates & (s.z >= load_stamp(passed.z + r * stride + c, stride));
-          u32 bits = mask_bits(candidates) & ~exact;
-          if (bits && blurred && (mask_bits(inside) & bits) != bits) {
-            const L dist2 = triangle_distance2(px, py, face.f);
-            bits &= mask_bits(inside | (dist2 < splat<L>(0) + settings.blur_radius));
-          }
+          const auto nearer = [&](L z) __attribute__((always_inline)) {
+            const auto beats = z < load_stamp(to_beat + r * stride + c, stride);
+            return peels ? beats & (z >= load_stamp(passed.z + r * stride + c, stride)) : beats;
+          };
+          const Sight<L> seen = see_face<kSeeDepth | kSeeNearer>(px, py, face, cut, settings, nearer);
+          u32 exact = exactly ? ~0u >> (32 - width) : mask_bits(seen.alone);
+          u32 bits = mask_bits(seen.hit) & ~exact;
           for (; bits; bits &= bits - 1) {
             const int lane = __builtin_ctz(bits);
             const int y = r + lane / sw, x = c + lane % sw;
-            if (!peels || passed.comes_before(y, x, s.z[lane], id)) keep(y, x, s.z[lane]);
+            if (!peels || passed.comes_before(y, x, seen.sample.z[lane], id)) keep(y, x, seen.sample.z[lane]);
           }
           for (; exact; exact &= exact - 1) {
             const int lane = __builtin_ctz(exact), y = r + lane / sw, x = c + lane % sw;

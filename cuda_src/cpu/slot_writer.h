@@ -34,7 +34,7 @@ class SlotWriter {
     typedef Lanes<Real> L;
     if (count_ == 0) return;
     const RasterizeMeshesArgs<Real>& a = frame_.args;
-    const RasterSettings<Real>& settings = frame_.settings;
+    const RasterSettings<Real> settings = frame_.settings;
     FaceLanes<Real> block;
     for (int i = 0; i < count_; ++i) block.set(i, load_face(a, id_[i]));
     for (int i = count_; i < width; ++i) {
@@ -44,22 +44,23 @@ class SlotWriter {
     }
     const Triangle<L> f = block.lanes();
     const L px = load<Real>(px_), py = load<Real>(py_);
-    const Edges<L> e = triangle_edges(px, py, f);
-    const EdgeExtent<L> extent = edge_extent(e);
-    const auto inside = surely_inside(extent);
-    const Sample<L> s = interpolate_beyond(e, inside, set_up_face(f), settings.perspective_correct,
-                                           settings.clip_barycentric_coords);
+    const FaceSetup<L> setup = set_up_face(f);
+    const Polygon<Real>* const whole = nullptr;
+    Sight<L> sight = {};  // that the face is seen is known
+    cover(px, py, f, &sight.at);
+    see_depth(setup, whole, settings, settings.blur_radius > 0, &sight);
+    const Sample<L>& s = sight.sample;
     const L limit = splat<L>(R3D_WILD_COORDINATE);
     const L reach = max_of(max_of(max_of(abs_of(f.x0), abs_of(f.y0)), max_of(abs_of(f.x1), abs_of(f.y1))),
                            max_of(abs_of(f.x2), abs_of(f.y2)));
     const L z0 = min_of(f.z0, min_of(f.z1, f.z2)), z1 = max_of(f.z0, max_of(f.z1, f.z2));
-    const u32 rare = mask_bits((!(inside | surely_outside(extent))) | (!(reach < limit)) |
-                               (z0 < nearest_kept(settings)) | (z1 > settings.z_far));
+    const u32 rare = mask_bits(sight.at.undecided | (!(reach < limit)) | (z0 < nearest_kept(settings)) |
+                               (z1 > settings.z_far));
     alignas(64) Real b0[width], b1[width], b2[width], z[width], dist[width];
     store(b0, s.b0), store(b1, s.b1), store(b2, s.b2), store(z, s.z);
     if (a.dists) {
       const L dist2 = triangle_distance2(px, py, f);
-      store(dist, select(inside, -dist2, dist2));
+      store(dist, select(sight.at.inside, -dist2, dist2));
     }
     for (int i = 0; i < count_; ++i) {
       if (rare >> i & 1) {

@@ -80,12 +80,6 @@ R3D_FN void store_stamp_ids(i32* to, int stride, Ints<float> ids) {
 R3D_FN Ints<float> min_of_ints(Ints<float> a, i32 b) { return a < b ? a : a * 0 + b; }
 R3D_FN Ints<float> max_of_ints(Ints<float> a, i32 b) { return a > b ? a : a * 0 + b; }
 
-// pixel_center for lanes of indices: the same operations, the same bits.
-R3D_FN Lanes<float> pixel_centers(Ints<float> index, int side, int other) {
-  const float range = side > other ? 2.0f * (float)side / (float)other : 2.0f, half = range / 2;
-  return -half + (range * __builtin_convertvector(index, Lanes<float>) + half) / (float)side;
-}
-
 template <class Real, class L>
 R3D_FN void store_stamp(Real* to, int stride, L value) {
   constexpr int w = Stamp<Real>::width, h = Stamp<Real>::height;

@@ -30,8 +30,7 @@ void zbuffer_tile(const Frame<float>& frame, i64 image, int tile_y, int tile_x, 
   constexpr int width = Simd<float>::width, sw = Stamp<float>::width, sh = Stamp<float>::height;
   constexpr int stride = ZBufferTile::stride;
   const RasterizeMeshesArgs<float>& a = frame.args;
-  const RasterSettings<float>& settings = frame.settings;
-  const bool perspective = settings.perspective_correct, clip = settings.clip_barycentric_coords;
+  const RasterSettings<float> settings = frame.settings;  // a copy, which no store through a pointer changes
   const int row0 = tile_y * kZBufferTile, column0 = tile_x * kZBufferTile;
   const int rows = a.height - row0 < kZBufferTile ? a.height - row0 : kZBufferTile;
   const int columns = a.width - column0 < kZBufferTile ? a.width - column0 : kZBufferTile;
@@ -69,27 +68,27 @@ void zbuffer_tile(const Frame<float>& frame, i64 image, int tile_y, int tile_x, 
     if (small) {
       const I is_small = (wide < kSmallFace) & (high < kSmallFace);
       const I place = top * stride + left;
+      const auto centers = [](I index, int side, int other) __attribute__((always_inline)) {
+        return pixel_center_at<float>(__builtin_convertvector(index, L), side, other);
+      };
       const I reach_x = is_small ? wide : wide * 0 - 1, reach_y = is_small ? high : high * 0 - 1;
       for (int dy = 0; dy < kSmallFace; ++dy) {
         const u32 in_row = mask_bits(reach_y >= dy) & small;
         if (!in_row) break;
-        const L py = pixel_centers(a.height - 1 - row0 - dy - top, a.height, a.width);
+        const L py = centers(a.height - 1 - row0 - dy - top, a.height, a.width);
         for (int dx = 0; dx < kSmallFace; ++dx) {
           const u32 active = mask_bits(reach_x >= dx) & in_row;
           if (!active) break;
-          const L px = pixel_centers(a.width - 1 - column0 - dx - left, a.width, a.height);
-          const Edges<L> e = triangle_edges(px, py, f);
-          const EdgeExtent<L> extent = edge_extent(e);
-          const auto inside = surely_inside(extent);
-          const u32 covered = mask_bits(inside) & active;
-          const u32 exact = ~mask_bits(inside | surely_outside(extent)) & active;
+          const L px = centers(a.width - 1 - column0 - dx - left, a.width, a.height);
+          const Sight<L> seen = see_face<kSeeDepth | kSeeSharp>(px, py, setup, settings);
+          const u32 covered = mask_bits(seen.hit) & active, exact = mask_bits(seen.alone) & active;
           const int step = dy * stride + dx;
           if (covered) {
             alignas(64) float z[width];
-            store(z, interpolate(e, setup, perspective, clip).z);
+            store(z, seen.sample.z);
             for (u32 bits = covered; bits; bits &= bits - 1) {
               const int i = __builtin_ctz(bits);
-              if (z[i] >= 0) tile.offer(place[i] + step, z[i], (i32)list[at + i]);
+              tile.offer(place[i] + step, z[i], (i32)list[at + i]);
             }
           }
           for (u32 bits = exact; bits; bits &= bits - 1) {
@@ -116,24 +115,24 @@ void zbuffer_tile(const Frame<float>& frame, i64 image, int tile_y, int tile_x, 
         if (polygon.size < 3) continue;
         x0 = y0 = 0, x1 = columns - 1, y1 = rows - 1;
       }
+      const Polygon<float>* const cut = slow ? &polygon : nullptr;
       bool wrote = false;
       for (int r = y0; r <= y1; r += sh) {
         const L py = stamp_rows(frame.row_y + row0 + r);
         for (int c = x0; c <= x1; c += sw) {
           const L px = stamp_columns(frame.column_x + column0 + c);
-          const Edges<L> e = triangle_edges(px, py, face.f);
-          const EdgeExtent<L> extent = slow ? edge_extent(px, py, polygon) : edge_extent(e);
-          auto inside = surely_inside(extent);
-          u32 exact = mask_bits(!(inside | surely_outside(extent)));
-          if (exactly) exact = ~0u >> (32 - width), inside = inside & 0;
           const int place = r * stride + c;
-          if (mask_bits(inside)) {
-            const L z =
-                slow ? interpolate_clipped(e, face, settings).z : interpolate(e, face, perspective, clip).z;
-            const L before = load_stamp(tile.z + place, stride);
-            const auto nearer = inside & (z >= 0) & (z <= before);
-            u32 bits = mask_bits(nearer);
-            if (bits && !mask_bits(nearer & (z == before))) {
+          L before = {};
+          const auto beats = [&](L z) __attribute__((always_inline)) {
+            before = load_stamp(tile.z + place, stride);
+            return z <= before;
+          };
+          const Sight<L> seen = see_face<kSeeDepth | kSeeSharp>(px, py, face, cut, settings, beats);
+          const L z = seen.sample.z;
+          const auto nearer = exactly ? seen.hit & 0 : seen.hit;
+          const u32 exact = exactly ? ~0u >> (32 - width) : mask_bits(seen.alone);
+          if (u32 bits = mask_bits(nearer)) {
+            if (!mask_bits(nearer & (z == before))) {
               wrote = true;
               store_stamp(tile.z + place, stride, select(nearer, z, before));
               const I ids = load_stamp_ids(tile.id + place, stride);

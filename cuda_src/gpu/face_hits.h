@@ -10,52 +10,45 @@ template <class Real>
 struct SeenFace {
   bool hit;
   bool inside;
-  bool rare;  // decided exactly, or no plain triangle: `e` and `nearest` are unknown
+  bool rare;  // told by hit_polygon: `e` and `nearest` are unknown
   Real dist;  // squared, negative inside
   Sample<Real> sample;
   Edges<Real> e;
   NearestOnTriangle<Real> nearest;  // of the boundary
 };
 
-// Decides as hit_polygon does. `kSample`: with depth and barycentric coordinates; without, depths are not
-// looked at where all that may count lies in front of the camera.
+// `kSample`: with depth and barycentric coordinates; without, depths are not looked at where all that may
+// count lies in front of the camera.
 template <bool kSample, class Real>
-__device__ inline SeenFace<Real> see_face(Real px, Real py, const Prepared<Real>& p,
-                                          const RasterSettings<Real>& settings) {
-  SeenFace<Real> seen = {};
-  seen.e = triangle_edges(px, py, p.setup.f);
-  const EdgeExtent<Real> extent = edge_extent(seen.e);
-  seen.inside = surely_inside(extent);
-  seen.rare = !p.plain || (!seen.inside && !surely_outside(extent));
-  if (seen.rare) {
+__device__ inline SeenFace<Real> see_prepared(Real px, Real py, const Prepared<Real>& p,
+                                              const RasterSettings<Real>& settings) {
+  Sight<Real> sight = {};
+  if (p.plain) sight = see_face<kSeeNearest>(px, py, p.setup, settings);
+  if (!p.plain || sight.alone) {
     const Hit<Real> exact = hit_any(px, py, p, settings);
+    SeenFace<Real> seen = {};
     seen.hit = exact.hit;
+    seen.rare = true;
     seen.dist = exact.dist;
     seen.sample = {exact.b0, exact.b1, exact.b2, exact.z};
     return seen;
   }
-  if (!seen.inside && !(settings.blur_radius > 0)) return seen;
-  seen.nearest = nearest_on_triangle(px, py, p.setup.f);
-  seen.hit = seen.inside || seen.nearest.distance2 < settings.blur_radius;
-  seen.dist = seen.inside ? -seen.nearest.distance2 : seen.nearest.distance2;
-  if (seen.hit && (kSample || !(p.nearest > 0))) {
-    seen.sample = interpolate_beyond(seen.e, seen.inside, p.setup, settings.perspective_correct,
-                                     settings.clip_barycentric_coords);
-    seen.hit = seen.sample.z >= 0;
-  }
-  return seen;
+  if (sight.hit && (kSample || !(p.nearest > 0)))
+    see_depth(p.setup, (const Polygon<Real>*)nullptr, settings, settings.blur_radius > 0, &sight);
+  return {sight.hit,    sight.at.inside, false,        sight.at.inside ? -sight.dist2 : sight.dist2,
+          sight.sample, sight.at.e,      sight.nearest};
 }
 
 // Of a face that was hit; finite whatever the face. Without `kSample` only the distance has a gradient.
 template <bool kSample, class Real>
-__device__ inline void see_face_bwd(Real px, Real py, const SeenFace<Real>& seen, const Prepared<Real>& p,
-                                    const RasterSettings<Real>& settings, const HitGradient<Real>& grad,
-                                    TriangleGradient<Real>* out) {
+__device__ inline void see_prepared_bwd(Real px, Real py, const SeenFace<Real>& seen, const Prepared<Real>& p,
+                                        const RasterSettings<Real>& settings, const HitGradient<Real>& grad,
+                                        TriangleGradient<Real>* out) {
   if (!seen.rare) {
     TriangleGradient<Real> g = {};
     if (kSample)
-      interpolate_beyond_bwd(px, py, seen.e, seen.inside, p.setup, settings.perspective_correct,
-                             settings.clip_barycentric_coords, grad.sample, &g);
+      interpolate_bwd(px, py, seen.e, seen.inside, p.setup, settings.perspective_correct,
+                      settings.clip_barycentric_coords, grad.sample, &g);
     triangle_distance2_bwd(seen.nearest, seen.inside ? -grad.dist : grad.dist, &g);
     if (magnitude(g) < (Real)R3D_GRADIENT_LIMIT) {
       out->add(g);

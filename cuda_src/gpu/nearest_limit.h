@@ -9,8 +9,8 @@ namespace {
 
 constexpr int kNext = 8;  // faces that a pass finds: as many as fit in registers
 
-// Not inlined: whoever compares depths must get the same digits everywhere, and where the compiler fuses
-// multiplications and additions depends on what is around them.
+// Not inlined, for it is called in several places of a kernel. The digits would be the same: no product of a
+// depth is contracted, wherever it is computed.
 template <class Real>
 __device__ __noinline__ bool comparable_depth(Real px, Real py, const Prepared<Real>& p,
                                               const RasterSettings<Real>& settings, Real* z) {

@@ -137,19 +137,15 @@ __device__ __noinline__ Hit<Real> hit_any(Real px, Real py, const Prepared<Real>
 template <class Real>
 __device__ inline bool depth_at(Real px, Real py, const Prepared<Real>& p,
                                 const RasterSettings<Real>& settings, Real* z) {
-  const Edges<Real> e = triangle_edges(px, py, p.setup.f);
-  const EdgeExtent<Real> extent = edge_extent(e);
-  const bool inside = surely_inside(extent);
-  if (!p.plain || (!inside && !surely_outside(extent))) {
+  Sight<Real> sight = {};
+  if (p.plain) sight = see_face<kSeeDepth>(px, py, p.setup, settings);
+  if (!p.plain || sight.alone) {
     const Hit<Real> hit = hit_any(px, py, p, settings);
     *z = hit.z;
     return hit.hit;
   }
-  if (!inside && !(settings.blur_radius > 0 && triangle_distance2(px, py, p.setup.f) < settings.blur_radius))
-    return false;
-  *z = interpolate_beyond(e, inside, p.setup, settings.perspective_correct, settings.clip_barycentric_coords)
-           .z;
-  return *z >= 0;
+  *z = sight.sample.z;
+  return sight.hit;
 }
 
 // Does (z, id) come before (other_z, other_id)?

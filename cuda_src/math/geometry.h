@@ -63,17 +63,17 @@ R3D_FN T abs_of(T a) {
 template <class T>
 struct NearestOnSegment {
   T t, nx, ny;
-  R3D_FN_MEMBER T distance2() const { return nx * nx + ny * ny; }
+  R3D_FN_MEMBER T distance2() const { return mul_rn(nx, nx) + mul_rn(ny, ny); }
 };
 
 template <class T, class S>
 R3D_FN NearestOnSegment<T> nearest_on_segment(T px, T py, S ax, S ay, S bx, S by) {
   const auto dx = bx - ax, dy = by - ay;
-  const auto inverse_length2 = 1 / nonzero(dx * dx + dy * dy);
+  const auto inverse_length2 = 1 / nonzero(mul_rn(dx, dx) + mul_rn(dy, dy));
   const T rx = px - ax, ry = py - ay;
-  T t = (rx * dx + ry * dy) * inverse_length2;
+  T t = mul_rn(mul_rn(rx, dx) + mul_rn(ry, dy), inverse_length2);
   t = max_of(min_of(t, splat<T>(1)), splat<T>(0));
-  NearestOnSegment<T> nearest = {t, rx - t * dx, ry - t * dy};
+  NearestOnSegment<T> nearest = {t, rx - mul_rn(t, dx), ry - mul_rn(t, dy)};
   return nearest;
 }
 

@@ -6,6 +6,9 @@
 // polygon. Inside it, depth and barycentric coordinates are those of the unclipped triangle, whose algebra
 // holds there for any sign of z; outside, within the blur, where it does not, those of the polygon's nearest
 // point.
+//
+// Decisions (which pixels see a face, at what depth) must come out the same in every kernel that takes them:
+// their products go through mul_rn, which no compiler contracts with an addition.
 #ifndef R3D_RASTER_RASTERIZE_MESHES_H_
 #define R3D_RASTER_RASTERIZE_MESHES_H_
 
@@ -24,6 +27,14 @@ struct RasterSettings {
   bool is_perspective;
 };
 
+// What `a < b` is: bool, or lanes of integers; and one that is true everywhere.
+template <class T>
+using MaskOf = decltype(T{} < T{});
+template <class T>
+R3D_FN MaskOf<T> every() {
+  return MaskOf<T>{} == MaskOf<T>{};
+}
+
 template <class S>
 struct Triangle {
   S x0, y0, z0, x1, y1, z1, x2, y2, z2;
@@ -38,12 +49,16 @@ struct Polygon {
 
 // NDC coordinate of the centre of pixel `index`, counted in NDC's direction (from the right, from the
 // bottom), of an image `side` pixels long along this axis and `other` along the other one. The shorter side
-// spans [-1, 1].
+// spans [-1, 1]. `T` is Real, or lanes of it.
+template <class Real, class T>
+R3D_FN T pixel_center_at(T index, int side, int other) {
+  const Real range = side > other ? (Real)2 * (Real)side / (Real)other : (Real)2;
+  const Real half = mul_rn(range, (Real)0.5);
+  return (mul_rn(range, index) + half) / (Real)side - half;
+}
 template <class Real>
 R3D_FN Real pixel_center(i64 index, int side, int other) {
-  const Real range = side > other ? (Real)2 * (Real)side / (Real)other : (Real)2;
-  const Real half = range / 2;
-  return -half + (range * (Real)index + half) / (Real)side;
+  return pixel_center_at<Real>((Real)index, side, other);
 }
 
 // What is nearer is cut away: with perspective, all that does not lie in front of the camera.
@@ -269,7 +284,7 @@ template <class T, class S>
 R3D_FN Sample<T> divide_weights(const Edges<T>& e, const Edges<T>& g, const FaceSetup<S>& s, T denominator,
                                 bool perspective, bool clip) {
   const T scale = 1 / denominator;
-  Sample<T> sample = {g.e0 * scale, g.e1 * scale, g.e2 * scale, splat<T>(0)};
+  Sample<T> sample = {mul_rn(g.e0, scale), mul_rn(g.e1, scale), mul_rn(g.e2, scale), splat<T>(0)};
   if (clip) {
     const T zero = splat<T>(0);
     sample.b0 = max_of(sample.b0, zero);
@@ -282,11 +297,12 @@ R3D_FN Sample<T> divide_weights(const Edges<T>& e, const Edges<T>& g, const Face
     sample.b0 = sample.b0 / divisor;
     sample.b1 = sample.b1 / divisor;
     sample.b2 = sample.b2 / divisor;
-    sample.z = select(sum > 0, sample.b0 * s.f.z0 + sample.b1 * s.f.z1 + sample.b2 * s.f.z2, splat<T>(-1));
+    const T z = mul_rn(sample.b0, s.f.z0) + mul_rn(sample.b1, s.f.z1) + mul_rn(sample.b2, s.f.z2);
+    sample.z = select(sum > 0, z, splat<T>(-1));
   } else if (perspective) {
-    sample.z = (e.e0 + e.e1 + e.e2) * scale;  // b_i z_i = e_i * scale
+    sample.z = mul_rn(e.e0 + e.e1 + e.e2, scale);  // b_i z_i = e_i * scale
   } else {
-    sample.z = (e.e0 * s.f.z0 + e.e1 * s.f.z1 + e.e2 * s.f.z2) * scale;
+    sample.z = mul_rn(mul_rn(e.e0, s.f.z0) + mul_rn(e.e1, s.f.z1) + mul_rn(e.e2, s.f.z2), scale);
   }
   return sample;
 }
@@ -294,30 +310,27 @@ R3D_FN Sample<T> divide_weights(const Edges<T>& e, const Edges<T>& g, const Face
 // Weights of the vertices, up to their sum: with perspective correction e_i / z_i, for any sign of z.
 template <class T, class S>
 R3D_FN Edges<T> vertex_weights(const Edges<T>& e, const FaceSetup<S>& s, bool perspective) {
-  Edges<T> g = {perspective ? e.e0 * s.iz0 : e.e0, perspective ? e.e1 * s.iz1 : e.e1,
-                perspective ? e.e2 * s.iz2 : e.e2};
+  Edges<T> g = {perspective ? mul_rn(e.e0, s.iz0) : e.e0, perspective ? mul_rn(e.e1, s.iz1) : e.e1,
+                perspective ? mul_rn(e.e2, s.iz2) : e.e2};
   return g;
 }
 
-// Depth and barycentric coordinates at a point inside the face: all weights have one sign, nothing cancels.
-template <class T, class S>
-R3D_FN Sample<T> interpolate(const Edges<T>& e, const FaceSetup<S>& s, bool perspective, bool clip) {
-  const Edges<T> g = vertex_weights(e, s, perspective);
-  return divide_weights(e, g, s, g.e0 + g.e1 + g.e2, perspective, clip);
-}
-
-// The same at a point that may lie outside (within the blur radius). There the sum of the weights of a nearly
-// edge-on face passes through zero, where the plane of the face vanishes: past it, the sum counts as the
+// Depth and barycentric coordinates at a point. Inside the face all weights have one sign and nothing
+// cancels. `beyond`: points may lie outside, within the blur radius, where the sum of the weights of a nearly
+// edge-on face passes through zero, for there the plane of the face vanishes: past it, the sum counts as the
 // smallest positive one.
-template <class T, class M, class S>
-R3D_FN Sample<T> interpolate_beyond(const Edges<T>& e, M inside, const FaceSetup<S>& s, bool perspective,
-                                    bool clip) {
+template <class T, class S>
+R3D_FN Sample<T> interpolate(const Edges<T>& e, MaskOf<T> inside, const FaceSetup<S>& s, bool perspective,
+                             bool clip, bool beyond) {
   const Edges<T> g = vertex_weights(e, s, perspective);
-  const T sum = g.e0 + g.e1 + g.e2;
-  const T size = abs_of(g.e0) + abs_of(g.e1) + abs_of(g.e2);
-  const T floor = size * rounding_unit(size) + splat<T>(R3D_TINY);
-  const T beyond = s.orientation * max_of(s.orientation * sum, floor);
-  return divide_weights(e, g, s, select(inside, sum, beyond), perspective, clip);
+  T sum = g.e0 + g.e1 + g.e2;
+  if (beyond) {
+    const T size = abs_of(g.e0) + abs_of(g.e1) + abs_of(g.e2);
+    const T floor = mul_rn(size, rounding_unit(size)) + splat<T>(R3D_TINY);
+    const T outside = mul_rn(s.orientation, max_of(mul_rn(s.orientation, sum), floor));
+    sum = select(inside, sum, outside);
+  }
+  return divide_weights(e, g, s, sum, perspective, clip);
 }
 
 // Of an edge of a clipped polygon, is b the end that offsets are taken from? Corners next to the camera's
@@ -351,40 +364,46 @@ R3D_FN T triangle_distance2(T px, T py, const Triangle<S>& f) {
                        point_segment_distance2(px, py, f.x1, f.y1, f.x2, f.y2)));
 }
 
-// The least and the greatest edge function: a point is inside where both are positive or both negative,
-// outside where they differ in sign, and undecided within R3D_UNDECIDED of zero.
+// Where a point lies as to a face: inside, outside (neither of these two), or too near to an edge for rounded
+// numbers to tell.
 template <class T>
-struct EdgeExtent {
-  T least, greatest;
+struct Coverage {
+  Edges<T> e;  // of the whole triangle
+  MaskOf<T> inside, undecided;
 };
 
+// The decision, from the least and the greatest edge function: a point is inside where both are positive or
+// both negative, outside where they differ in sign, and undecided within R3D_UNDECIDED of zero. Here and
+// below, lanes are set one field after another: g++ copies structs of them through memory.
 template <class T>
-R3D_FN EdgeExtent<T> edge_extent(const Edges<T>& e) {
-  EdgeExtent<T> extent = {min_of(e.e0, min_of(e.e1, e.e2)), max_of(e.e0, max_of(e.e1, e.e2))};
-  return extent;
+R3D_FN void decide_coverage(const Edges<T>& e, T least, T greatest, Coverage<T>* at) {
+  const T limit = splat<T>(R3D_UNDECIDED);
+  const MaskOf<T> inside = (least > limit) | (greatest < -limit);
+  const MaskOf<T> outside = (least < -limit) & (greatest > limit);
+  at->e.e0 = e.e0;
+  at->e.e1 = e.e1;
+  at->e.e2 = e.e2;
+  at->inside = inside;
+  at->undecided = !(inside | outside);
 }
 
-template <class T, class Real>
-R3D_FN EdgeExtent<T> edge_extent(T px, T py, const Polygon<Real>& p) {
-  const T first = edge_function(px, py, p.x[p.size - 1], p.y[p.size - 1], p.x[0], p.y[0]);
-  EdgeExtent<T> extent = {first, first};
-  for (int i = 1; i < p.size; ++i) {
-    const T e = edge_function(px, py, p.x[i - 1], p.y[i - 1], p.x[i], p.y[i]);
-    extent.least = min_of(extent.least, e);
-    extent.greatest = max_of(extent.greatest, e);
+template <class T, class S>
+R3D_FN void cover(T px, T py, const Triangle<S>& f, Coverage<T>* at) {
+  const Edges<T> e = triangle_edges(px, py, f);
+  decide_coverage(e, min_of(e.e0, min_of(e.e1, e.e2)), max_of(e.e0, max_of(e.e1, e.e2)), at);
+}
+
+// The same of what planes have left of a face.
+template <class T, class S, class Real>
+R3D_FN void cover_cut(T px, T py, const Triangle<S>& f, const Polygon<Real>& cut, Coverage<T>* at) {
+  T least = edge_function(px, py, cut.x[cut.size - 1], cut.y[cut.size - 1], cut.x[0], cut.y[0]);
+  T greatest = least;
+  for (int i = 1; i < cut.size; ++i) {
+    const T e = edge_function(px, py, cut.x[i - 1], cut.y[i - 1], cut.x[i], cut.y[i]);
+    least = min_of(least, e);
+    greatest = max_of(greatest, e);
   }
-  return extent;
-}
-
-template <class T>
-R3D_FN auto surely_inside(const EdgeExtent<T>& e) -> decltype(e.least > e.greatest) {
-  const T limit = splat<T>(R3D_UNDECIDED);
-  return (e.least > limit) | (e.greatest < -limit);
-}
-template <class T>
-R3D_FN auto surely_outside(const EdgeExtent<T>& e) -> decltype(e.least > e.greatest) {
-  const T limit = splat<T>(R3D_UNDECIDED);
-  return (e.least < -limit) & (e.greatest > limit);
+  decide_coverage(triangle_edges(px, py, f), least, greatest, at);
 }
 
 // What is left of a face between the planes, with the weights of the face's vertices at its corners: those of
@@ -470,7 +489,8 @@ R3D_FN Sample<Real> sample_boundary(Real px, Real py, const Triangle<Real>& f,
 template <class T, class S, class Real>
 R3D_FN Sample<T> interpolate_clipped(const Edges<T>& e, const FaceSetup<S>& s,
                                      const RasterSettings<Real>& settings) {
-  Sample<T> sample = interpolate(e, s, settings.is_perspective, settings.clip_barycentric_coords);
+  Sample<T> sample =
+      interpolate(e, every<T>(), s, settings.is_perspective, settings.clip_barycentric_coords, false);
   // Unless clipping has left no weight.
   const T zero = splat<T>(0), sum = sample.b0 + sample.b1 + sample.b2;
   if (settings.is_perspective) sample.z = select(sum > 0, max_of(sample.z, zero), sample.z);
@@ -519,8 +539,8 @@ R3D_FN Hit<Real> hit_exact(Real px, Real py, const Triangle<Real>& f, const Poly
   const Edges<double> e = triangle_edges(0.0, 0.0, relative);
   Sample<double> s;
   if (!polygon.clipped) {
-    s = interpolate_beyond(e, inside, set_up_face(relative), settings.perspective_correct,
-                           settings.clip_barycentric_coords);
+    s = interpolate(e, inside, set_up_face(relative), settings.perspective_correct,
+                    settings.clip_barycentric_coords, true);
   } else if (inside) {
     s = interpolate_clipped(e, set_up_face(relative), settings);
   } else {  // the planes act on absolute coordinates
@@ -536,30 +556,161 @@ R3D_FN Hit<Real> hit_exact(Real px, Real py, const Triangle<Real>& f, const Poly
   return hit;
 }
 
-// `polygon` is the visible part of the face.
+// Where the boundary of a triangle is nearest to p: at w0, w1, w2 of its corners, from which p lies by (nx,
+// ny).
+template <class T>
+struct NearestOnTriangle {
+  T w0, w1, w2, nx, ny, distance2;
+};
+
+template <class T, class S>
+R3D_FN NearestOnTriangle<T> nearest_on_triangle(T px, T py, const Triangle<S>& f) {
+  const T zero = splat<T>(0);
+  const NearestOnSegment<T> n20 = nearest_on_segment(px, py, f.x2, f.y2, f.x0, f.y0);
+  const NearestOnSegment<T> n01 = nearest_on_segment(px, py, f.x0, f.y0, f.x1, f.y1);
+  const NearestOnSegment<T> n12 = nearest_on_segment(px, py, f.x1, f.y1, f.x2, f.y2);
+  const T d20 = n20.distance2(), d01 = n01.distance2(), d12 = n12.distance2();
+  const auto last = d12 < d01;
+  const T nearer = select(last, d12, d01);
+  const auto other = nearer < d20;
+  NearestOnTriangle<T> n;
+  n.w0 = select(other, select(last, zero, 1 - n01.t), n20.t);
+  n.w1 = select(other, select(last, 1 - n12.t, n01.t), zero);
+  n.w2 = select(other, select(last, n12.t, zero), 1 - n20.t);
+  n.nx = select(other, select(last, n12.nx, n01.nx), n20.nx);
+  n.ny = select(other, select(last, n12.ny, n01.ny), n20.ny);
+  n.distance2 = select(other, nearer, d20);
+  return n;
+}
+
+// What points see of a face.
+template <class T>
+struct Sight {
+  Coverage<T> at;
+  MaskOf<T> hit;    // sees the face; false where `alone`
+  MaskOf<T> alone;  // not told here: ask hit_polygon, point by point
+  T dist2;          // squared, from the boundary; these three as they were asked for
+  NearestOnTriangle<T> nearest;
+  Sample<T> sample;
+};
+
+// What to tell beside who sees the face; added up.
+enum See {
+  kSeeDepth = 1,     // the sample; who finds the face behind the camera does not see it
+  kSeeDistance = 2,  // the distance from the boundary, of all points
+  kSeeNearest = 4,   // and where the boundary is nearest: not of cut faces
+  kSeeSharp = 8,     // there is no blur
+  kSeeNearer = 16    // look at depths before distances, for most will be too far
+};
+
+// Any depth will do.
+struct AnyDepth {
+  template <class T>
+  R3D_FN_MEMBER MaskOf<T> operator()(T) const {
+    return every<T>();
+  }
+};
+
+// A step of see_face: of those that see the face, only who finds it in front of the camera.
+template <class T, class S, class Real>
+R3D_FN void see_depth(const FaceSetup<S>& face, const Polygon<Real>* cut,
+                      const RasterSettings<Real>& settings, bool blurred, Sight<T>* sight) {
+  const MaskOf<T> inside = sight->at.inside;
+  Sample<T>* const sample = &sight->sample;
+  if (cut) {
+    const T zero = splat<T>(0);
+    const Sample<T> s = interpolate_clipped(sight->at.e, face, settings);  // of no meaning outside
+    sample->b0 = select(inside, s.b0, zero);
+    sample->b1 = select(inside, s.b1, zero);
+    sample->b2 = select(inside, s.b2, zero);
+    sample->z = select(inside, s.z, zero);
+  } else {
+    const Sample<T> s = interpolate(sight->at.e, inside, face, settings.perspective_correct,
+                                    settings.clip_barycentric_coords, blurred);
+    sample->b0 = s.b0;
+    sample->b1 = s.b1;
+    sample->b2 = s.b2;
+    sample->z = s.z;
+  }
+  sight->hit = sight->hit & (sight->sample.z >= 0);
+}
+
+// Another: also who stands outside within the blur radius.
+template <int kSee, class T, class S, class Real>
+R3D_FN void see_blur(T px, T py, const FaceSetup<S>& face, const Polygon<Real>* cut,
+                     const RasterSettings<Real>& settings, Sight<T>* sight) {
+  if (cut) {
+    sight->dist2 = boundary_distance2(px, py, *cut);
+  } else if (kSee & kSeeNearest) {
+    sight->nearest = nearest_on_triangle(px, py, face.f);
+    sight->dist2 = sight->nearest.distance2;
+  } else {
+    sight->dist2 = triangle_distance2(px, py, face.f);
+  }
+  const MaskOf<T> beyond = !sight->at.inside & (sight->dist2 < splat<T>(0) + settings.blur_radius);
+  if (cut)
+    sight->alone = sight->alone | beyond;
+  else
+    sight->hit = sight->hit | beyond;
+}
+
+// Whether points see a face: the one place where that is decided, for scalars and for lanes of points or of
+// faces. `cut` is what clipping planes have left of the face, or null where they leave it whole.
+// What is rare is left to hit_polygon: points next to an edge, the blur around a cut face. Coordinates are
+// not huge (`wild`). Depths that `nearer` finds too far do not count. Where nobody sees the face, what was
+// asked for may be missing.
+template <int kSee, class T, class S, class Real, class Nearer>
+R3D_FN Sight<T> see_face(T px, T py, const FaceSetup<S>& face, const Polygon<Real>* cut,
+                         const RasterSettings<Real>& settings, const Nearer& nearer) {
+  const bool blurred = !(kSee & kSeeSharp) && settings.blur_radius > 0;
+  const bool depth_first = (kSee & kSeeNearer) && blurred && !cut;
+  Sight<T> sight = {};
+  if (cut)
+    cover_cut(px, py, face.f, *cut, &sight.at);
+  else
+    cover(px, py, face.f, &sight.at);
+  sight.hit = sight.at.inside;
+  sight.alone = sight.at.undecided;
+  if (!blurred && !any_of(sight.hit)) return sight;
+  if (depth_first)
+    sight.hit = every<T>();
+  else if ((kSee & (kSeeDistance | kSeeNearest)) || (blurred && any_of(!sight.hit)))
+    see_blur<kSee>(px, py, face, cut, settings, &sight);
+  if ((kSee & kSeeDepth) && any_of(sight.hit)) {
+    see_depth(face, cut, settings, blurred, &sight);
+    sight.hit = sight.hit & nearer(sight.sample.z);
+  }
+  if (depth_first) {
+    const MaskOf<T> near = sight.hit;
+    sight.hit = near & sight.at.inside;
+    if (any_of(near & !sight.at.inside)) {
+      see_blur<kSee>(px, py, face, cut, settings, &sight);
+      sight.hit = sight.hit & near;
+    }
+  }
+  return sight;
+}
+template <int kSee, class T, class S, class Real>
+R3D_FN Sight<T> see_face(T px, T py, const FaceSetup<S>& face, const Polygon<Real>* cut,
+                         const RasterSettings<Real>& settings) {
+  return see_face<kSee>(px, py, face, cut, settings, AnyDepth());
+}
+template <int kSee, class T, class S, class Real>
+R3D_FN Sight<T> see_face(T px, T py, const FaceSetup<S>& face, const RasterSettings<Real>& settings) {
+  return see_face<kSee>(px, py, face, (const Polygon<Real>*)nullptr, settings, AnyDepth());
+}
+
+// The same of any point and any face, one by one. `polygon` is the visible part of the face.
 template <class Real>
 R3D_FN Hit<Real> hit_polygon(Real px, Real py, const FaceSetup<Real>& setup, const Polygon<Real>& polygon,
                              const RasterSettings<Real>& settings) {
-  const Edges<Real> e = triangle_edges(px, py, setup.f);
-  const EdgeExtent<Real> extent = polygon.clipped ? edge_extent(px, py, polygon) : edge_extent(e);
-  const bool inside = surely_inside(extent);
-  if (wild(setup.f) || (!inside && !surely_outside(extent)))
-    return hit_exact(px, py, setup.f, polygon, settings);
-  Hit<Real> hit = {false, 0, 0, 0, 0, 0};
-  if (!inside && !(settings.blur_radius > 0)) return hit;
-  const Real dist2 = boundary_distance2(px, py, polygon);
-  if (!inside && !(dist2 < settings.blur_radius)) return hit;
-  const Sample<Real> s = !polygon.clipped ? interpolate_beyond(e, inside, setup, settings.perspective_correct,
-                                                               settings.clip_barycentric_coords)
-                         : inside         ? interpolate_clipped(e, setup, settings)
-                                          : sample_boundary(px, py, setup.f, settings);
-  hit.hit = s.z >= 0;
-  hit.b0 = s.b0;
-  hit.b1 = s.b1;
-  hit.b2 = s.b2;
-  hit.z = s.z;
-  hit.dist = inside ? -dist2 : dist2;
-  return hit;
+  const Polygon<Real>* const cut = polygon.clipped ? &polygon : nullptr;
+  const Sight<Real> sight = see_face<kSeeDepth | kSeeDistance>(px, py, setup, cut, settings);
+  if (wild(setup.f) || sight.at.undecided) return hit_exact(px, py, setup.f, polygon, settings);
+  const bool beyond_cut = sight.alone;
+  if (!sight.hit && !beyond_cut) return {false, 0, 0, 0, 0, 0};
+  const Sample<Real> s = beyond_cut ? sample_boundary(px, py, setup.f, settings) : sight.sample;
+  return {s.z >= 0, s.b0, s.b1, s.b2, s.z, sight.at.inside ? -sight.dist2 : sight.dist2};
 }
 
 // The part of a face that can be seen, or nothing: behind the camera, of zero area, culled, not finite.
@@ -604,13 +755,12 @@ R3D_FN void triangle_edges_bwd(T px, T py, const Triangle<S>& f, const Edges<T>&
   g->y2 += grad.e0 * x1 - grad.e1 * x0;
 }
 
-// Of interpolate_beyond, for the gradients of its barycentric coordinates and depth. With b_i = g_i / sum(g)
+// Of interpolate, for the gradients of its barycentric coordinates and depth. With b_i = g_i / sum(g)
 // and z = sum(b_i z_i), the gradient of g_i is sum_j b_j (h_i - h_j) / sum(g), where h_i is that of b_i:
 // written with differences, so that a face whose corners are almost equally far away loses no digits.
 template <class T, class M, class S>
-R3D_FN void interpolate_beyond_bwd(T px, T py, const Edges<T>& e, M inside, const FaceSetup<S>& s,
-                                   bool perspective, bool clip, const Sample<T>& grad,
-                                   TriangleGradient<T>* out) {
+R3D_FN void interpolate_bwd(T px, T py, const Edges<T>& e, M inside, const FaceSetup<S>& s, bool perspective,
+                            bool clip, const Sample<T>& grad, TriangleGradient<T>* out) {
   const T zero = splat<T>(0);
   const Edges<T> g = vertex_weights(e, s, perspective);
   const T sum = g.e0 + g.e1 + g.e2;
@@ -652,33 +802,6 @@ R3D_FN void interpolate_beyond_bwd(T px, T py, const Edges<T>& e, M inside, cons
     out->z2 -= g.e2 * grad_e.e2;
   }
   triangle_edges_bwd(px, py, s.f, grad_e, out);
-}
-
-// Where the boundary of a triangle is nearest to p: at w0, w1, w2 of its corners, from which p lies by (nx,
-// ny).
-template <class T>
-struct NearestOnTriangle {
-  T w0, w1, w2, nx, ny, distance2;
-};
-
-template <class T, class S>
-R3D_FN NearestOnTriangle<T> nearest_on_triangle(T px, T py, const Triangle<S>& f) {
-  const T zero = splat<T>(0);
-  const NearestOnSegment<T> n20 = nearest_on_segment(px, py, f.x2, f.y2, f.x0, f.y0);
-  const NearestOnSegment<T> n01 = nearest_on_segment(px, py, f.x0, f.y0, f.x1, f.y1);
-  const NearestOnSegment<T> n12 = nearest_on_segment(px, py, f.x1, f.y1, f.x2, f.y2);
-  const T d20 = n20.distance2(), d01 = n01.distance2(), d12 = n12.distance2();
-  const auto last = d12 < d01;
-  const T nearer = select(last, d12, d01);
-  const auto other = nearer < d20;
-  NearestOnTriangle<T> n;
-  n.w0 = select(other, select(last, zero, 1 - n01.t), n20.t);
-  n.w1 = select(other, select(last, 1 - n12.t, n01.t), zero);
-  n.w2 = select(other, select(last, n12.t, zero), 1 - n20.t);
-  n.nx = select(other, select(last, n12.nx, n01.nx), n20.nx);
-  n.ny = select(other, select(last, n12.ny, n01.ny), n20.ny);
-  n.distance2 = select(other, nearer, d20);
-  return n;
 }
 
 // Of that squared distance: moving the nearest point along its edge changes nothing to first order, so the
@@ -829,9 +952,9 @@ R3D_FN void hit_bwd_exact(Real px, Real py, const Triangle<Real>& f, const Raste
   const double grad_dist = inside ? -(double)grad.dist : (double)grad.dist;
   TriangleGradient<double> g = {};
   if (inside || !clipped)
-    interpolate_beyond_bwd(0.0, 0.0, triangle_edges(0.0, 0.0, relative), inside, set_up_face(relative),
-                           clipped ? settings.is_perspective : settings.perspective_correct,
-                           settings.clip_barycentric_coords, sample, &g);
+    interpolate_bwd(0.0, 0.0, triangle_edges(0.0, 0.0, relative), inside, set_up_face(relative),
+                    clipped ? settings.is_perspective : settings.perspective_correct,
+                    settings.clip_barycentric_coords, sample, &g);
   if (clipped) {  // the planes act on absolute coordinates
     const Triangle<double> whole = {f.x0, f.y0, f.z0, f.x1, f.y1, f.z1, f.x2, f.y2, f.z2};
     polygon_bwd((double)px, (double)py, whole, in_double(settings), inside, sample, grad_dist, &g);
@@ -855,14 +978,13 @@ R3D_FN Real magnitude(const TriangleGradient<Real>& g) {
 template <class Real>
 R3D_FN void hit_bwd(Real px, Real py, const FaceSetup<Real>& setup, const RasterSettings<Real>& settings,
                     const HitGradient<Real>& grad, TriangleGradient<Real>* out) {
-  const Edges<Real> e = triangle_edges(px, py, setup.f);
-  const EdgeExtent<Real> extent = edge_extent(e);
-  const bool inside = surely_inside(extent);
-  if (!crosses_planes(setup.f, settings) && !wild(setup.f) && (inside || surely_outside(extent))) {
+  Coverage<Real> at;
+  cover(px, py, setup.f, &at);
+  if (!crosses_planes(setup.f, settings) && !wild(setup.f) && !at.undecided) {
     TriangleGradient<Real> g = {};
-    interpolate_beyond_bwd(px, py, e, inside, setup, settings.perspective_correct,
-                           settings.clip_barycentric_coords, grad.sample, &g);
-    triangle_distance2_bwd(px, py, setup.f, inside ? -grad.dist : grad.dist, &g);
+    interpolate_bwd(px, py, at.e, at.inside, setup, settings.perspective_correct,
+                    settings.clip_barycentric_coords, grad.sample, &g);
+    triangle_distance2_bwd(px, py, setup.f, at.inside ? -grad.dist : grad.dist, &g);
     if (magnitude(g) < (Real)R3D_GRADIENT_LIMIT) {
       out->add(g);
       return;

@@ -37,7 +37,7 @@ __device__ inline void silhouette_tile(const TileScene<Real>& scene, i64 K, doub
   for (bool limited = false;; limited = true) {
     walk_tile(scene, at, list, batch, warp_counts, [&](const Prepared<Real>& p) {
       if (limited && (!again || !limit.admits(at.px, at.py, p, scene.settings))) return;
-      const SeenFace<Real> seen = see_face<false>(at.px, at.py, p, scene.settings);
+      const SeenFace<Real> seen = see_prepared<false>(at.px, at.py, p, scene.settings);
       if (!seen.hit) return;
       uncovered *= soft_coverage(seen.dist, inverse_sigma).complement;
       ++seen_faces;
@@ -148,11 +148,11 @@ extern "C" __global__ void __launch_bounds__(256)
           const DepthLimit<R3D_REAL> limit = {limit_depth[at.pixel], limit_face[at.pixel]};
           if (!limit.unlimited() && !limit.admits(at.px, at.py, p, range.settings)) return;
         }
-        const SeenFace<R3D_REAL> seen = see_face<false>(at.px, at.py, p, range.settings);
+        const SeenFace<R3D_REAL> seen = see_prepared<false>(at.px, at.py, p, range.settings);
         if (!seen.hit) return;
         HitGradient<R3D_REAL> grad = {};
         grad.dist = soft_coverage_bwd(soft_coverage(seen.dist, inverse_sigma), weight);
-        see_face_bwd<false>(at.px, at.py, seen, p, range.settings, grad, sum);
+        see_prepared_bwd<false>(at.px, at.py, seen, p, range.settings, grad, sum);
       },
       [&](i64 id, i64, int part, R3D_REAL value) {
         if (grad_faces)

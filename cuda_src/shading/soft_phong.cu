@@ -142,7 +142,7 @@ extern "C" __global__ void __launch_bounds__(256)
   Vec3<R3D_REAL> color = {0, 0, 0};
   walk_tile(tiles, at, list, batch, warp_counts, [&](const Prepared<R3D_REAL>& p) {
     if (!limit.unlimited() && !limit.admits(at.px, at.py, p, tiles.settings)) return;
-    const SeenFace<R3D_REAL> seen = see_face<true>(at.px, at.py, p, tiles.settings);
+    const SeenFace<R3D_REAL> seen = see_prepared<true>(at.px, at.py, p, tiles.settings);
     if (!seen.hit) return;
     const SoftCoverage<R3D_REAL> coverage = soft_coverage(seen.dist, inverse_sigma);
     uncovered *= coverage.complement;
@@ -438,11 +438,11 @@ extern "C" __global__ void __launch_bounds__(256)
           const DepthLimit<R3D_REAL> limit = {limit_depth[at.pixel], limit_face[at.pixel]};
           if (!limit.unlimited() && !limit.admits(at.px, at.py, p, range.settings)) return;
         }
-        const SeenFace<R3D_REAL> seen = see_face<true>(at.px, at.py, p, range.settings);
+        const SeenFace<R3D_REAL> seen = see_prepared<true>(at.px, at.py, p, range.settings);
         if (!seen.hit) return;
         const HitGradient<R3D_REAL> of_hit =
             shade_bwd((i64)p.id, seen, pixel, load_look(scene, mesh), faces, scene, sum, out);
-        see_face_bwd<true>(at.px, at.py, seen, p, range.settings, of_hit, &sum->ndc);
+        see_prepared_bwd<true>(at.px, at.py, seen, p, range.settings, of_hit, &sum->ndc);
       },
       [&](i64 id, i64 mesh, int part, R3D_REAL value) {
         if (grad_faces)

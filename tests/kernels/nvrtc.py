@@ -6,9 +6,13 @@ import ctypes
 import re
 import site
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class NvrtcError(Exception):
@@ -54,16 +58,39 @@ def compile_kernels(
     Raises:
         NvrtcError: It does not compile.
     """
+
+    def read(nvrtc: ctypes.CDLL, program: ctypes.c_void_p, log: str) -> tuple[bytes, dict[str, Kernel]]:
+        return _bytes(nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN, program), read_report(log)
+
+    return _compile(source, name, (*options, "--ptxas-options=-v"), cuda, read)
+
+
+def compile_ptx(source: str, name: str, options: tuple[str, ...], cuda: int) -> str:
+    """The PTX of a kernel file, for ``-arch=compute_…``; else as `compile_kernels`."""
+
+    def read(nvrtc: ctypes.CDLL, program: ctypes.c_void_p, _: str) -> str:
+        return _bytes(nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX, program).decode().rstrip("\0")
+
+    return _compile(source, name, options, cuda, read)
+
+
+def _compile(
+    source: str,
+    name: str,
+    options: tuple[str, ...],
+    cuda: int,
+    read: Callable[[ctypes.CDLL, ctypes.c_void_p, str], T],
+) -> T:
     nvrtc = _library(cuda)
     program = ctypes.c_void_p()
     nvrtc.nvrtcCreateProgram(ctypes.byref(program), source.encode(), name.encode(), 0, None, None)
     try:
-        every = [option.encode() for option in (*options, "--ptxas-options=-v")]
+        every = [option.encode() for option in options]
         failed = nvrtc.nvrtcCompileProgram(program, len(every), (ctypes.c_char_p * len(every))(*every))
         log = _bytes(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program).decode()
         if failed:
             raise NvrtcError(log)
-        return _bytes(nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN, program), read_report(log)
+        return read(nvrtc, program, log)
     finally:
         nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
 
