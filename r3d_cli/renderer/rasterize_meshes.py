@@ -118,11 +118,15 @@ def warn_of_bad_faces(meshes: Any, strict: bool) -> None:
     """Count the faces whose vertices are not finite, which are not drawn: an error if strict, else a warning.
     On a GPU, where the answer would have to be waited for, only if strict; in a trace, which knows no values,
     never."""
-    verts = meshes.verts_packed().detach()
     if torch.compiler.is_compiling():
         return
+    verts = meshes.verts_packed()
     if not strict and verts.device.type != "cpu":
         return
+    count = _known_not_finite(meshes, verts)
+    if count is not None and not int(count):
+        return
+    verts = verts.detach()
     if torch.isfinite(verts.sum()) or torch.isfinite(verts).all():
         return
     bad = ~torch.isfinite(verts).all(1)[meshes.faces_packed()].all(1)
@@ -133,3 +137,20 @@ def warn_of_bad_faces(meshes: Any, strict: bool) -> None:
     if strict:
         raise ValueError(message)
     warnings.warn(f"{message}; they are not drawn", stacklevel=3)
+
+
+def note_not_finite(meshes: Any, count: Tensor) -> None:  # (1,)
+    """Keep with meshes how many of their vertices are not finite, which an op has counted in passing."""
+    if not torch.compiler.is_compiling():
+        verts = meshes.verts_packed()
+        meshes._not_finite = verts, _version(verts), count
+
+
+def _known_not_finite(meshes: Any, verts: Tensor) -> Tensor | None:  # (1,)
+    """What was noted, if it was of these very vertices, and nobody has written to them since."""
+    of, version, count = getattr(meshes, "_not_finite", (None, 0, None))
+    return count if of is verts and version == _version(verts) else None
+
+
+def _version(tensor: Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version

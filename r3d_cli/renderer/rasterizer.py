@@ -10,8 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from r3d_cli.ops.rasterize_meshes import Fragments
-from r3d_cli.renderer.rasterize_meshes import check_faces_per_pixel, rasterize_meshes, read_image_size
+from r3d_cli.ops.world_to_screen import world_to_screen
+from r3d_cli.renderer.cameras.lenses import lens_of
+from r3d_cli.renderer.rasterize_meshes import (
+    check_faces_per_pixel,
+    note_not_finite,
+    rasterize_meshes,
+    read_image_size,
+)
 from r3d_cli.renderer.screen import Screen, ScreenFragments
+from r3d_cli.structures.meshes import Meshes
 
 #: Depths are kept this far from zero, as a share of the point's distance from the optical axis: the quotient
 #: stays finite, and clipping, which multiplies x by z again, gets the view coordinate back.
@@ -133,12 +141,12 @@ class MeshRasterizer(nn.Module):
             if not hasattr(value, method):
                 kind = type(value).__name__
                 raise ValueError(f"MeshRasterizer: {name} must be {name.capitalize()}, got {kind}")
+        seen = _at_once(meshes_world, cameras, kwargs)
+        if seen is not None:
+            return seen
         view = cameras.get_world_to_view_transform(**kwargs)
         batch = max(len(view), len(cameras))
-        if batch != len(meshes_world) and batch > 1:
-            if len(meshes_world) != 1:
-                raise ValueError(f"MeshRasterizer: {batch} cameras do not fit {len(meshes_world)} meshes")
-            meshes_world = meshes_world.extend(batch)
+        meshes_world = _one_a_camera(meshes_world, batch)
         verts = meshes_world.verts_padded()
         eps = kwargs.pop("eps", None)
         verts_view = (
@@ -212,6 +220,49 @@ class MeshRasterizer(nn.Module):
         )
         screen = Screen(meshes_ndc.verts_packed(), meshes_ndc.faces_packed(), *resolved.interpolation)
         return ScreenFragments.of(fragments, screen)
+
+
+def _one_a_camera(meshes: Any, cameras: int) -> Any:
+    """As many meshes as cameras; one camera sees any number."""
+    if cameras == len(meshes) or cameras <= 1:
+        return meshes
+    if len(meshes) != 1:
+        raise ValueError(f"MeshRasterizer: {cameras} cameras do not fit {len(meshes)} meshes")
+    return meshes.extend(cameras)
+
+
+def _at_once(meshes: Any, cameras: Any, kwargs: dict[str, Any]) -> Any:
+    """`MeshRasterizer.transform` in one op, which also counts what is not finite.
+
+    None: cameras or meshes of a class of somebody's own, whose methods expect to be called; parameters of
+    the call other than a pose; or what does not fit, which the transforms of the cameras say best.
+    """
+    if getattr(type(meshes), "update_padded", None) is not Meshes.update_padded:
+        return None
+    lens = lens_of(cameras)
+    if lens is None:
+        return None
+    replaced = {"eps", *cameras._FIELDS, *cameras._shared()} - {"R", "T"}
+    if any(kwargs.get(name) is not None for name in replaced):
+        return None
+    cameras._take_pose(kwargs)
+    verts, given = meshes.verts_packed(), (cameras.R, cameras.T, lens.numbers)
+    if any(x.dtype != verts.dtype or x.device != verts.device for x in given):
+        return None
+    if verts.dtype not in (torch.float32, torch.float64) or verts.device.type not in ("cpu", "cuda"):
+        return None
+    batch = max(map(len, given))
+    if batch == 0 or any(len(x) not in (1, batch) for x in given):
+        return None
+    if cameras.R.shape[1:] != (3, 3) or cameras.T.shape[1:] != (3,):
+        return None
+    R, T, numbers = (x if len(x) == batch else x.expand(batch, *x.shape[1:]) for x in given)
+    seen = _one_a_camera(meshes, batch)
+    first = meshes._verts.layout.bounds if batch == len(meshes) > 1 else None
+    screen = world_to_screen(verts, R, T, numbers, lens.kind, first)
+    seen = seen._update_packed(screen.verts)
+    note_not_finite(seen, screen.not_finite)
+    return seen
 
 
 class Resolved(NamedTuple):

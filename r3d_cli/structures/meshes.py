@@ -258,6 +258,11 @@ class Meshes(MeshViews):
         moved = Ragged(layout, padded=new_verts_padded)
         return self._with(self._geometry.moved(moved), self._twin_textures())
 
+    def _update_packed(self: M, new_verts_packed: Tensor) -> M:  # (V, 3)
+        """`update_padded` with packed vertices."""
+        moved = Ragged(self._verts.layout, packed=new_verts_packed)
+        return self._with(self._geometry.moved(moved), self._twin_textures())
+
     def offset_verts_(self: M, vert_offsets_packed: Tensor) -> M:
         """``offset_verts`` that replaces the vertices of these very meshes; other meshes keep theirs."""
         offsets = vert_offsets_packed

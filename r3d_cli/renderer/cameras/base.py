@@ -112,10 +112,14 @@ class CamerasBase(TensorProperties):
 
     def get_world_to_view_transform(self, **kwargs: Any) -> Transform3d:
         """The transform ``X_view = X_world @ R + T``; R and T that are given stay in the camera."""
+        self._take_pose(kwargs)
+        return get_world_to_view_transform(self.R, self.T)
+
+    def _take_pose(self, kwargs: dict[str, Any]) -> None:
+        """Keep R and T where a call gives them."""
         for name in ("R", "T"):
             if kwargs.get(name) is not None:
                 setattr(self, name, self._value(name, kwargs))
-        return get_world_to_view_transform(self.R, self.T)
 
     def get_camera_center(self, **kwargs: Any) -> Tensor:  # (N, 3)
         """The cameras' positions in the world."""
