@@ -5,11 +5,13 @@
 
 extern "C" __global__ void __launch_bounds__(256)
     world_to_screen_matrices(const r3d::WorldToScreen<R3D_REAL> a) {
+  using namespace r3d;
   const i64 camera = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (camera < a.num_cameras) make_matrix(a, camera);
 }
 
 extern "C" __global__ void __launch_bounds__(256) world_to_screen_fwd(const r3d::WorldToScreen<R3D_REAL> a) {
+  using namespace r3d;
   const i64 row = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (row >= a.num_rows) return;
   const i64 camera = camera_of(a, row);
@@ -20,18 +22,21 @@ extern "C" __global__ void __launch_bounds__(256) world_to_screen_fwd(const r3d:
 
 extern "C" __global__ void __launch_bounds__(256)
     world_to_screen_bwd_verts(const r3d::WorldToScreen<R3D_REAL> a) {
+  using namespace r3d;
   const i64 vertex = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (vertex < a.num_verts) vertex_grad(a, vertex);
 }
 
 extern "C" __global__ void __launch_bounds__(256)
     world_to_screen_bwd_chunks(const r3d::WorldToScreen<R3D_REAL> a) {
+  using namespace r3d;
   const i64 chunk = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (chunk * a.chunk_rows < a.num_rows) sum_chunk(a, chunk);
 }
 
 extern "C" __global__ void __launch_bounds__(256)
     world_to_screen_bwd_sums(const r3d::WorldToScreen<R3D_REAL> a) {
+  using namespace r3d;
   const i64 at = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (at < a.num_cameras * r3d::kCameraSums)
     sum_camera(a, at / r3d::kCameraSums, (int)(at % r3d::kCameraSums));
@@ -39,6 +44,7 @@ extern "C" __global__ void __launch_bounds__(256)
 
 extern "C" __global__ void __launch_bounds__(256)
     world_to_screen_bwd_lens(const r3d::WorldToScreen<R3D_REAL> a) {
+  using namespace r3d;
   const i64 camera = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (camera < a.num_cameras) lens_grad(a, camera);
 }

@@ -117,12 +117,22 @@ def test_a_shader_without_cameras_says_so() -> None:
 def test_depth_equals_recording(shared_data: Path, name: str, K: int, blur: float) -> None:
     recorded = np.load(shared_data / "pytorch3d_cases" / f"depth_shader_{name}.npz")
     data = {key: torch.from_numpy(recorded[key]) for key in recorded.files}
-    verts = data["verts"].requires_grad_()
-    cameras = r3d.FoVPerspectiveCameras(R=data["R"], T=data["T"])
     settings = r3d.RasterizationSettings(24, blur, K)
-    shader = (r3d.HardDepthShader if name == "hard" else r3d.SoftDepthShader)(cameras=cameras)
-    image = r3d.MeshRenderer(r3d.MeshRasterizer(cameras, settings), shader)(Meshes([verts], [data["faces"]]))
-    torch.testing.assert_close(image, data["image"], rtol=1e-5, atol=1e-4)
+    shader_class = r3d.HardDepthShader if name == "hard" else r3d.SoftDepthShader
+
+    def draw(verts: torch.Tensor) -> torch.Tensor:
+        cameras = r3d.FoVPerspectiveCameras(R=data["R"].to(verts.dtype), T=data["T"].to(verts.dtype))
+        renderer = r3d.MeshRenderer(r3d.MeshRasterizer(cameras, settings), shader_class(cameras=cameras))
+        return renderer(Meshes([verts], [data["faces"]]))
+
+    verts = data["verts"].requires_grad_()
+    image = draw(verts)
+    # A share of zfar stands behind soft edges: the recording, in single precision, is off by the last digits
+    # of the vertices, which the instruction set decides. Ours may be as far from the exact picture, twice.
+    exact = draw(data["verts"].double())
+    off = (data["image"] - exact).abs().max().item()
+    assert off < 2e-3
+    torch.testing.assert_close(image, data["image"], rtol=1e-5, atol=max(1e-4, 2 * off))
     (grad,) = torch.autograd.grad(image, verts, data["cotangent"])
     error = (grad - data["grad_verts"]).abs().max() / data["grad_verts"].abs().max()
     assert error < 1e-3
