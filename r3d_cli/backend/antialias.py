@@ -110,9 +110,22 @@ def antialias_fwd(
     image = height, width
     pixels = count * height * width
     launch(
-        "find", pixels, pix_to_face, zbuf, verts, faces, opposites, len(verts), len(faces), pixels, *image,
-        slots["K"], z_near, out.crossings, out.shares,
-    )  # fmt: skip
+        "find",
+        pixels,
+        pix_to_face,
+        zbuf,
+        verts,
+        faces,
+        opposites,
+        len(verts),
+        len(faces),
+        pixels,
+        *image,
+        slots["K"],
+        z_near,
+        out.crossings,
+        out.shares,
+    )
     launch("blend", pixels, color, out.shares, pixels, *image, channels, out.image)
     return out
 
@@ -162,9 +175,20 @@ def antialias_bwd_verts(
     count, height, width, channels = color.shape
     pixels = count * height * width
     _Launch(arrays, device, real)(
-        "bwd_verts", pixels, color, grad, crossings, shares, verts, faces, pixels, height, width, channels,
+        "bwd_verts",
+        pixels,
+        color,
+        grad,
+        crossings,
+        shares,
+        verts,
+        faces,
+        pixels,
+        height,
+        width,
+        channels,
         grad_verts,
-    )  # fmt: skip
+    )
     return grad_verts
 
 
@@ -188,9 +212,21 @@ def antialias_bwd_edges(
     grad_ends = arrays.empty((count, 2, height, width, 2, 3), real)
     pixels = count * height * width
     _Launch(arrays, device, real)(
-        "bwd_edges", pixels, color, grad, crossings, shares, verts, faces, pixels, height, width, channels,
-        ends, grad_ends,
-    )  # fmt: skip
+        "bwd_edges",
+        pixels,
+        color,
+        grad,
+        crossings,
+        shares,
+        verts,
+        faces,
+        pixels,
+        height,
+        width,
+        channels,
+        ends,
+        grad_ends,
+    )
     return ends, grad_ends
 
 

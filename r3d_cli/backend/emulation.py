@@ -95,10 +95,15 @@ class _Program:
         self._dropped_barrier.value = self._dropped  # other devices use this library too
         message = ctypes.create_string_buffer(512)
         failed = self._library.r3d_emulation_run(
-            getattr(self._library, f"r3d_entry_{name}"), ctypes.c_void_p(parameters),
-            (ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block), self._device._order,
-            ctypes.c_uint64(self._device._seed), message, ctypes.c_size_t(len(message)),
-        )  # fmt: skip
+            getattr(self._library, f"r3d_entry_{name}"),
+            ctypes.c_void_p(parameters),
+            (ctypes.c_uint * 3)(*grid),
+            (ctypes.c_uint * 3)(*block),
+            self._device._order,
+            ctypes.c_uint64(self._device._seed),
+            message,
+            ctypes.c_size_t(len(message)),
+        )
         if failed:
             raise EmulationError(f"{name}: {_with_line(message.value.decode(), self._library._name)}")
 
@@ -114,10 +119,15 @@ def build_library(stem: str, text: str, signatures: dict[str, Signature], real: 
     emulation = folder / "emulation"
     if not emulation.is_dir():
         raise EmulationError(f"no {emulation}: the emulation needs a checkout of r3d")
-    unit = "\n".join([
-        '#include "emulation/cuda.h"', f'#line 1 "{stem}.cu"', text, '#line 1 "generated"',
-        *map(_entry, signatures.values()),
-    ])  # fmt: skip
+    unit = "\n".join(
+        [
+            '#include "emulation/cuda.h"',
+            f'#line 1 "{stem}.cu"',
+            text,
+            '#line 1 "generated"',
+            *map(_entry, signatures.values()),
+        ]
+    )
     defines = {**DEFINES, "R3D_REAL": {"float32": "float", "float64": "double"}[real]}
     flags = [*_FLAGS, f"-I{folder}", *(f"-D{name}={value}" for name, value in defines.items())]
     runtime_flags = [flag for flag in BUILDS[build] if flag != "-fsanitize=thread"]

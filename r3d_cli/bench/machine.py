@@ -9,9 +9,19 @@ from typing import Any
 
 #: Distributions whose versions matter to some suite or peer.
 PACKAGES = (
-    "numpy", "torch", "cupy-cuda12x", "cupy-cuda13x", "trimesh", "pillow", "embreex", "open3d", "scipy",
-    "pytorch3d", "nvdiffrast", "mitsuba",
-)  # fmt: skip
+    "numpy",
+    "torch",
+    "cupy-cuda12x",
+    "cupy-cuda13x",
+    "trimesh",
+    "pillow",
+    "embreex",
+    "open3d",
+    "scipy",
+    "pytorch3d",
+    "nvdiffrast",
+    "mitsuba",
+)
 
 
 def describe_machine() -> dict[str, Any]:

@@ -43,9 +43,18 @@ WITHIN = "file"
 
 #: Options for cameras that r3d places, by the names of their parameters.
 _PLACING = (
-    "azimuth", "elevation", "distance", "roll", "target", "up", "orthographic", "fit", "views",
-    "view", "turntable",
-)  # fmt: skip
+    "azimuth",
+    "elevation",
+    "distance",
+    "roll",
+    "target",
+    "up",
+    "orthographic",
+    "fit",
+    "views",
+    "view",
+    "turntable",
+)
 
 
 def render(
@@ -123,11 +132,20 @@ def render(
     names = parse_names(passes, PASSES, "--pass")
     check_format(format)
     look = make_look(
-        theme.value, shading, background=background, color=color, texture=texture, light=light or (),
-        ambient=ambient, wireframe=wireframe, wireframe_color=wireframe_color, cull=cull, ssaa=ssaa,
+        theme.value,
+        shading,
+        background=background,
+        color=color,
+        texture=texture,
+        light=light or (),
+        ambient=ambient,
+        wireframe=wireframe,
+        wireframe_color=wireframe_color,
+        cull=cull,
+        ssaa=ssaa,
         soft={"sigma": sigma, "gamma": gamma, "blur": blur, "faces_per_pixel": faces_per_pixel},
         device=check_device(device),
-    )  # fmt: skip
+    )
     if bits not in (8, 16):
         raise refuse("--bits", f"{bits} is neither 8 nor 16")
     if depth_scale is not None:
@@ -149,9 +167,14 @@ def render(
         stand = _stand_within(sources, size, lens) if camera == WITHIN else _stand_of_file(camera, size, lens)
     else:
         framing = _framing(
-            distance=distance, fov=fov, roll=roll, target=target, up=up.value, orthographic=orthographic,
+            distance=distance,
+            fov=fov,
+            roll=roll,
+            target=target,
+            up=up.value,
+            orthographic=orthographic,
             fit=None if fit is None else fit.value,
-        )  # fmt: skip
+        )
         if view is not None:
             for name in ("azimuth", "elevation", "views", "turntable"):
                 if name in given:
@@ -166,10 +189,21 @@ def render(
     if cameras_out is not None and resume:
         raise refuse("--cameras-out", "knows nothing of pictures left out by --resume; use --manifest")
     run = Run(
-        sources, look, stand, names, bits=bits, depth_scale=depth_scale, format=format,
-        convention=convention.value, jobs=jobs, timeout=timeout, resume=resume, json=json_, show=show,
+        sources,
+        look,
+        stand,
+        names,
+        bits=bits,
+        depth_scale=depth_scale,
+        format=format,
+        convention=convention.value,
+        jobs=jobs,
+        timeout=timeout,
+        resume=resume,
+        json=json_,
+        show=show,
         fail_empty=fail_empty,
-    )  # fmt: skip
+    )
     if turntable is not None:
         for name in ("output", "views", "passes", "bits", "show"):
             if name in given:
@@ -223,9 +257,15 @@ def _check_samples(stand: Stand, supersampling: int) -> None:
 
 
 def _framing(
-    *, distance: float | None, fov: float, roll: float, target: str | None, up: str, orthographic: bool,
+    *,
+    distance: float | None,
+    fov: float,
+    roll: float,
+    target: str | None,
+    up: str,
+    orthographic: bool,
     fit: str | None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Arguments of `scene.framing.frame`."""
     check_number(fov, "--fov", 0, 180)
     check_number(roll, "--roll")
@@ -245,9 +285,13 @@ def _framing(
 
 
 def _stand_around(
-    size: str | None, framing: dict[str, Any], azimuth: float, elevation: float, views: str | None,
+    size: str | None,
+    framing: dict[str, Any],
+    azimuth: float,
+    elevation: float,
+    views: str | None,
     frames: int | None,
-) -> Stand:  # fmt: skip
+) -> Stand:
     from r3d_cli.scene.render_file import Stand
     from r3d_cli.scene.views import orbit, parse_views
 

@@ -24,10 +24,21 @@ AMBIENT = 0.05
 
 
 def make_look(
-    theme: str, shading: Shading | None, *, background: str | None, color: str | None, texture: str | None,
-    light: Sequence[str], ambient: float | None, wireframe: float | None, wireframe_color: str | None,
-    cull: bool, ssaa: int | None, soft: Mapping[str, float | None], device: str,
-) -> Look:  # fmt: skip
+    theme: str,
+    shading: Shading | None,
+    *,
+    background: str | None,
+    color: str | None,
+    texture: str | None,
+    light: Sequence[str],
+    ambient: float | None,
+    wireframe: float | None,
+    wireframe_color: str | None,
+    cull: bool,
+    ssaa: int | None,
+    soft: Mapping[str, float | None],
+    device: str,
+) -> Look:
     """Check the options against each other; what none of them says, the theme does."""
     from r3d_cli.scene.render_file import Look
     from r3d_cli.scene.themes import THEMES

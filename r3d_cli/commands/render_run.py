@@ -183,18 +183,29 @@ class Run:
             (path,) = self._targets(source)
             self._make_folder(path)
             return film_file(
-                source, self.look, self.stand, path, fps=self.fps, format=self.format,
+                source,
+                self.look,
+                self.stand,
+                path,
+                fps=self.fps,
+                format=self.format,
                 fail_empty=self.fail_empty,
-            )  # fmt: skip
+            )
 
         def sink(view: int, shot: NamedCamera, made: Passes) -> Iterator[tuple[str | None, tuple[str, ...]]]:
             yield from self._write(source, view, shot, made)
 
         return render_file(
-            source, self.look, self.stand, self.passes, sink, format=self.format, convention=self.convention,
+            source,
+            self.look,
+            self.stand,
+            self.passes,
+            sink,
+            format=self.format,
+            convention=self.convention,
             want_light=self.template is not None and self.template.format == "EXR",
             fail_empty=self.fail_empty,
-        )  # fmt: skip
+        )
 
     def _write(
         self, source: Input, view: int, shot: NamedCamera, made: Passes

@@ -109,16 +109,28 @@ def _fake(
 
 
 def _grad_verts(
-    verts: Tensor, first: Any, rotations: Tensor, translations: Tensor, lens: Tensor, kind: int,
-    matrices: Tensor, grad_screen: Tensor,
-) -> Tensor:  # fmt: skip
+    verts: Tensor,
+    first: Any,
+    rotations: Tensor,
+    translations: Tensor,
+    lens: Tensor,
+    kind: int,
+    matrices: Tensor,
+    grad_screen: Tensor,
+) -> Tensor:
     return _verts_bwd(verts, first, rotations, translations, lens, kind, matrices, grad_screen)
 
 
 def _grad_cameras(
-    verts: Tensor, first: Any, rotations: Tensor, translations: Tensor, lens: Tensor, kind: int,
-    matrices: Tensor, grad_screen: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    verts: Tensor,
+    first: Any,
+    rotations: Tensor,
+    translations: Tensor,
+    lens: Tensor,
+    kind: int,
+    matrices: Tensor,
+    grad_screen: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
     return _cameras_bwd(verts, first, rotations, translations, lens, kind, matrices, grad_screen)
 
 
@@ -129,9 +141,16 @@ def _run_verts_bwd(
 
 
 def _second(
-    of_verts: bool, verts: Tensor, first: Any, rotations: Tensor, translations: Tensor, lens: Tensor,
-    kind: int, grad: Tensor, grads: tuple[Tensor | None, ...],
-) -> tuple[Tensor, ...]:  # fmt: skip
+    of_verts: bool,
+    verts: Tensor,
+    first: Any,
+    rotations: Tensor,
+    translations: Tensor,
+    lens: Tensor,
+    kind: int,
+    grad: Tensor,
+    grads: tuple[Tensor | None, ...],
+) -> tuple[Tensor, ...]:
     with torch.enable_grad():
         given = (verts, rotations, translations, lens, grad)
         leaves = [tensor.detach().requires_grad_() for tensor in given]
@@ -145,16 +164,30 @@ def _second(
 
 
 def _second_verts(
-    verts: Tensor, first: Any, rotations: Tensor, translations: Tensor, lens: Tensor, kind: int,
-    grad: Tensor, grad_out: Tensor,
-) -> tuple[Tensor, ...]:  # fmt: skip
+    verts: Tensor,
+    first: Any,
+    rotations: Tensor,
+    translations: Tensor,
+    lens: Tensor,
+    kind: int,
+    grad: Tensor,
+    grad_out: Tensor,
+) -> tuple[Tensor, ...]:
     return _second(True, verts, first, rotations, translations, lens, kind, grad, (grad_out,))
 
 
 def _second_cameras(
-    verts: Tensor, first: Any, rotations: Tensor, translations: Tensor, lens: Tensor, kind: int,
-    grad: Tensor, grad_R: Tensor | None, grad_T: Tensor | None, grad_L: Tensor | None,
-) -> tuple[Tensor, ...]:  # fmt: skip
+    verts: Tensor,
+    first: Any,
+    rotations: Tensor,
+    translations: Tensor,
+    lens: Tensor,
+    kind: int,
+    grad: Tensor,
+    grad_R: Tensor | None,
+    grad_T: Tensor | None,
+    grad_L: Tensor | None,
+) -> tuple[Tensor, ...]:
     grads = grad_R, grad_T, grad_L
     return _second(False, verts, first, rotations, translations, lens, kind, grad, grads)
 

@@ -91,9 +91,15 @@ def rasterize_meshes(
     height, width = image_size
     shape = (len(mesh_first_face) - 1, height * width, faces_per_pixel)
     scene = Scene(
-        verts[faces], blur_radius, perspective_correct, clip_barycentric_coords, cull_backfaces, z_near,
-        z_far, perspective_correct if is_perspective is None else is_perspective,
-    )  # fmt: skip
+        verts[faces],
+        blur_radius,
+        perspective_correct,
+        clip_barycentric_coords,
+        cull_backfaces,
+        z_near,
+        z_far,
+        perspective_correct if is_perspective is None else is_perspective,
+    )
     points = pixel_centers(image_size, verts.dtype)
 
     ids = torch.full(shape, -1, dtype=torch.int64)

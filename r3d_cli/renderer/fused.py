@@ -111,9 +111,16 @@ def _looks(
     specular = materials.specular_color * getattr(lights, "specular_color", black)
     source = getattr(lights, "location", getattr(lights, "direction", black))
     rows = [
-        materials.ambient_color * lights.ambient_color, diffuse, specular, source,
-        parts["cameras"].get_camera_center(), materials.shininess, znear, zfar, background,
-    ]  # fmt: skip
+        materials.ambient_color * lights.ambient_color,
+        diffuse,
+        specular,
+        source,
+        parts["cameras"].get_camera_center(),
+        materials.shininess,
+        znear,
+        zfar,
+        background,
+    ]
     widths = [3, 3, 3, 3, 3, 1, 1, 1, 3]
     columns = []
     for row, width in zip(rows, widths, strict=True):

@@ -27,8 +27,14 @@ _EXACT = 1e-14
 _DISTORTION = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2", "s1", "s2", "s3", "s4")
 #: Camera models, as COLMAP and nerfstudio name them, whose pictures a pinhole's resemble.
 _NEAR_PINHOLES = (
-    "PERSPECTIVE", "SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV",
-)  # fmt: skip
+    "PERSPECTIVE",
+    "SIMPLE_PINHOLE",
+    "PINHOLE",
+    "SIMPLE_RADIAL",
+    "RADIAL",
+    "OPENCV",
+    "FULL_OPENCV",
+)
 
 #: Other names that people give to keys.
 ALIASES = {

@@ -144,9 +144,11 @@ def draw(
         fragments = None
         if image is not None:
             fragments = view.rasterize(
-                samples, (row * supersampling, last * supersampling), layers=layers,
+                samples,
+                (row * supersampling, last * supersampling),
+                layers=layers,
                 want_dists=wireframe is not None,
-            )  # fmt: skip
+            )
             if line is not None and wireframe is not None:
                 # Half the width on either side; the shorter side of the band is 2 long.
                 line[3] = (wireframe.width / min(last - row, size[1])) ** 2

@@ -99,9 +99,15 @@ class View:
         return self.drawable.place(self.camera.to_ndc(self.verts, window.affine()))
 
     def rasterize(
-        self, size: tuple[int, int], rows: tuple[int, int], *, layers: int = 1,
-        want_bary_coords: bool = True, want_dists: bool = False, blur_radius: float = 0.0,
-    ) -> Fragments:  # fmt: skip
+        self,
+        size: tuple[int, int],
+        rows: tuple[int, int],
+        *,
+        layers: int = 1,
+        want_bary_coords: bool = True,
+        want_dists: bool = False,
+        blur_radius: float = 0.0,
+    ) -> Fragments:
         """The nearest faces at the centres of the rows [first, last) of a picture of ``size`` samples.
 
         With a blur radius, in squared NDC of those rows, faces reach as far beyond their edges.

@@ -41,9 +41,14 @@ _MP4_FRAMES = 48
 
 
 def footprint(
-    path: str, sizes: Sequence[tuple[int, int]], passes: Sequence[str], look: Look, *,
-    format: str | None = None, film: str | None = None,
-) -> int:  # fmt: skip
+    path: str,
+    sizes: Sequence[tuple[int, int]],
+    passes: Sequence[str],
+    look: Look,
+    *,
+    format: str | None = None,
+    film: str | None = None,
+) -> int:
     """Bytes that a process takes to draw a file: an estimate, mostly within a factor of two.
 
     Args:

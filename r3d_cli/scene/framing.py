@@ -203,9 +203,15 @@ def frame(
 
 
 def _check_arguments(
-    azimuth: float, elevation: float, distance: float | None, fov: float, roll: float, fit: str,
-    size: tuple[int, int], margin: float,
-) -> None:  # fmt: skip
+    azimuth: float,
+    elevation: float,
+    distance: float | None,
+    fov: float,
+    roll: float,
+    fit: str,
+    size: tuple[int, int],
+    margin: float,
+) -> None:
     if not 0.0 < fov < 180.0:
         raise ValueError(f"fov must lie between 0 and 180 degrees, got {fov}")
     if distance is not None and not 0.0 < distance < math.inf:

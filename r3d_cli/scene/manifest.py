@@ -42,9 +42,13 @@ class Manifest:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, resume: bool = False, key: str = "path",
+        self,
+        path: str | os.PathLike[str],
+        *,
+        resume: bool = False,
+        key: str = "path",
         shown: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.path = os.fspath(path)
         self.key = key
         self._known: set[str] = set()

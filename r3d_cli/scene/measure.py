@@ -105,9 +105,16 @@ class Measurement:
         no_lights = view.drawable.place(np.zeros((0, 14), np.float32))
         surface = view.bare_surface if self._flat or shading != "normals" else view.surface
         pixels = shade_meshes(
-            fragments, surface, no_lights, view.eye, behind, shading=shading, want_image=False,
-            want_linear=True, check_ids=False,
-        )  # fmt: skip
+            fragments,
+            surface,
+            no_lights,
+            view.eye,
+            behind,
+            shading=shading,
+            want_image=False,
+            want_linear=True,
+            check_ids=False,
+        )
         return view.drawable.fetch(pixels.linear)
 
     def _interpolate(

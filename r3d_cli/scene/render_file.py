@@ -181,10 +181,18 @@ class Shown:
             passes = [name for name in passes if name != "rgb"]
         if passes:
             picture = draw(
-                self.drawable or self.mesh, camera, size=size, passes=passes, background=background,
-                supersampling=look.supersampling, lights=look.lights, cull=look.cull,
-                wireframe=look.wireframe, want_light=want_light, device=self.device,
-            )  # fmt: skip
+                self.drawable or self.mesh,
+                camera,
+                size=size,
+                passes=passes,
+                background=background,
+                supersampling=look.supersampling,
+                lights=look.lights,
+                cull=look.cull,
+                wireframe=look.wireframe,
+                want_light=want_light,
+                device=self.device,
+            )
             made |= picture.passes
             if picture.light is not None:
                 made["light"] = picture.light
@@ -201,9 +209,14 @@ class Shown:
         return SAME_COLOR if "rgb" in made else None
 
     def record(
-        self, path: str | None, source: Input, size: Size, seconds: float, covered: float,
+        self,
+        path: str | None,
+        source: Input,
+        size: Size,
+        seconds: float,
+        covered: float,
         more: Mapping[str, Any],
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         """What --json says of a picture or a film."""
         return {
             "path": path,
@@ -226,10 +239,15 @@ class Shown:
         look = self.look
         clear = (0.0, 0.0, 0.0, 0.0)
         picture = draw_soft(
-            self.mesh, camera, size=size, shading=look.shading,
-            background=clear if isinstance(background, np.ndarray) else background, lights=look.lights,
-            device=self.device, **look.soft,
-        )  # fmt: skip
+            self.mesh,
+            camera,
+            size=size,
+            shading=look.shading,
+            background=clear if isinstance(background, np.ndarray) else background,
+            lights=look.lights,
+            device=self.device,
+            **look.soft,
+        )
         image = picture.image
         return over(image, background) if isinstance(background, np.ndarray) else image, picture.coverage
 
@@ -310,10 +328,17 @@ class Outcome:
 
 
 def render_file(
-    source: Input, look: Look, stand: Stand, passes: Sequence[str], sink: Sink, *,
-    format: str | None = None, convention: str = "opencv", want_light: bool = False,
+    source: Input,
+    look: Look,
+    stand: Stand,
+    passes: Sequence[str],
+    sink: Sink,
+    *,
+    format: str | None = None,
+    convention: str = "opencv",
+    want_light: bool = False,
     fail_empty: bool = False,
-) -> Outcome:  # fmt: skip
+) -> Outcome:
     """Draw a file from all cameras; see the parts above. Empty pictures are warned of in one line.
 
     Raises:
@@ -359,9 +384,15 @@ def render_file(
 
 
 def film_file(
-    source: Input, look: Look, stand: Stand, path: str | Path, *, fps: float, format: str | None = None,
+    source: Input,
+    look: Look,
+    stand: Stand,
+    path: str | Path,
+    *,
+    fps: float,
+    format: str | None = None,
     fail_empty: bool = False,
-) -> Outcome:  # fmt: skip
+) -> Outcome:
     """Draw a file from all cameras, each a picture of the film ``path``; see the parts above. A film is empty
     where all its frames are: a plane that turns is seen edge-on twice a turn."""
     from r3d_cli.scene.films import write_film

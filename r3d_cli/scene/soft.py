@@ -121,9 +121,15 @@ def _silhouette(
 
 
 def _phong(
-    view: View, size: tuple[int, int], sigma: float, gamma: float, blur: float,
-    layers: int, behind: NDArray[np.floating], lights: NDArray[np.floating],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # (H, W, 3), (H, W)  # fmt: skip
+    view: View,
+    size: tuple[int, int],
+    sigma: float,
+    gamma: float,
+    blur: float,
+    layers: int,
+    behind: NDArray[np.floating],
+    lights: NDArray[np.floating],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # (H, W, 3), (H, W)
     """Band by band: each layer of the fragments lit as a picture of its own, then blended."""
     place, fetch, camera = view.drawable.place, view.drawable.fetch, view.camera
     nothing = place(np.zeros(4, np.float32))
@@ -148,9 +154,16 @@ def _phong(
             if layer and not (one.pix_to_face >= 0).any():
                 break
             shaded = shade_meshes(
-                one, view.surface, light_table, view.eye, nothing, focal=camera.focal * min(size) / 2,
-                want_image=False, want_linear=True, check_ids=False,
-            )  # fmt: skip
+                one,
+                view.surface,
+                light_table,
+                view.eye,
+                nothing,
+                focal=camera.focal * min(size) / 2,
+                want_image=False,
+                want_linear=True,
+                check_ids=False,
+            )
             lit.append(fetch(shaded.linear))
         ids, depth, _, dists = (fetch(part)[0, ..., : len(lit)] for part in fragments)
         sigma_band = sigma * (pixel * min(size) / 2) ** 2

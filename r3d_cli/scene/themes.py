@@ -63,7 +63,9 @@ THEMES = {
     "studio": Theme((1.0, 1.0, 1.0), DEFAULT_LIGHTS, specular=DEFAULT_MATERIAL.specular[0]),
     "clay": Theme((0.93, 0.925, 0.915), CLAY_LIGHTS, color=(0.86, 0.66, 0.55), specular=0.03, shininess=9.0),
     "blueprint": Theme(
-        (0.035, 0.13, 0.3), DRAFT_LIGHTS, color=(0.11, 0.3, 0.6),
+        (0.035, 0.13, 0.3),
+        DRAFT_LIGHTS,
+        color=(0.11, 0.3, 0.6),
         wireframe=Wireframe((0.72, 0.87, 1.0), 0.8),
     ),
-}  # fmt: skip
+}

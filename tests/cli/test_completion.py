@@ -17,8 +17,13 @@ def in_bash(script: str, command: Path, home: Path) -> subprocess.CompletedProce
     # The last command keeps bash from becoming r3d, which looks for the shell among its parents.
     return subprocess.run(
         ["bash", "--norc", "-c", f"{script}\nstatus=$?\nexit $status"],
-        capture_output=True, text=True, env=environment, cwd=home, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=home,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,10 @@ def test_many_files_are_a_row_each(r3d: Run, tetrahedron: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line.split() for line in done.stdout.splitlines() if ".obj" in line or ".xyz" in line]
     assert [(row[0].removeprefix("./"), row[4], row[5]) for row in rows] == [
-        ("open.obj", "1", "no"), ("points.xyz", "0", "-"), ("tetrahedron.obj", "4", "yes"),
-    ]  # fmt: skip
+        ("open.obj", "1", "no"),
+        ("points.xyz", "0", "-"),
+        ("tetrahedron.obj", "4", "yes"),
+    ]
 
 
 @pytest.mark.parametrize("pattern", ["*.obj", "**/*.obj"])

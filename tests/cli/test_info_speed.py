@@ -15,8 +15,10 @@ import pytest
 def processor_time(folder: Path, *arguments: str) -> float:
     process = subprocess.Popen(
         [sys.executable, "-m", "r3d_cli", *arguments],
-        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0

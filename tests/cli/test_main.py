@@ -118,8 +118,10 @@ def test_a_full_disk_is_one_line(command: Path) -> None:
 def test_a_closed_pipe_is_quiet(command: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", f"'{command}' render --help | true; echo ${{PIPESTATUS[0]}}"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stderr == ""
     assert int(done.stdout) in (0, 128 + signal.SIGPIPE)
 
@@ -148,15 +150,17 @@ def test_an_interrupt_is_quiet(command: Path, tmp_path: Path, number: signal.Sig
         ("--version >&-", 1, "r3d: error: standard output: Bad file descriptor\n"),
         ("render mesh.obj -o a.png --size 8 <&- >&- 2>&-", 0, ""),
         (
-            "render mesh.obj -o - --size 8 >&-", 1,
+            "render mesh.obj -o - --size 8 >&-",
+            1,
             "r3d: error: mesh.obj: standard output: Bad file descriptor\n",
         ),
         (
-            "info - <&-", 1,
+            "info - <&-",
+            1,
             "r3d: error: <stdin>: cannot be read (Bad file descriptor); pipe a mesh into it\n",
         ),
     ],
-)  # fmt: skip
+)
 def test_closed_standard_streams(command: Path, tmp_path: Path, line: str, code: int, message: str) -> None:
     (tmp_path / "mesh.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
     done = subprocess.run(

@@ -51,12 +51,18 @@ def records(text: str) -> list[dict[str, object]]:
         (("--camera", "behind.json", "--background", "transparent"), "behind the camera"),
         (("--camera", "behind.json", "--background", "white.png"), "behind the camera"),
         (("--camera", "behind.json", "--pass", "depth"), "behind the camera"),
-        (("--camera", "aside.json",), "outside of what the camera sees"),
+        (
+            (
+                "--camera",
+                "aside.json",
+            ),
+            "outside of what the camera sees",
+        ),
         (("--cull", "--view", "back"), "--cull"),
         (("--view", "right"), "edge-on"),
         (("--distance", "1e6"), "smaller than a pixel"),
     ],
-)  # fmt: skip
+)
 def test_an_empty_picture_is_a_warning_that_tells_the_cause(
     r3d: Run, tmp_path: Path, triangle: Path, arguments: tuple[str, ...], cause: str
 ) -> None:
@@ -100,8 +106,9 @@ def test_faces_without_area_are_the_cause(r3d: Run, tmp_path: Path) -> None:
     ],
 )
 def test_what_shows_something_is_not_empty(r3d: Run, triangle: Path, arguments: tuple[str, ...]) -> None:
-    done = r3d("render", triangle, "--view", "front", "--fit", "bounds", "--json", "--fail-empty", *SMALL,
-               *arguments)  # fmt: skip
+    done = r3d(
+        "render", triangle, "--view", "front", "--fit", "bounds", "--json", "--fail-empty", *SMALL, *arguments
+    )
     assert (done.returncode, warnings(done)) == (0, []), done.stderr
     for record in records(done.stdout):
         assert 0.3 < float(str(record["covered"])) < 0.6  # half of the picture
@@ -109,8 +116,9 @@ def test_what_shows_something_is_not_empty(r3d: Run, triangle: Path, arguments: 
 
 
 def test_several_views_are_told_in_one_line(r3d: Run, triangle: Path) -> None:
-    done = r3d("render", triangle, "-o", "{view}.png", "--views", "4", "--azimuth", "0", "--elevation", "0",
-               *SMALL)  # fmt: skip
+    done = r3d(
+        "render", triangle, "-o", "{view}.png", "--views", "4", "--azimuth", "0", "--elevation", "0", *SMALL
+    )
     (line,) = warnings(done)
     assert ": 2 of its 4 pictures are empty (views 1, 3): " in line
     assert "edge-on" in line

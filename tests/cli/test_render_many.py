@@ -297,8 +297,11 @@ def test_an_interrupt_keeps_what_is_done(command: Path, tmp_path: Path, scans: P
     os.mkfifo(scans / "part4.obj")
     process = subprocess.Popen(
         [command, "render", "scans", "-o", "out/", *SMALL, "--jobs", jobs, "--manifest", "m.jsonl"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
     expected = [f"part{i}.png" for i in ((1, 2, 3) if jobs == "1" else (1, 2, 3, 5, 6))]
     manifest = tmp_path / "m.jsonl"
     wait_for(lambda: manifest.is_file() and manifest.read_bytes().count(b"\n") == len(expected))
@@ -358,8 +361,11 @@ def mounted(tmp_path: Path, options: str, script: str) -> subprocess.CompletedPr
         pytest.skip("mounting a file system in a name space of one's own is not permitted here")
     return subprocess.run(
         ["unshare", "-rm", "sh", "-c", f"{mount} && {script}"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz", "png"])
@@ -408,8 +414,10 @@ def test_memory_does_not_grow_with_the_number_of_files(command: Path, tmp_path: 
         (scans / f"{i}.obj").write_text(square + "f 1/1 2/2 3/3\nf 1/1 3/3 4/1\n")
     process = subprocess.Popen(
         [command, "render", "scans", "--size", "96", "--pass", "rgb,depth", "--json", "-o", "out/{stem}.npz"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     assert process.stdout is not None
     sizes = []
     for number, _ in enumerate(process.stdout, 1):

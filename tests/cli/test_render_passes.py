@@ -211,8 +211,9 @@ def test_color_replaces_the_materials(shoot: Shoot, tmp_path: Path) -> None:
 
 def test_lights_come_from_where_they_say(shoot: Shoot, tetrahedron: Path, tmp_path: Path) -> None:
     """A roof: its left side faces left and up, its right side right and up."""
-    (tmp_path / "roof.obj").write_text("v -1 0 0\nv 0 0 1\nv 1 0 0\nv -1 1 0\nv 0 1 1\nv 1 1 0\n"
-                                       "f 1 2 5 4\nf 2 3 6 5\n")  # fmt: skip
+    (tmp_path / "roof.obj").write_text(
+        "v -1 0 0\nv 0 0 1\nv 1 0 0\nv -1 1 0\nv 0 1 1\nv 1 1 0\nf 1 2 5 4\nf 2 3 6 5\n"
+    )
     only = ("--ambient", "0", "--shading", "flat", "--color", "#808080")
 
     def sides(*lights: str) -> tuple[np.ndarray, np.ndarray]:

@@ -29,9 +29,14 @@ def shell(script: str, command: Path, folder: Path) -> subprocess.CompletedProce
     """Run a line of bash in which r3d is on the path."""
     return subprocess.run(
         ["bash", "-c", script],
-        cwd=folder, env={**os.environ, "PATH": f"{command.parent}:{os.environ['PATH']}"},
-        capture_output=True, text=True, errors="replace", timeout=60, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        env={**os.environ, "PATH": f"{command.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=60,
+        check=False,
+    )
 
 
 def test_from_a_pipe_into_a_file(command: Path, tmp_path: Path, tetrahedron: Path) -> None:
@@ -72,9 +77,13 @@ def on_terminal(arguments: list[object], folder: Path, **environment: str) -> tu
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
     with subprocess.Popen(
-        list(map(str, arguments)), cwd=folder, stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL,
+        list(map(str, arguments)),
+        cwd=folder,
+        stdout=theirs,
+        stderr=theirs,
+        stdin=subprocess.DEVNULL,
         env={**os.environ, **environment},
-    ) as process:  # fmt: skip
+    ) as process:
         os.close(theirs)
         shown = b""
         while True:
@@ -168,8 +177,11 @@ def test_no_graphics_library_is_loaded(command: Path, tmp_path: Path, tetrahedro
     done = subprocess.run(
         [command, "render", tetrahedron, "--size", "16", "--pass", "rgb,depth", "-o", "{pass}.png"],
         env={"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": str(tmp_path / "loaded")},
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     loaded = "".join(path.read_text(errors="replace") for path in tmp_path.glob("loaded.*"))
     assert "_native" in loaded  # the loader does tell

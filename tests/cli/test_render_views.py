@@ -14,9 +14,13 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 #: A cube of six colours; each side's corners, seen from outside against the clock.
 SIDES = {
-    "right": ((1, 0, 0), "2 6 7 3"), "left": ((0, 1, 1), "1 4 8 5"), "top": ((0, 1, 0), "4 3 7 8"),
-    "bottom": ((1, 0, 1), "1 5 6 2"), "front": ((0, 0, 1), "5 8 7 6"), "back": ((1, 1, 0), "1 2 3 4"),
-}  # fmt: skip
+    "right": ((1, 0, 0), "2 6 7 3"),
+    "left": ((0, 1, 1), "1 4 8 5"),
+    "top": ((0, 1, 0), "4 3 7 8"),
+    "bottom": ((1, 0, 1), "1 5 6 2"),
+    "front": ((0, 0, 1), "5 8 7 6"),
+    "back": ((1, 1, 0), "1 2 3 4"),
+}
 
 
 @pytest.fixture
@@ -47,9 +51,15 @@ def test_a_view_shows_the_side_it_names(r3d: Run, tmp_path: Path, cube: Path, na
 @pytest.mark.parametrize(
     ("name", "shown"),
     # With z up, +y is behind and -y, this cube's "bottom" with y up, in front.
-    [("front", "bottom"), ("back", "top"), ("right", "right"), ("left", "left"), ("top", "front"),
-     ("bottom", "back")],
-)  # fmt: skip
+    [
+        ("front", "bottom"),
+        ("back", "top"),
+        ("right", "right"),
+        ("left", "left"),
+        ("top", "front"),
+        ("bottom", "back"),
+    ],
+)
 def test_views_of_what_is_z_up(r3d: Run, tmp_path: Path, cube: Path, name: str, shown: str) -> None:
     done = r3d("render", cube, "--view", name, "--up", "z", "--shading", "unlit", "--size", "32")
     assert done.returncode == 0, done.stderr
@@ -68,9 +78,15 @@ def test_iso_shows_three_sides_alike(r3d: Run, tmp_path: Path, cube: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "more", [("--views", "4"), ("--azimuth", "10"), ("--elevation", "0"), ("--turntable", "film.gif"),
-             ("--camera", "cameras.json")],
-)  # fmt: skip
+    "more",
+    [
+        ("--views", "4"),
+        ("--azimuth", "10"),
+        ("--elevation", "0"),
+        ("--turntable", "film.gif"),
+        ("--camera", "cameras.json"),
+    ],
+)
 def test_a_view_goes_with_nothing_else_that_places_the_camera(r3d: Run, cube: Path, more: tuple[str]) -> None:
     done = r3d("render", cube, "--view", "front", *more)
     assert done.returncode == 2

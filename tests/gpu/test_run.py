@@ -31,9 +31,19 @@ def test_a_dry_run_prints_the_steps_and_does_nothing(tmp_path: Path) -> None:
     )
     names = [line.split()[0] for line in done.stdout.splitlines()]
     assert names == [
-        "machine", "environment", "requirements", "install", "doctor", "compile-cold", "kernels", "tests",
-        "memcheck", "racecheck", "measure", "compile-warm",
-    ]  # fmt: skip
+        "machine",
+        "environment",
+        "requirements",
+        "install",
+        "doctor",
+        "compile-cold",
+        "kernels",
+        "tests",
+        "memcheck",
+        "racecheck",
+        "measure",
+        "compile-warm",
+    ]
     assert not (tmp_path / "out").exists()
 
 

@@ -52,9 +52,16 @@ def run(scene: Any, device: str, kind: str, **options: Any) -> tuple[Tensor, ...
         which = torch.randint(0, 2, (len(faces),), generator=generator).to(device)
         texture = PackedTexture(leaves[4], corners, leaves[5], maps, which, "maps")
     image = soft_phong(
-        leaves[0], faces.to(device), first.to(device), PhongSurface(*leaves[1:4]), texture, (96, 144),
-        sigma=1e-3, gamma=1e-2, **options,
-    )  # fmt: skip
+        leaves[0],
+        faces.to(device),
+        first.to(device),
+        PhongSurface(*leaves[1:4]),
+        texture,
+        (96, 144),
+        sigma=1e-3,
+        gamma=1e-2,
+        **options,
+    )
     weights = torch.arange(image.numel()).view_as(image).sin().to(image)
     grads = torch.autograd.grad(image, leaves[: 6 if kind == "maps" else 5], weights)
     return image.detach().cpu(), *(grad.cpu() for grad in grads)

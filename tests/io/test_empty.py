@@ -90,7 +90,7 @@ VERTS, FACES, MAP = torch.rand(3, 3), torch.tensor([[0, 1, 2]]), torch.rand(2, 2
         ),
         ({"decimal_places": True}, "decimal_places must be None or an integer from 0 to 50, got True"),
     ],
-)  # fmt: skip
+)
 def test_save_obj_names_what_is_no_tensor(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"^save_obj: {re.escape(message)}"):
         save_obj(tmp_path / "a.obj", **{"verts": VERTS, "faces": FACES} | changes)
@@ -106,7 +106,7 @@ def test_other_functions_name_what_is_of_a_wrong_type(tmp_path: Path) -> None:
         (lambda: IO().save_mesh(VERTS.numpy(), path), f"save_mesh: {path}: data must be Meshes, got ndarray"),
         (lambda: load_objs_as_meshes(3), "load_objs_as_meshes: files must be a list of paths or"),
         (lambda: load_objs_as_meshes([3]), "load_objs_as_meshes: files[0] must be a path or"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
             wrong()
     save_ply(path, VERTS, FACES)

@@ -21,10 +21,20 @@ def exercise(on: Machine) -> None:
     blended = (np.arange(60) % 3 > 0).astype(np.int32)
     texels = np.random.default_rng(0).integers(0, 256, (21, 4), dtype=np.uint8)
     surface = Surface(
-        verts, faces, None, None, 3 * verts[:, :2].copy(), faces, None, blended,
-        materials.astype(np.float32), codes, texels, np.array([[0, 4, 4, 3, 0, 2, 0]]),
+        verts,
+        faces,
+        None,
+        None,
+        3 * verts[:, :2].copy(),
+        faces,
+        None,
+        blended,
+        materials.astype(np.float32),
+        codes,
+        texels,
+        np.array([[0, 4, 4, 3, 0, 2, 0]]),
         np.linspace(0, 1, 511, dtype=np.float32),
-    )  # fmt: skip
+    )
     light = np.array([[1, 2, -3, 0] + [0.1] * 3 + [0.6] * 3 + [0.2] * 3 + [0.5]], np.float32)
     scene = (fragments, surface, light, np.array([0, 0, 0, 1], np.float32), np.ones(4, np.float32))
     backdrop = np.random.default_rng(1).integers(0, 256, (12, 10, 4), dtype=np.uint8)

@@ -68,11 +68,16 @@ def phong_scene(
 
     looks = np.concatenate(
         [
-            draw(0.1, 0.9, N, 9), draw(-1, 1, N, 2), draw(-4, -2, N, 1), draw(-1, 1, N, 3), draw(2, 6, N, 1),
-            np.tile([0.5, 4.0], (N, 1)).astype(real), draw(0, 1, N, 3),
+            draw(0.1, 0.9, N, 9),
+            draw(-1, 1, N, 2),
+            draw(-4, -2, N, 1),
+            draw(-1, 1, N, 3),
+            draw(2, 6, N, 1),
+            np.tile([0.5, 4.0], (N, 1)).astype(real),
+            draw(0, 1, N, 3),
         ],
         axis=1,
-    )  # fmt: skip
+    )
     rows = 0 if lights == "none" else len(verts)
     surface = Surface((verts + draw(-0.1, 0.1, *verts.shape))[:rows], draw(-1, 1, *verts.shape)[:rows], looks)
     none, no_maps = np.zeros((0, 2), real), np.zeros((0, 3), np.int64)
@@ -82,9 +87,12 @@ def phong_scene(
         shown = Texture(draw(0, 1, F * atlas_size**2, 3), None, none, no_maps, rng.permutation(F))
     else:
         shown = Texture(
-            draw(0, 1, 41, 3), rng.integers(0, 40, (F, 3)), draw(-0.7, 1.6, 40, 2),
-            np.array([[0, 5, 4], [20, 3, 7]]), rng.integers(0, 2, F),
-        )  # fmt: skip
+            draw(0, 1, 41, 3),
+            rng.integers(0, 40, (F, 3)),
+            draw(-0.7, 1.6, 40, 2),
+            np.array([[0, 5, 4], [20, 3, 7]]),
+            rng.integers(0, 2, F),
+        )
     kinds = Kinds(lights, texture, atlas_size if texture == "atlas" else 1, padding, True, bilinear)
     options = {"settings": settings, "kinds": kinds, "blending": Blending(0.01, 0.05)}
     mesh = Mesh(verts, faces, mesh_first_face)

@@ -20,8 +20,17 @@ extern "C" __global__ void __launch_bounds__(128) scale(
     i64 n, int row, u8 small, bool flag, float factor, double bias) {}
 """
 
-TYPES = (ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_int64, ctypes.c_int32, ctypes.c_uint8,
-         ctypes.c_bool, ctypes.c_float, ctypes.c_double)  # fmt: skip
+TYPES = (
+    ctypes.c_uint64,
+    ctypes.c_uint64,
+    ctypes.c_uint64,
+    ctypes.c_int64,
+    ctypes.c_int32,
+    ctypes.c_uint8,
+    ctypes.c_bool,
+    ctypes.c_float,
+    ctypes.c_double,
+)
 
 
 class Recorder:
@@ -43,9 +52,16 @@ class Door:
         self.kernels = Kernels(parse_kernels(SOURCE, "float32"), self.device)
         self.array = np.zeros(8, np.float32)
         self.good: dict[str, Any] = {
-            "in": self.array, "out": self.array, "marks": None, "n": 8, "row": 1, "small": 2, "flag": True,
-            "factor": 0.5, "bias": 0.25,
-        }  # fmt: skip
+            "in": self.array,
+            "out": self.array,
+            "marks": None,
+            "n": 8,
+            "row": 1,
+            "small": 2,
+            "flag": True,
+            "factor": 0.5,
+            "bias": 0.25,
+        }
 
     def launch(self, grid: Any = 1, block: Any = None, **changes: Any) -> None:
         self.kernels.launch("scale", grid, *{**self.good, **changes}.values(), block=block, stream=7)
@@ -61,9 +77,14 @@ def test_arguments_arrive(door: Door) -> None:
     door.launch((3, 2), marks=marks, n=2**40, row=-5, small=255, flag=False, factor=1 / 3, bias=1 / 3)
     address = door.array.ctypes.data
     assert door.device.started == [
-        ("scale", (3, 2, 1), (128, 1, 1), 7,
-         [address, address, marks.ctypes.data, 2**40, -5, 255, False, float(np.float32(1 / 3)), 1 / 3])
-    ]  # fmt: skip
+        (
+            "scale",
+            (3, 2, 1),
+            (128, 1, 1),
+            7,
+            [address, address, marks.ctypes.data, 2**40, -5, 255, False, float(np.float32(1 / 3)), 1 / 3],
+        )
+    ]
 
 
 def test_numbers_are_cast_exactly(door: Door) -> None:
@@ -109,7 +130,7 @@ def test_nothing_to_do_starts_nothing(door: Door) -> None:
         ({"block": 256}, "scale: block must be one to three numbers up to"),
         ({"block": (64, 4)}, "scale runs with 1..128 threads a block, got (64, 4)"),
     ],
-)  # fmt: skip
+)
 def test_refusals(door: Door, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(LaunchError, match=re.escape(message)) as error:
         door.launch(**changes)

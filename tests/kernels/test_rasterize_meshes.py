@@ -214,11 +214,15 @@ def test_recorded_cases(name: str, shared_data: Path) -> None:
     faces = np.concatenate([case["faces_0"], case["faces_1"] + len(verts[0])])
     first = np.array([0, len(case["faces_0"]), len(faces)])
     got = rasterize_meshes(
-        np.concatenate(verts), faces, first, tuple(map(int, case["image_size"])),
-        faces_per_pixel=int(case["K"]), blur_radius=float(case["blur_radius"]),
+        np.concatenate(verts),
+        faces,
+        first,
+        tuple(map(int, case["image_size"])),
+        faces_per_pixel=int(case["K"]),
+        blur_radius=float(case["blur_radius"]),
         device=Emulation(order="random"),
         **{k: bool(case[k]) for k in ("perspective_correct", "clip_barycentric_coords", "cull_backfaces")},
-    )  # fmt: skip
+    )
     want = Fragments(*(case[field] for field in Fragments._fields))
     assert_same(got, want, tolerance=2e-4)
 

@@ -41,8 +41,13 @@ def check(scene: Scene, device: Emulation, tolerance: float = 1e-11) -> None:
     lit, kind = kinds.lights in ("directional", "point"), kinds.texture
     moved = {name: grad.any() for name, grad in want[1]._asdict().items()}
     assert moved == {
-        "verts": True, "positions": lit, "normals": lit, "looks": True, "texels": True, "uvs": kind == "maps",
-    }  # fmt: skip
+        "verts": True,
+        "positions": lit,
+        "normals": lit,
+        "looks": True,
+        "texels": True,
+        "uvs": kind == "maps",
+    }
     for corners in (None, by_vertex(scene.mesh)):
         assert_same_shading(scene.run(device, corners), want, tolerance)
 

@@ -79,9 +79,13 @@ def test_equals_the_reference(way: str) -> None:
     after_zbuf[:, ::3], after_zbuf[:, 1::3, ::4] = -1, np.inf
     after_face = rng.integers(-1, 60, after_zbuf.shape)
     want = reference.rasterize_meshes(
-        *map(torch.from_numpy, mesh), image_size, faces_per_pixel=5, after_zbuf=torch.from_numpy(after_zbuf),
-        after_face=torch.from_numpy(after_face), **WAYS[way],
-    )  # fmt: skip
+        *map(torch.from_numpy, mesh),
+        image_size,
+        faces_per_pixel=5,
+        after_zbuf=torch.from_numpy(after_zbuf),
+        after_face=torch.from_numpy(after_face),
+        **WAYS[way],
+    )
     got = backend.rasterize_meshes(
         *mesh, image_size, faces_per_pixel=5, after_zbuf=after_zbuf, after_face=after_face, **WAYS[way]
     )
@@ -115,9 +119,15 @@ def test_gradients_are_those_of_a_larger_k(seed: int) -> None:
     three = op.rasterize_meshes(verts, faces, first, (15, 20), faces_per_pixel=3, **settings)
     last = three.pix_to_face[..., -1]
     behind = op.rasterize_meshes(
-        verts, faces, first, (15, 20), faces_per_pixel=3, after_face=last,
-        after_zbuf=torch.where(last < 0, torch.inf, three.zbuf[..., -1]), **settings,
-    )  # fmt: skip
+        verts,
+        faces,
+        first,
+        (15, 20),
+        faces_per_pixel=3,
+        after_face=last,
+        after_zbuf=torch.where(last < 0, torch.inf, three.zbuf[..., -1]),
+        **settings,
+    )
     assert (behind.pix_to_face >= 0).sum() > 100
     weights = [torch.randn_like(part) for part in six[1:]]
     want = torch.autograd.grad(six[1:], verts, weights)[0]

@@ -220,14 +220,26 @@ def test_phong_and_flat_equal_the_recorded_pictures(kind, dtype, shared_data):
         from r3d_cli.scene.normals import compute_vertex_normals
 
         fragments = rasterize_meshes(
-            camera.project(verts), faces, np.array([0, len(faces)]), (32, 32), perspective_correct=True,
+            camera.project(verts),
+            faces,
+            np.array([0, len(faces)]),
+            (32, 32),
+            perspective_correct=True,
             clip_barycentric_coords=True,
-        )  # fmt: skip
+        )
         colors = np.concatenate([recorded[f"colors_{n}"], np.ones((len(verts), 1))], axis=1)
         surface = Surface(
-            verts, faces, compute_vertex_normals(verts, faces), faces, None, None, colors, None,
-            *white((0.3, 0.4, 0.5)), *NO_TEXTURES,
-        )  # fmt: skip
+            verts,
+            faces,
+            compute_vertex_normals(verts, faces),
+            faces,
+            None,
+            None,
+            colors,
+            None,
+            *white((0.3, 0.4, 0.5)),
+            *NO_TEXTURES,
+        )
         light = np.array([[1, 2, 3, 1, *[0.5] * 3, *[0.3] * 3, *[0.2] * 3, 0]])
         pixels = shade_meshes(
             fragments,

@@ -54,11 +54,16 @@ def surface(verts: Tensor, count: int, seed: int = 1) -> PhongSurface:
     depths = torch.tensor([1.0, 4.0]).to(verts).expand(count, 2)
     looks = torch.cat(
         [
-            draw(0.1, 0.9, count, 9), draw(-1, 1, count, 2), draw(-4, -2, count, 1), draw(-1, 1, count, 3),
-            draw(2, 6, count, 1), depths, draw(0, 1, count, 3),
+            draw(0.1, 0.9, count, 9),
+            draw(-1, 1, count, 2),
+            draw(-4, -2, count, 1),
+            draw(-1, 1, count, 3),
+            draw(2, 6, count, 1),
+            depths,
+            draw(0, 1, count, 3),
         ],
         -1,
-    )  # fmt: skip
+    )
     return PhongSurface(verts + draw(-0.1, 0.1, *verts.shape), draw(-1, 1, *verts.shape), looks)
 
 
@@ -87,9 +92,13 @@ DEFAULT = ("border", True, True)
 
 
 def both(
-    kind: str, lights: str, settings: dict[str, Any], how: tuple[str, bool, bool] = DEFAULT,
-    K: int | None = None, dtype: torch.dtype = torch.float64,
-) -> list[tuple[Tensor, list[Tensor]]]:  # fmt: skip
+    kind: str,
+    lights: str,
+    settings: dict[str, Any],
+    how: tuple[str, bool, bool] = DEFAULT,
+    K: int | None = None,
+    dtype: torch.dtype = torch.float64,
+) -> list[tuple[Tensor, list[Tensor]]]:
     """Pictures and gradients of the kernel and of the reference."""
     verts, faces, first = scene(14, 0, 9, dtype=dtype)
     given, shown = surface(verts, 3), texture_of(kind, verts, faces, how)
@@ -101,9 +110,18 @@ def both(
             uvs = shown.uvs.detach().clone().requires_grad_()
         texture = shown._replace(texels=leaves[4], uvs=uvs)
         image = op(
-            leaves[0], faces, first, PhongSurface(*leaves[1:4]), texture, (13, 18), lights=lights, sigma=0.01,
-            gamma=0.05, faces_per_pixel=K, **settings,
-        )  # fmt: skip
+            leaves[0],
+            faces,
+            first,
+            PhongSurface(*leaves[1:4]),
+            texture,
+            (13, 18),
+            lights=lights,
+            sigma=0.01,
+            gamma=0.05,
+            faces_per_pixel=K,
+            **settings,
+        )
         cotangent = torch.cos(torch.arange(image.numel(), dtype=dtype)).reshape(image.shape)
         (image * cotangent).sum().backward()
         leaves += [] if uvs is None else [uvs]
@@ -177,9 +195,18 @@ def test_gradients_of_bad_faces_are_finite(perspective: bool) -> None:
     leaves = [tensor.requires_grad_() for tensor in given]
     texture = texture_of("vertices", verts.detach(), faces, DEFAULT)
     image = soft_phong(
-        verts, faces, first, PhongSurface(*leaves), texture, (24, 24), blur_radius=1e-3,
-        perspective_correct=perspective, clip_barycentric_coords=True, z_near=0.1, faces_per_pixel=100,
-    )  # fmt: skip
+        verts,
+        faces,
+        first,
+        PhongSurface(*leaves),
+        texture,
+        (24, 24),
+        blur_radius=1e-3,
+        perspective_correct=perspective,
+        clip_barycentric_coords=True,
+        z_near=0.1,
+        faces_per_pixel=100,
+    )
     assert torch.isfinite(image).all()
     image.square().sum().backward()
     for leaf in (verts, *leaves):

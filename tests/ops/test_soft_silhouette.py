@@ -56,9 +56,15 @@ def value_and_gradient(silhouette: Any, mesh: Mesh, *arguments: Any, **options: 
 
 
 def of_fragments(
-    verts: Tensor, faces: Tensor, first: Tensor, image_size: tuple[int, int], *, sigma: float,
-    faces_per_pixel: int | None, **settings: Any,
-) -> Tensor:  # fmt: skip
+    verts: Tensor,
+    faces: Tensor,
+    first: Tensor,
+    image_size: tuple[int, int],
+    *,
+    sigma: float,
+    faces_per_pixel: int | None,
+    **settings: Any,
+) -> Tensor:
     """What the fused op replaces: fragments, blended by the shader's own function."""
     K = len(faces) if faces_per_pixel is None else faces_per_pixel
     fragments = rasterize_meshes(verts, faces, first, image_size, faces_per_pixel=K, **settings)
@@ -158,9 +164,16 @@ def test_gradients_of_bad_faces_are_finite(perspective: bool, dtype: torch.dtype
         verts = verts.detach().requires_grad_()
         # So wide an edge that no pixel is wholly covered: each passes its gradient on to all of its faces.
         alpha = soft_silhouette(
-            verts, faces, first, (24, 24), sigma=1e3, blur_radius=1e-3, faces_per_pixel=faces_per_pixel,
-            perspective_correct=perspective, z_near=1e-4,
-        )  # fmt: skip
+            verts,
+            faces,
+            first,
+            (24, 24),
+            sigma=1e3,
+            blur_radius=1e-3,
+            faces_per_pixel=faces_per_pixel,
+            perspective_correct=perspective,
+            z_near=1e-4,
+        )
         assert ((alpha >= 0) & (alpha <= 1)).all()
         (grad,) = torch.autograd.grad(alpha, verts, 1e6 * upstream(alpha))
         assert torch.isfinite(grad).all()
@@ -210,9 +223,12 @@ def test_nothing_in_gives_zeros() -> None:
     for first in ([0], [0, 0, 0]):
         for faces_per_pixel in (None, 2):
             alpha = soft_silhouette(
-                verts, torch.zeros(0, 3, dtype=torch.int64), torch.tensor(first), (4, 5),
+                verts,
+                torch.zeros(0, 3, dtype=torch.int64),
+                torch.tensor(first),
+                (4, 5),
                 faces_per_pixel=faces_per_pixel,
-            )  # fmt: skip
+            )
             assert alpha.shape == (len(first) - 1, 4, 5)
             assert not alpha.any()
             assert torch.autograd.grad(alpha.sum(), verts)[0].shape == (0, 3)

@@ -79,12 +79,18 @@ def test_the_first_bad_face_is_named(face: int, vertex: int, restore_native: Non
         (torch.zeros(3, 3), 4, "faces must be int64, got float32"),
         (torch.zeros(3, 3, dtype=torch.int64), -1, "num_verts must lie in 0..2147483647, got -1"),
         (torch.zeros(3, 3, dtype=torch.int64), 2**31, "num_verts must lie in 0..2147483647, got 2147483648"),
-        (torch.zeros(1, 3, dtype=torch.int64).expand(2**30, 3), 4,
-         "faces has 1073741824 rows, at most 715827882 are taken"),
-        (torch.zeros(3, 3, dtype=torch.int64, device="meta"), 4,
-         "has no kernels for meta; move its tensors to cpu or cuda with .to()"),
+        (
+            torch.zeros(1, 3, dtype=torch.int64).expand(2**30, 3),
+            4,
+            "faces has 1073741824 rows, at most 715827882 are taken",
+        ),
+        (
+            torch.zeros(3, 3, dtype=torch.int64, device="meta"),
+            4,
+            "has no kernels for meta; move its tensors to cpu or cuda with .to()",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_input(faces: torch.Tensor, num_verts: int, message: str) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011
         vertex_corners(faces, num_verts)

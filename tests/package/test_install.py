@@ -66,8 +66,12 @@ def test_a_wheel_renders_where_there_is_no_compiler(
     )
     done = subprocess.run(
         [binaries / "r3d", "render", "a.obj", "--size", "64"],
-        cwd=tmp_path, env={"PATH": str(binaries)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env={"PATH": str(binaries)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert len(Image.open(tmp_path / "a.png").getcolors(64 * 64)) > 10
     report = doctor(binaries, tmp_path)

@@ -97,8 +97,15 @@ for old, new in (
     (
         deprecated(OpenGLOrthographicCameras, 0.5, 50.0, 4.0, -3.0, -2.0, 1.0, ((2.0, 1.0, 1.0),), R, T),
         FoVOrthographicCameras(
-            znear=0.5, zfar=50.0, max_y=4.0, min_y=-3.0, min_x=-2.0, max_x=1.0, scale_xyz=((2.0, 1.0, 1.0),),
-            R=R, T=T,
+            znear=0.5,
+            zfar=50.0,
+            max_y=4.0,
+            min_y=-3.0,
+            min_x=-2.0,
+            max_x=1.0,
+            scale_xyz=((2.0, 1.0, 1.0),),
+            R=R,
+            T=T,
         ),
     ),
     (
@@ -109,7 +116,7 @@ for old, new in (
         deprecated(SfMOrthographicCameras, 2.0, ((0.1, 0.2),), R, T),
         OrthographicCameras(focal_length=2.0, principal_point=((0.1, 0.2),), R=R, T=T),
     ),
-):  # fmt: skip
+):
     assert type(old) is type(new)
     close(old.transform_points(points), new.transform_points(points))
 

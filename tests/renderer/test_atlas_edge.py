@@ -46,8 +46,9 @@ def test_the_nearest_texel_is_taken(corners: tuple[int, ...], perspective: bool)
 
     # The fused shader looks up its own texels; light is white, so that its colours are those of the atlas.
     shader = r3d.SoftPhongShader(
-        cameras=cameras, lights=r3d.AmbientLights(),
+        cameras=cameras,
+        lights=r3d.AmbientLights(),
         blend_params=r3d.BlendParams(sigma=1e3, gamma=1e-4, background_color=(0.0, 0.0, 0.0)),
-    )  # fmt: skip
+    )
     picture = r3d.MeshRenderer(rasterizer, shader)(mesh)[0, ..., :2]
     torch.testing.assert_close(picture[edge], want[edge], rtol=0, atol=1e-3)

@@ -146,10 +146,17 @@ def test_gradients_are_those_of_finite_differences(z_clip: float | None, perspec
         ndc = torch.cat([view[..., :2] / view[..., 2:], view[..., 2:]], -1)[0]
         resolved = r3d.rasterizer.resolve_settings(settings, cameras)
         f = rasterize_meshes(
-            ndc, faces, torch.tensor([0, 2]), (16, 16), blur_radius=0.01, faces_per_pixel=3,
-            perspective_correct=resolved.perspective_correct, clip_barycentric_coords=True,
-            z_near=resolved.near, is_perspective=True,
-        )  # fmt: skip
+            ndc,
+            faces,
+            torch.tensor([0, 2]),
+            (16, 16),
+            blur_radius=0.01,
+            faces_per_pixel=3,
+            perspective_correct=resolved.perspective_correct,
+            clip_barycentric_coords=True,
+            z_near=resolved.near,
+            is_perspective=True,
+        )
         weights = torch.tensor([0.3, -1.0, 0.7], dtype=torch.float64)
         parts = f.zbuf * 0.1 + (f.bary_coords * weights).sum(-1) + f.dists
         return torch.where(f.pix_to_face >= 0, parts, 0).sum()

@@ -167,7 +167,7 @@ UP, WHITE, EYE = (0.0, 1.0, 0.2), (0.3, 0.4, 0.5), (0.1, 2.0, 5.0)
     "form",
     [tuple, list, np.array, torch.tensor, lambda v: torch.tensor(v)[None], lambda v: torch.tensor([[v]] * 2)],
 )
-def test_lights_take_what_numbers_come_as(form: Any) -> None:  # fmt: skip
+def test_lights_take_what_numbers_come_as(form: Any) -> None:
     up, white, eye = (torch.tensor([row]) for row in (UP, WHITE, EYE))
     diffuse = r3d.diffuse(NORMALS, white, up)
     specular = r3d.specular(POINTS, NORMALS, up, white, eye, torch.tensor([8.0]))
@@ -254,7 +254,7 @@ def test_a_shininess_of_zero_adds_the_specular_colour(lights: Any, shader: Any) 
         torch.tensor([[0.1, 0.2, 0.3]]),
     ],
 )
-def test_backgrounds(background: Any) -> None:  # fmt: skip
+def test_backgrounds(background: Any) -> None:
     cameras = r3d.FoVPerspectiveCameras(R=POSE[0], T=POSE[1])
     params = r3d.BlendParams(background_color=background)
     for shader in (r3d.HardPhongShader, r3d.SoftPhongShader):

@@ -102,12 +102,17 @@ def test_conventions_equal_the_librarys(save):
         (renderer.from_colmap("PINHOLE", params, torch_q, torch_t, SIZE), ours("colmap", qvec=q, tvec=t)),
         (
             renderer.from_blender(
-                world, SIZE, lens=36 * 700 / 640, sensor_fit="HORIZONTAL", pixel_aspect_y=700 / 650,
-                shift_x=0.5 - 300.5 / 640, shift_y=(250.25 - 240) * (700 / 650) / 640,
+                world,
+                SIZE,
+                lens=36 * 700 / 640,
+                sensor_fit="HORIZONTAL",
+                pixel_aspect_y=700 / 650,
+                shift_x=0.5 - 300.5 / 640,
+                shift_y=(250.25 - 240) * (700 / 650) / 640,
             ),
             ours("blender", camera_to_world=world),
         ),
-    ]  # fmt: skip
+    ]
     projection = np.zeros((4, 4))
     projection[0, [0, 2]] = 2 * 700 / WIDTH, 1 - 2 * 300.5 / WIDTH
     projection[1, [1, 2]] = 2 * 650 / HEIGHT, 2 * 250.25 / HEIGHT - 1
@@ -326,7 +331,7 @@ def posed(turn, **changes):
         ({"width": "a", "cameras": [without("width")]}, ": width must be a whole number"),
         ({"cameras": [GOOD, without(cy=None, fx=[])]}, r": cameras\[1\]\.fx must be a number > 0, got \[\]"),
     ],
-)  # fmt: skip
+)
 def test_errors_are_one_line_with_the_place_and_the_mend(save, content, message):
     path = save(content)
     with pytest.raises(R3dError, match=message) as error:
@@ -411,7 +416,7 @@ def test_nerfs_distortion_is_left_out_with_a_warning(save):
         (nerf(is_fisheye=True, **FOCAL), ": is_fisheye is set, and a fisheye cannot be drawn"),
         (nerf(camera_model="OPENCV_FISHEYE", **FOCAL), ": camera_model must be one of PERSPECTIVE"),
     ],
-)  # fmt: skip
+)
 def test_nerfs_errors(save, content, message):
     path = save(content, "transforms.json")
     with pytest.raises(R3dError, match=message) as error:
@@ -432,11 +437,38 @@ values = st.recursive(
     max_leaves=20,
 )
 KEYS = (
-    "convention", "name", "width", "height", "fx", "fy", "fov", "orthographic", "cx", "cy", "pixel_centers",
-    "pixel_aspect", "near", "world_to_camera", "camera_to_world", "R", "T", "t", "qvec", "tvec", "distortion",
-    "k1", "camera_model", "fl_x", "camera_angle_y", "w", "h", "file_path", "transform_matrix", "frames",
+    "convention",
+    "name",
+    "width",
+    "height",
+    "fx",
+    "fy",
+    "fov",
+    "orthographic",
+    "cx",
+    "cy",
+    "pixel_centers",
+    "pixel_aspect",
+    "near",
+    "world_to_camera",
+    "camera_to_world",
+    "R",
+    "T",
+    "t",
+    "qvec",
+    "tvec",
+    "distortion",
+    "k1",
+    "camera_model",
+    "fl_x",
+    "camera_angle_y",
+    "w",
+    "h",
+    "file_path",
+    "transform_matrix",
+    "frames",
     "cameras",
-)  # fmt: skip
+)
 
 
 @given(

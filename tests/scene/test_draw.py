@@ -257,9 +257,14 @@ def test_gouraud_interpolates_the_light_of_the_vertices():
     light[0, :4] = [0, 0, -1, 0]
     side = 65
     picture = draw(
-        mesh, front(3.0, half_extent=1.2), size=(side, side), shading="gouraud", lights=light,
-        supersampling=1, passes=("rgb", "mask"),
-    )  # fmt: skip
+        mesh,
+        front(3.0, half_extent=1.2),
+        size=(side, side),
+        shading="gouraud",
+        lights=light,
+        supersampling=1,
+        passes=("rgb", "mask"),
+    )
     axis = ((np.arange(side) + 0.5) / side * 2 - 1) * 1.2
     x, y = np.meshgrid(axis, -axis)
     c = (y + 1) / 2
@@ -289,9 +294,13 @@ def test_lines_are_as_wide_as_asked_for_at_any_distance(width, distance):
     line = Wireframe((0.0, 0.0, 0.0), width)
     side, supersampling = 101, 8
     picture = draw(
-        mesh, front(distance, fov=30.0), size=(side, side), supersampling=supersampling, wireframe=line,
+        mesh,
+        front(distance, fov=30.0),
+        size=(side, side),
+        supersampling=supersampling,
+        wireframe=line,
         background=(0.0, 0.0, 1.0),
-    )  # fmt: skip
+    )
     reach = 1 / (distance * math.tan(math.radians(15.0))) * side / 2  # half the square, pixels
     inside = slice(int(side / 2 - reach / 2), int(side / 2 + reach / 2) + 1)
     dark = 1 - srgb_to_linear(picture.image[side // 2, inside, 0] / 255.0)

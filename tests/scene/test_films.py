@@ -244,9 +244,14 @@ def test_one_pixel(tmp_path: Path, extension: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "fps", "mention"),
-    [("film.avi", 12, ".gif"), ("film.gif", 60, "60"), ("film.webp", 0, "0 frames"), ("film", 1, ".mp4"),
-     ("film.gif", float("nan"), "nan")],
-)  # fmt: skip
+    [
+        ("film.avi", 12, ".gif"),
+        ("film.gif", 60, "60"),
+        ("film.webp", 0, "0 frames"),
+        ("film", 1, ".mp4"),
+        ("film.gif", float("nan"), "nan"),
+    ],
+)
 def test_what_cannot_be_written_is_told_before_any_frame(name: str, fps: float, mention: str) -> None:
     with pytest.raises(ValueError, match=mention):
         check_film(name, fps=fps)

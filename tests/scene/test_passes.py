@@ -134,9 +134,13 @@ def test_what_is_empty():
     assert np.isnan(corner["position"]).all()
     types = {name: values.dtype for name, values in got.items()}
     assert types == {
-        "depth": np.float32, "normal": np.float32, "mask": np.bool_, "faceid": np.int32, "uv": np.float32,
+        "depth": np.float32,
+        "normal": np.float32,
+        "mask": np.bool_,
+        "faceid": np.int32,
+        "uv": np.float32,
         "position": np.float32,
-    }  # fmt: skip
+    }
 
 
 def test_a_mesh_without_texture_coordinates_has_none():

@@ -130,9 +130,17 @@ def test_what_is_no_mesh_is_called_by_its_name(
 
 @pytest.mark.parametrize(
     ("extension", "way"),
-    [("fbx", "FBX2glTF"), ("blend", "Export > glTF"), ("usdz", "Blender"), ("3ds", "assimp export"),
-     ("iges", "FreeCAD"), ("vtu", "meshio convert"), ("max", "3ds Max"), ("zip", "unpack it")],
-)  # fmt: skip
+    [
+        ("fbx", "FBX2glTF"),
+        ("blend", "Export > glTF"),
+        ("usdz", "Blender"),
+        ("3ds", "assimp export"),
+        ("iges", "FreeCAD"),
+        ("vtu", "meshio convert"),
+        ("max", "3ds Max"),
+        ("zip", "unpack it"),
+    ],
+)
 def test_formats_that_are_not_read_say_what_makes_a_mesh_of_them(
     tmp_path: Path, extension: str, way: str
 ) -> None:

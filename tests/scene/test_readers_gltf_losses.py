@@ -37,16 +37,23 @@ def extension(name: str, **values: Any) -> dict[str, Any]:
     [
         ({"normalTexture": {"index": 0}}, ["normal textures"]),
         ({"occlusionTexture": {"index": 0}}, ["occlusion textures"]),
-        ({"pbrMetallicRoughness": {"metallicRoughnessTexture": {"index": 0}}},
-         ["metallic-roughness textures"]),
+        (
+            {"pbrMetallicRoughness": {"metallicRoughnessTexture": {"index": 0}}},
+            ["metallic-roughness textures"],
+        ),
         (
             extension("pbrSpecularGlossiness", specularGlossinessTexture={"index": 0}),
             ["specular-glossiness textures"],
         ),
         (extension("pbrSpecularGlossiness", **METAL), ["reflections of surroundings"]),
         (
-            {"pbrMetallicRoughness": {"baseColorFactor": [0.003] * 3 + [1], "metallicFactor": 0,
-                                      "roughnessFactor": 0.5}},
+            {
+                "pbrMetallicRoughness": {
+                    "baseColorFactor": [0.003] * 3 + [1],
+                    "metallicFactor": 0,
+                    "roughnessFactor": 0.5,
+                }
+            },
             ["reflections of surroundings"],
         ),
         (extension("clearcoat", clearcoatFactor=0.5), ["KHR_materials_clearcoat"]),
@@ -65,7 +72,7 @@ def extension(name: str, **values: Any) -> dict[str, Any]:
         ({"pbrMetallicRoughness": {"baseColorFactor": [0, 0, 0, 1], "metallicFactor": 0}}, []),  # it is matte
         ({**extension("unlit"), "normalTexture": {"index": 0}}, []),
     ],
-)  # fmt: skip
+)
 def test_looks_of_materials(material: dict[str, Any], names: list[str]) -> None:
     builder = Builder()
     builder.image()

@@ -117,10 +117,12 @@ VALID = 1 << 15
         (ascii_stl().replace("endfacet", "endfacet color 1 0 0", 1).encode(), [(1, 0, 0), None]),
         (ascii_stl().replace("normal 0 0 0", "normal 0 0 0 color 0 0 1").encode(), [(0, 0, 1)] * 2),
         (ascii_stl().replace("outer loop", "color 255 128 0\n outer loop").encode(), [(1, 128 / 255, 0)] * 2),
-        (ascii_stl().replace("solid two triangles\n", "solid two triangles\ncolor 0 1 0\n", 1).encode(),
-         [(0, 1, 0)] * 2),
+        (
+            ascii_stl().replace("solid two triangles\n", "solid two triangles\ncolor 0 1 0\n", 1).encode(),
+            [(0, 1, 0)] * 2,
+        ),
     ],
-)  # fmt: skip
+)
 def test_stl_colours(data: bytes, colors: list[tuple[float, ...] | None] | None) -> None:
     mesh = read_mesh(data, "stl", name="a.stl", linear_colors=False)
     np.testing.assert_array_equal(mesh.verts[mesh.faces], TRIANGLES)

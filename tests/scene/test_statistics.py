@@ -15,10 +15,20 @@ from r3d_cli.scene.model import Material, MeshError, RawMesh, Texture
 from r3d_cli.scene.statistics import file_info, mesh_info
 
 MESHES = [
-    "AlphaBlendModeTest.glb", "CesiumMilkTruck.glb", "Duck.glb", "cow/cow.glb", "cow/cow.obj", "cubevc.glb",
-    "featuretype.STL", "igea.ply", "nefertiti.obj", "spot/spot.obj", "stanford-bunny.obj", "suzanne.obj",
+    "AlphaBlendModeTest.glb",
+    "CesiumMilkTruck.glb",
+    "Duck.glb",
+    "cow/cow.glb",
+    "cow/cow.obj",
+    "cubevc.glb",
+    "featuretype.STL",
+    "igea.ply",
+    "nefertiti.obj",
+    "spot/spot.obj",
+    "stanford-bunny.obj",
+    "suzanne.obj",
     "teapot.obj",
-]  # fmt: skip
+]
 
 
 def box(sides: tuple[float, float, float] = (1, 1, 1)) -> RawMesh:
@@ -108,8 +118,12 @@ def test_materials_and_textures() -> None:
     assert (unused.base_color_texture, unused.unlit) == (None, True)
     first, second = found.textures
     assert (first.width, first.height, first.channels, first.wrap, first.filter) == (
-        6, 4, 4, ("clamp", "repeat"), "nearest",
-    )  # fmt: skip
+        6,
+        4,
+        4,
+        ("clamp", "repeat"),
+        "nearest",
+    )
     assert (second.wrap, second.filter) == (("repeat", "repeat"), "linear")
     mesh.faces_material = None
     assert [material.faces for material in mesh_info(mesh).materials] == [12, 0, 0]

@@ -74,9 +74,14 @@ def test_an_image_of_several_textures_is_stored_once():
 @pytest.mark.parametrize("mode", ["opaque", "mask", "blend"])
 def test_a_material_is_a_row(mode):
     material = Material(
-        base_color=(0.1, 0.2, 0.3, 0.4), emissive=(0.5, 0.6, 0.7), specular=(0.8, 0.9, 1.0), shininess=12.0,
-        alpha_mode=mode, alpha_cutoff=0.25, unlit=True,
-    )  # fmt: skip
+        base_color=(0.1, 0.2, 0.3, 0.4),
+        emissive=(0.5, 0.6, 0.7),
+        specular=(0.8, 0.9, 1.0),
+        shininess=12.0,
+        alpha_mode=mode,
+        alpha_cutoff=0.25,
+        unlit=True,
+    )
     surface = pack(triangle(materials=[material]))
     row = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 12.0, 0.25]
     np.testing.assert_allclose(surface.materials, [row], rtol=1e-6)

@@ -208,9 +208,14 @@ def test_kitty_sends_a_png_in_pieces(alpha: bool) -> None:
 
 @pytest.mark.parametrize(
     ("size", "columns", "expected"),
-    [((100, 200), 40, (20, 40)), ((200, 100), 40, (80, 40)), ((4, 6), 40, (4, 6)), ((1000, 1), 40, (1000, 1)),
-     ((1, 1000), 40, (2, 40))],
-)  # fmt: skip
+    [
+        ((100, 200), 40, (20, 40)),
+        ((200, 100), 40, (80, 40)),
+        ((4, 6), 40, (4, 6)),
+        ((1000, 1), 40, (1000, 1)),
+        ((1, 1000), 40, (2, 40)),
+    ],
+)
 def test_the_width_asked_for_bounds_the_picture(
     size: tuple[int, int], columns: int, expected: tuple[int, int]
 ) -> None:

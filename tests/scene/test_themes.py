@@ -22,9 +22,14 @@ def ball() -> RawMesh:
 def test_a_theme_draws_its_background_and_keeps_light_and_dark_apart(name, ball):
     theme = THEMES[name]
     picture = draw(
-        theme.dress(ball), frame(ball), size=(120, 120), shading=theme.shading, background=theme.background,
-        lights=theme.lights, passes=("rgb", "mask"),
-    )  # fmt: skip
+        theme.dress(ball),
+        frame(ball),
+        size=(120, 120),
+        shading=theme.shading,
+        background=theme.background,
+        lights=theme.lights,
+        passes=("rgb", "mask"),
+    )
     assert np.abs(picture.image[0, 0] - 255 * np.array(theme.background)).max() <= 0.51
     seen = picture.image[picture.passes["mask"]].mean(axis=1)
     assert seen.max() < 254

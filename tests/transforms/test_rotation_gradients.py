@@ -55,7 +55,7 @@ def turned(base: Tensor):
         (lambda x: so3_rotation_angle(axis_angle_to_matrix(x)), 3),
         (lambda x: so3_relative_angle(axis_angle_to_matrix(x[:1]), axis_angle_to_matrix(x[1:2])), 3),
     ],
-)  # fmt: skip
+)
 def test_gradcheck(function, size: int) -> None:
     generator = torch.Generator().manual_seed(3)
     values = torch.randn(4, size, dtype=torch.float64, generator=generator, requires_grad=True)

@@ -49,7 +49,7 @@ def test_what_is_no_tensor(name: str, wrong: object) -> None:
             "quaternion_multiply: a must have shape (..., 4), got (3,)",
         ),
     ],
-)  # fmt: skip
+)
 def test_other_wrong_arguments(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         call()

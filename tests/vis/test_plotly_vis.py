@@ -197,8 +197,13 @@ def test_subplots_stand_in_rows_with_their_titles() -> None:
     scenes = {f"title {index}": {"m": mesh(), "c": FoVPerspectiveCameras()} for index in range(3)}
     figure = read(plot_scene(scenes, ncols=2))
     assert [trace["scene"] for trace in figure["data"]] == [
-        "scene", "scene", "scene2", "scene2", "scene3", "scene3",
-    ]  # fmt: skip
+        "scene",
+        "scene",
+        "scene2",
+        "scene2",
+        "scene3",
+        "scene3",
+    ]
     assert [title["text"] for title in figure["layout"]["annotations"]] == list(scenes)
     first, second, third = (figure["layout"][name]["domain"] for name in ("scene", "scene2", "scene3"))
     np.testing.assert_array_equal(first["y"], second["y"])
@@ -270,8 +275,11 @@ def test_a_batch_individually() -> None:
     assert len(figure.data[0].x) == 12
     once = plot_batch_individually(batches, extend_struct=False)
     assert [trace.name for trace in once.data if trace.scene == "scene2"] == [
-        "trace2-1", "trace2-2", "trace2-4", "trace2-4_points",
-    ]  # fmt: skip
+        "trace2-1",
+        "trace2-2",
+        "trace2-4",
+        "trace2-4_points",
+    ]
     alone = plot_batch_individually(ico_sphere(0).extend(3), subplot_titles=["a", "b", "a"])
     assert len({title.text for title in alone.layout.annotations}) == 3
     assert len(alone.data) == 3

@@ -79,10 +79,20 @@ def ours(inputs: Inputs) -> Prepared:
     picture = inputs.folder / "r3d.png"
     return Prepared(
         Command(
-            *r3d_command(), "render", str(inputs.path), "-o", str(picture), "--size", str(inputs.image),
-            "--background", "transparent", "--device", inputs.device, keeps=picture,
+            *r3d_command(),
+            "render",
+            str(inputs.path),
+            "-o",
+            str(picture),
+            "--size",
+            str(inputs.image),
+            "--background",
+            "transparent",
+            "--device",
+            inputs.device,
+            keeps=picture,
         )
-    )  # fmt: skip
+    )
 
 
 def outcome(inputs: Inputs, result: Path) -> dict[str, Any]:

@@ -65,9 +65,12 @@ def make_inputs(case: Case, place: Place) -> Inputs:
         cotangent = torch.randn(*views.cotangent.shape, 4, generator=generator).to(device)
         texels.requires_grad_()
     return Inputs(
-        views, PhongSurface(positions, normals, looks), PackedTexture(texels, views.faces),
-        float(case["gamma"] or 0), cotangent,
-    )  # fmt: skip
+        views,
+        PhongSurface(positions, normals, looks),
+        PackedTexture(texels, views.faces),
+        float(case["gamma"] or 0),
+        cotangent,
+    )
 
 
 def ours(inputs: Inputs) -> Callable[[], Any]:
@@ -77,10 +80,19 @@ def ours(inputs: Inputs) -> Callable[[], Any]:
 
     def image() -> Tensor:
         return soft_phong(
-            views.verts, views.faces, views.mesh_first_face, inputs.surface, inputs.texture, views.image_size,
-            sigma=views.sigma, gamma=inputs.gamma, blur_radius=views.blur_radius,
-            faces_per_pixel=inputs.faces_per_pixel, perspective_correct=True, clip_barycentric_coords=True,
-        )  # fmt: skip
+            views.verts,
+            views.faces,
+            views.mesh_first_face,
+            inputs.surface,
+            inputs.texture,
+            views.image_size,
+            sigma=views.sigma,
+            gamma=inputs.gamma,
+            blur_radius=views.blur_radius,
+            faces_per_pixel=inputs.faces_per_pixel,
+            perspective_correct=True,
+            clip_barycentric_coords=True,
+        )
 
     return lambda: with_gradients(inputs, image)
 
@@ -125,13 +137,24 @@ def reference(inputs: Inputs) -> dict[str, Any]:
         leaves = rows(views.verts).requires_grad_(), rows(inputs.texture.texels).requires_grad_()
         surface = PhongSurface(*(rows(part) for part in inputs.surface))
         fragments = rasterize_meshes(
-            leaves[0], faces, first, views.image_size, faces_per_pixel=K, blur_radius=views.blur_radius,
-            perspective_correct=True, clip_barycentric_coords=True,
-        )  # fmt: skip
+            leaves[0],
+            faces,
+            first,
+            views.image_size,
+            faces_per_pixel=K,
+            blur_radius=views.blur_radius,
+            perspective_correct=True,
+            clip_barycentric_coords=True,
+        )
         image = shade_fragments(
-            fragments, faces, surface, PackedTexture(leaves[1], faces), lights="point", sigma=views.sigma,
+            fragments,
+            faces,
+            surface,
+            PackedTexture(leaves[1], faces),
+            lights="point",
+            sigma=views.sigma,
             gamma=inputs.gamma,
-        )  # fmt: skip
+        )
         grads: tuple[Tensor, ...] = ()
         if inputs.cotangent is not None:
             grads = torch.autograd.grad(image, leaves, inputs.cotangent[view : view + 1].cpu().double())

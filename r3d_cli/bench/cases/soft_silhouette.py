@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 
 RADIUS = 0.8
 BASE: Case = {
-    "mesh": "ico", "faces": 5_120, "image": 128, "batch": 20, "K": "all", "sigma": 1e-4, "blur": 9.21e-4,
+    "mesh": "ico",
+    "faces": 5_120,
+    "image": 128,
+    "batch": 20,
+    "K": "all",
+    "sigma": 1e-4,
+    "blur": 9.21e-4,
     "backward": False,
-}  # fmt: skip
+}
 
 #: What differs from BASE; each is run forward alone and with the backward.
 _QUICK: list[Change] = [{"faces": 1_280, "image": 64, "batch": 4}, {"batch": 4}, {"batch": 4, "K": 50}]
@@ -105,10 +111,16 @@ def ours(inputs: Inputs) -> Callable[[], Any]:
 
     def alpha() -> Tensor:
         return soft_silhouette(
-            inputs.verts, inputs.faces, inputs.mesh_first_face, inputs.image_size, sigma=inputs.sigma,
-            blur_radius=inputs.blur_radius, faces_per_pixel=inputs.faces_per_pixel, perspective_correct=True,
+            inputs.verts,
+            inputs.faces,
+            inputs.mesh_first_face,
+            inputs.image_size,
+            sigma=inputs.sigma,
+            blur_radius=inputs.blur_radius,
+            faces_per_pixel=inputs.faces_per_pixel,
+            perspective_correct=True,
             clip_barycentric_coords=True,
-        )  # fmt: skip
+        )
 
     return lambda: with_gradient(inputs, alpha)
 

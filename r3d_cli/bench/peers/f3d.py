@@ -24,7 +24,12 @@ def render(inputs: Inputs) -> Prepared:
     picture = inputs.folder / "f3d.png"
     camera = inputs.camera
     command = Command(
-        "f3d", "--dry-run", "--quiet", str(inputs.path), f"--output={picture}", "--no-background",
+        "f3d",
+        "--dry-run",
+        "--quiet",
+        str(inputs.path),
+        f"--output={picture}",
+        "--no-background",
         f"--resolution={inputs.image},{inputs.image}",
         f"--camera-position={_triple(camera.center)}",
         f"--camera-focal-point={_triple(camera.center + camera.R[:, 2])}",
@@ -32,7 +37,7 @@ def render(inputs: Inputs) -> Prepared:
         f"--camera-view-angle={camera.fov}",
         environment={"DISPLAY": os.environ.get("DISPLAY") or start_xvfb()},
         keeps=picture,
-    )  # fmt: skip
+    )
     return Prepared(command)
 
 

@@ -74,9 +74,13 @@ def soft_silhouette(inputs: Silhouettes) -> Callable[[], Any]:
 
     def alpha() -> Any:
         slots = rasterize_meshes(
-            Meshes(inputs.verts.reshape(views, -1, 3), faces), inputs.image_size, faces_per_pixel=K,
-            blur_radius=inputs.blur_radius, perspective_correct=True, clip_barycentric_coords=True,
-        )  # fmt: skip
+            Meshes(inputs.verts.reshape(views, -1, 3), faces),
+            inputs.image_size,
+            faces_per_pixel=K,
+            blur_radius=inputs.blur_radius,
+            perspective_correct=True,
+            clip_barycentric_coords=True,
+        )
         fragments = Slots(*slots)
         return sigmoid_alpha_blend(fragments.bary_coords, fragments, blend_params)[..., 3]
 

@@ -30,9 +30,15 @@ def soft_silhouette(inputs: Inputs) -> Callable[[], Any]:
 
     def alpha() -> Tensor:
         fragments = rasterize_meshes(
-            inputs.verts, inputs.faces, inputs.mesh_first_face, inputs.image_size, faces_per_pixel=K,
-            blur_radius=inputs.blur_radius, perspective_correct=True, clip_barycentric_coords=True,
-        )  # fmt: skip
+            inputs.verts,
+            inputs.faces,
+            inputs.mesh_first_face,
+            inputs.image_size,
+            faces_per_pixel=K,
+            blur_radius=inputs.blur_radius,
+            perspective_correct=True,
+            clip_barycentric_coords=True,
+        )
         return 1 - uncovered(fragments, blend_params)
 
     return lambda: with_gradient(inputs, alpha)
@@ -49,9 +55,15 @@ def soft_phong(inputs: Scene) -> Callable[[], Any]:
 
     def image() -> Tensor:
         fragments = rasterize_meshes(
-            views.verts, views.faces, views.mesh_first_face, views.image_size, faces_per_pixel=K,
-            blur_radius=views.blur_radius, perspective_correct=True, clip_barycentric_coords=True,
-        )  # fmt: skip
+            views.verts,
+            views.faces,
+            views.mesh_first_face,
+            views.image_size,
+            faces_per_pixel=K,
+            blur_radius=views.blur_radius,
+            perspective_correct=True,
+            clip_barycentric_coords=True,
+        )
         scene = views.faces, inputs.surface, inputs.texture
         return shade_fragments(fragments, *scene, lights="point", sigma=views.sigma, gamma=inputs.gamma)
 

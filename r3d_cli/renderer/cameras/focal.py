@@ -152,9 +152,15 @@ class PerspectiveCameras(FocalLengthCameras):
     ) -> None:
         # By name, and straight to CamerasBase, as classes that derive from this one may do too.
         super().__init__(
-            device=device, focal_length=focal_length, principal_point=principal_point, R=R, T=T, K=K,
-            image_size=image_size, _in_ndc=in_ndc,
-        )  # fmt: skip
+            device=device,
+            focal_length=focal_length,
+            principal_point=principal_point,
+            R=R,
+            T=T,
+            K=K,
+            image_size=image_size,
+            _in_ndc=in_ndc,
+        )
 
 
 class OrthographicCameras(FocalLengthCameras):
@@ -192,6 +198,12 @@ class OrthographicCameras(FocalLengthCameras):
     ) -> None:
         # By name, and straight to CamerasBase, as classes that derive from this one may do too.
         super().__init__(
-            device=device, focal_length=focal_length, principal_point=principal_point, R=R, T=T, K=K,
-            image_size=image_size, _in_ndc=in_ndc,
-        )  # fmt: skip
+            device=device,
+            focal_length=focal_length,
+            principal_point=principal_point,
+            R=R,
+            T=T,
+            K=K,
+            image_size=image_size,
+            _in_ndc=in_ndc,
+        )
