@@ -2,7 +2,7 @@
 #ifndef R3D_GPU_FACE_SUMS_H_
 #define R3D_GPU_FACE_SUMS_H_
 
-#include "gpu/nearest_limit.h"
+#include "gpu/tile_walk.h"
 
 namespace {
 

@@ -208,10 +208,8 @@ __device__ inline void rasterize_tile(const TileScene<Real>& scene, const i32* l
                                       Prepared<Real>* batch, i32* warp_counts) {
   const TilePixel<Real> at = tile_pixel(scene);
   if (at.idle) return;
-  if (Nearest::kInSlots) {
-    empty_slots(at, scene.height, scene.width, K, out);
-    __syncthreads();
-  }
+  // The walk waits for all threads before it shows them a face.
+  if (Nearest::kInSlots) empty_slots(at, scene.height, scene.width, K, out);
   const i64 pixel = at.in_image ? at.pixel : 0;
   // Depths are not negative.
   const Real passed_z = passed.zbuf ? passed.zbuf[pixel] : (Real)-1;

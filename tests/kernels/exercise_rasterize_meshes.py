@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from machines import Machine
-from shapes import assert_same, by_vertex, make_meshes
+from shapes import assert_same, by_vertex, covering_verts, make_meshes
 
 from r3d_cli.backend.rasterize_meshes import rasterize_meshes, rasterize_meshes_bwd
 
@@ -26,6 +26,7 @@ def exercise(on: Machine) -> None:
         want = rasterize_meshes(verts, faces, first, **options, **after)
         assert_same(on(rasterize_meshes, verts, faces, first, **options, **after), want)
     gradients(on)
+    gradients_of_large_faces(on)
 
 
 def gradients(on: Machine) -> None:
@@ -43,3 +44,16 @@ def gradients(on: Machine) -> None:
     for corners in (None, by_vertex((verts, faces, first))):
         got = on(rasterize_meshes_bwd, *arguments, corners=corners, **settings)
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5 * np.abs(want).max())
+
+
+def gradients_of_large_faces(on: Machine) -> None:
+    """Over more pixels than a warp tests: a block adds them up."""
+    verts = covering_verts(2).astype(np.float32)
+    faces, first = np.arange(6).reshape(-1, 3), np.array([0, 2])
+    fragments = rasterize_meshes(verts, faces, first, (66, 70))
+    grad = np.random.default_rng(0).normal(size=fragments.zbuf.shape).astype(np.float32)
+    arguments = verts, faces, first, fragments.pix_to_face, grad, None, None
+    want = rasterize_meshes_bwd(*arguments)
+    for corners in (None, by_vertex((verts, faces, first))):
+        got = on(rasterize_meshes_bwd, *arguments, corners=corners)
+        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-4 * np.abs(want).max())
