@@ -18,6 +18,7 @@ class Fragments(NamedTuple):
     """What a rasterizer found at each pixel, nearest face first; empty slots are -1 in every field.
 
     Example:
+        >>> import torch
         >>> empty = -torch.ones(1, 2, 2, 1)
         >>> Fragments(empty.long(), empty, empty[..., None].expand(1, 2, 2, 1, 3), empty).zbuf.shape
         torch.Size([1, 2, 2, 1])
@@ -98,6 +99,7 @@ def rasterize_meshes(
         IndexError: A face names no vertex.
 
     Example:
+        >>> import torch
         >>> verts = torch.tensor([[-1.0, -1, 1], [1, -1, 1], [0, 1, 1]], requires_grad=True)
         >>> mesh = verts, torch.tensor([[0, 1, 2]]), torch.tensor([0, 1])
         >>> rasterize_meshes(*mesh, (2, 2)).zbuf.clamp(min=0).sum().backward()

@@ -16,6 +16,6 @@ def test_figures_beside_a_neighbour(repository: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = json.loads(out.read_text())
     assert [row["what"].partition(",")[0] for row in rows] == ["MeshRasterizer", "MeshRenderer"] * 2
-    assert all(row["aten_operators"] > 5 and row["ms"] > 0 and row["ms_beside"] > 0 for row in rows)
+    assert all(row["aten_operators"] > 0 and row["ms"] > 0 and row["ms_beside"] > 0 for row in rows)
     assert rows[1]["aten_operators"] > rows[0]["aten_operators"]
     assert len(done.stdout.splitlines()) == 4
