@@ -12,6 +12,7 @@
 // bwd_verts.
 #include "gpu/face_hits.h"
 #include "gpu/face_sums.h"
+#include "gpu/nearest_limit.h"
 #include "raster/soft_silhouette.h"
 
 namespace {

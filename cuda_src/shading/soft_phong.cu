@@ -15,6 +15,7 @@
 //   bwd_texels  back from integers
 #include "gpu/face_hits.h"
 #include "gpu/face_sums.h"
+#include "gpu/nearest_limit.h"
 #include "shading/soft_phong.h"
 
 namespace {

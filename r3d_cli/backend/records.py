@@ -148,7 +148,9 @@ def static_asserts(name: str, floats: Record, doubles: Record, real: str) -> str
         f' "{name}: {a.path} lies elsewhere");'
         for a, b in zip(floats.fields, doubles.fields, strict=True)
     ]
-    return "\n".join(lines) + "\n"
+    # NVRTC of CUDA 12 has no offsetof.
+    lines.insert(1, "#if !defined(__CUDACC_RTC__) || __CUDACC_VER_MAJOR__ >= 13")
+    return "\n".join([*lines, "#endif", ""])
 
 
 def parse_shape(comment: str) -> tuple[Side, ...] | None:
