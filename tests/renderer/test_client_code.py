@@ -127,12 +127,14 @@ def test_depth_equals_recording(shared_data: Path, name: str, K: int, blur: floa
 
     verts = data["verts"].requires_grad_()
     image = draw(verts)
-    # A share of zfar stands behind soft edges: the recording, in single precision, is off by the last digits
-    # of the vertices, which the instruction set decides. Ours may be as far from the exact picture, twice.
-    exact = draw(data["verts"].double())
-    off = (data["image"] - exact).abs().max().item()
-    assert off < 2e-3
-    torch.testing.assert_close(image, data["image"], rtol=1e-5, atol=max(1e-4, 2 * off))
+    # The share of zfar behind a soft edge hangs on the last digits of the vertices, which instruction sets
+    # round differently: few pixels, and they may differ by what a last digit does to the exact picture, twice.
+    exact, random = data["verts"].double(), torch.Generator().manual_seed(0)
+    moved = [exact + torch.randn(exact.shape, generator=random).sign() * 2.0**-23 for _ in range(16)]
+    wobble = torch.stack([(draw(verts) - draw(exact)).abs() for verts in moved]).amax(0)
+    assert (wobble > 1e-5).float().mean() < 0.03
+    error_of_image = (image - data["image"]).abs()
+    assert (error_of_image <= 1e-4 + 1e-5 * data["image"].abs() + 2 * wobble).all()
     (grad,) = torch.autograd.grad(image, verts, data["cotangent"])
     error = (grad - data["grad_verts"]).abs().max() / data["grad_verts"].abs().max()
     assert error < 1e-3
