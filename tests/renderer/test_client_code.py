@@ -128,7 +128,7 @@ def test_depth_equals_recording(shared_data: Path, name: str, K: int, blur: floa
     verts = data["verts"].requires_grad_()
     image = draw(verts)
     # The share of zfar behind a soft edge hangs on the last digits of the vertices, which instruction sets
-    # round differently: few pixels, and they may differ by what a last digit does to the exact picture, twice.
+    # round differently: in few pixels, which may differ by twice what a last digit does to the exact picture.
     exact, random = data["verts"].double(), torch.Generator().manual_seed(0)
     moved = [exact + torch.randn(exact.shape, generator=random).sign() * 2.0**-23 for _ in range(16)]
     wobble = torch.stack([(draw(verts) - draw(exact)).abs() for verts in moved]).amax(0)
